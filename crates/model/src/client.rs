@@ -1,0 +1,271 @@
+//! The client: one record, whichever surface shows it.
+
+use crate::audit::ChainHead;
+use crate::collection::{CollectionMode, TransitionError};
+use crate::contact::{ContactMethods, EmailAddress};
+use crate::custom_field::{self, CustomPatch, CustomValues};
+use crate::id::{ClientId, ClientNumber, ObjectId, TenantId};
+use crate::number::Reference;
+use crate::patch::Patch;
+use crate::status::{Status, StatusPatch};
+use crate::success::{Success, SuccessPatch};
+use crate::text::{ClientName, ScopeId, Tag, Text};
+use crate::time::Timestamp;
+use crate::violation::Violation;
+use crate::web::WebUrl;
+use serde::Serialize;
+use serde_json::Value;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// A client organisation of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its UUID, unique across tenants.
+    pub id: ClientId,
+    /// The tenant that owns it.
+    pub tenant_id: TenantId,
+    /// Its number in the tenant.
+    pub number: ClientNumber,
+    /// Its 24 hex digits.
+    pub object_id: ObjectId,
+    /// Its name.
+    pub name: ClientName,
+    /// Where it stands; `active` is derived from it.
+    pub status: Status,
+    /// What agents may collect.
+    pub collection_mode: CollectionMode,
+    /// Its address in the tenants API.
+    pub email: Option<EmailAddress>,
+    /// Its tags.
+    pub tags: Vec<Tag>,
+    /// The organization it belongs to.
+    pub org_id: Option<ScopeId>,
+    /// The project it belongs to.
+    pub project_id: Option<ScopeId>,
+    /// Its owner.
+    pub owner_id: Option<ScopeId>,
+    /// Its picture.
+    pub avatar_url: Option<WebUrl>,
+    /// How to reach it.
+    pub contact_methods: ContactMethods,
+    /// Its custom values.
+    pub custom_values: CustomValues,
+    /// Its id in a system of the caller's, unique in the tenant.
+    pub external_id: Option<Text<100>>,
+    /// The number of its parent in the same tenant.
+    pub parent_client_id: Option<Reference>,
+    /// Its type, of the tenant's list.
+    pub client_type_id: Option<Reference>,
+    /// The other customer-success attributes.
+    pub success: Success,
+    /// Counts accepted changes; the first part of every `ETag`.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// The newest entry of its audit chain.
+    pub audit: ChainHead,
+}
+
+/// What a request asks to change, whichever surface it came through.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientPatch {
+    /// New name.
+    pub name: Option<ClientName>,
+    /// New status, flag, or both.
+    pub status: StatusPatch,
+    /// New collection mode.
+    pub collection_mode: Option<CollectionMode>,
+    /// New or cleared address.
+    pub email: Patch<EmailAddress>,
+    /// The whole list of tags.
+    pub tags: Option<Vec<Tag>>,
+    /// New or cleared picture.
+    pub avatar_url: Patch<WebUrl>,
+    /// The whole list of contact methods.
+    pub contact_methods: Option<ContactMethods>,
+    /// Custom values to set or remove.
+    pub custom_values: CustomPatch,
+    /// New or cleared outside id.
+    pub external_id: Patch<Text<100>>,
+    /// New or cleared parent, by number.
+    pub parent_client_id: Patch<Reference>,
+    /// New or cleared type, by id.
+    pub client_type_id: Patch<Reference>,
+    /// Customer-success attributes.
+    pub success: SuccessPatch,
+}
+
+/// One field of the record, before and after a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldChange {
+    /// The field's name in the audit trail: snake case, `custom.<key>` for a custom value.
+    pub field: Cow<'static, str>,
+    /// Its value before; null where it had none.
+    pub before: Value,
+    /// Its value after.
+    pub after: Value,
+}
+
+/// Why a patch cannot be applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The state machine of collection control forbids it.
+    Transition(TransitionError),
+    /// Values break rules; every one is listed.
+    Invalid(Vec<Violation>),
+}
+
+/// The JSON form of a value in the audit trail.
+pub(crate) fn json(value: &impl Serialize) -> Value {
+    // Our own values have string keys and finite numbers: nothing here can fail to serialise.
+    serde_json::to_value(value).unwrap_or(Value::Null)
+}
+
+impl Client {
+    /// The client after `patch` and what changed; an empty list means that nothing did.
+    pub fn apply(&self, patch: &ClientPatch) -> Result<(Self, Vec<FieldChange>), Refusal> {
+        let mut next = self.clone();
+        let mut violations = Vec::new();
+        match patch.status.resolve(self.status) {
+            Ok(status) => next.status = status,
+            Err(contradiction) => violations.extend(contradiction),
+        }
+        match custom_field::merge(&self.custom_values, &patch.custom_values) {
+            Ok(values) => next.custom_values = values,
+            Err(violation) => violations.push(violation.below("/custom")),
+        }
+        set(&mut next.name, patch.name.as_ref());
+        set(&mut next.tags, patch.tags.as_ref());
+        set(&mut next.contact_methods, patch.contact_methods.as_ref());
+        patch.email.apply(&mut next.email);
+        patch.avatar_url.apply(&mut next.avatar_url);
+        patch.external_id.apply(&mut next.external_id);
+        patch.parent_client_id.apply(&mut next.parent_client_id);
+        patch.client_type_id.apply(&mut next.client_type_id);
+        patch.success.apply(&mut next.success);
+        violations.extend(next.success.check().err());
+        if !violations.is_empty() {
+            return Err(Refusal::Invalid(violations));
+        }
+        if let Some(mode) = patch.collection_mode {
+            next.collection_mode = self
+                .collection_mode
+                .transition(mode)
+                .map_err(Refusal::Transition)?;
+        }
+        let changes = self.differences(&next);
+        Ok((next, changes))
+    }
+
+    /// The changes that make a new client out of nothing: every field that has a value.
+    pub fn first_changes(&self) -> Vec<FieldChange> {
+        let facts = self.facts();
+        let change = |(field, after)| FieldChange {
+            field,
+            before: Value::Null,
+            after,
+        };
+        facts.into_iter().map(change).collect()
+    }
+
+    /// Every field that the audit trail follows and that has a value, by its name there.
+    pub fn facts(&self) -> BTreeMap<Cow<'static, str>, Value> {
+        let mut facts = BTreeMap::new();
+        facts.insert("number".into(), json(&self.number));
+        facts.insert("object_id".into(), json(&self.object_id));
+        facts.insert("name".into(), json(&self.name));
+        facts.insert("status".into(), json(&self.status));
+        facts.insert("collection_mode".into(), json(&self.collection_mode));
+        // What is left differs from the empty record only where it has a value.
+        for change in Self::empty_like(self).differences(self) {
+            note(&mut facts, change);
+        }
+        facts
+    }
+
+    fn empty_like(client: &Self) -> Self {
+        Self {
+            email: None,
+            tags: Vec::new(),
+            org_id: None,
+            project_id: None,
+            owner_id: None,
+            avatar_url: None,
+            contact_methods: ContactMethods::default(),
+            custom_values: CustomValues::new(),
+            external_id: None,
+            parent_client_id: None,
+            client_type_id: None,
+            success: Success::default(),
+            ..client.clone()
+        }
+    }
+
+    fn differences(&self, next: &Self) -> Vec<FieldChange> {
+        let mut changes = Vec::new();
+        macro_rules! compare {
+            ($($field:ident)*) => {
+                $(if self.$field != next.$field {
+                    let [before, after] = [&self.$field, &next.$field].map(json);
+                    changes.push(FieldChange { field: stringify!($field).into(), before, after });
+                })*
+            };
+        }
+        compare! {
+            name status collection_mode email tags org_id project_id owner_id avatar_url
+            contact_methods external_id parent_client_id client_type_id
+        }
+        let (old, new) = (&self.custom_values, &next.custom_values);
+        if old != new {
+            let keys = old
+                .keys()
+                .chain(new.keys().filter(|key| !old.contains_key(*key)));
+            for key in keys.filter(|key| old.get(*key) != new.get(*key)) {
+                let value = |values: &CustomValues| values.get(key).cloned().unwrap_or_default();
+                let field = format!("custom.{key}").into();
+                changes.push(FieldChange {
+                    field,
+                    before: value(old),
+                    after: value(new),
+                });
+            }
+        }
+        self.success
+            .differences(&next.success, |field, before, after| {
+                changes.push(FieldChange {
+                    field: field.into(),
+                    before,
+                    after,
+                });
+            });
+        changes
+    }
+}
+
+fn set<T: Clone>(target: &mut T, value: Option<&T>) {
+    if let Some(value) = value {
+        target.clone_from(value);
+    }
+}
+
+/// Rebuilds the facts of a client from its audit trail: each change, oldest first, applied to
+/// what was there. Equal to `Client::facts` unless the record was changed behind our back.
+pub fn fold(changes: impl IntoIterator<Item = FieldChange>) -> BTreeMap<Cow<'static, str>, Value> {
+    let mut facts = BTreeMap::new();
+    changes
+        .into_iter()
+        .for_each(|change| note(&mut facts, change));
+    facts
+}
+
+// An empty list is how an unset one reads: like null, it is no fact.
+fn note(facts: &mut BTreeMap<Cow<'static, str>, Value>, change: FieldChange) {
+    if change.after.is_null() || change.after.as_array().is_some_and(Vec::is_empty) {
+        facts.remove(&change.field);
+    } else {
+        facts.insert(change.field, change.after);
+    }
+}

@@ -1,0 +1,28 @@
+//! The rules of Clientbook, and nothing else: what a client is, which changes are allowed, who may
+//! make them, and what the audit trail says of them.
+//!
+//! Pure on purpose: no I/O, no clock, no randomness, no HTTP, no SQL. A value is parsed once into a
+//! type that cannot be wrong and is not checked again; a change is data (`ClientPatch`) that gives
+//! the new record and its field changes.
+
+pub mod api_token;
+pub mod audit;
+pub mod client;
+pub mod collection;
+pub mod contact;
+pub mod custom_field;
+pub mod enrollment;
+pub mod id;
+pub mod nearest;
+pub mod number;
+pub mod patch;
+pub mod policy;
+pub mod principal;
+pub mod secret;
+pub mod status;
+pub mod success;
+pub mod tenant;
+pub mod text;
+pub mod time;
+pub mod violation;
+pub mod web;

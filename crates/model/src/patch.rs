@@ -1,0 +1,56 @@
+//! What a request says about one field: nothing, "clear it", or a new value.
+
+use crate::violation::Violation;
+use serde_json::Value;
+
+/// A nullable field in a merge patch (RFC 7396): absent and null are different wishes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Patch<T> {
+    /// The field is not in the request: leave it alone.
+    #[default]
+    Absent,
+    /// The field is null (or, for an optional text, empty): clear it.
+    Clear,
+    /// The field has a new value.
+    Set(T),
+}
+
+impl<T: Clone> Patch<T> {
+    /// Puts the wish into effect on `target`.
+    pub fn apply(&self, target: &mut Option<T>) {
+        match self {
+            Self::Absent => {}
+            Self::Clear => *target = None,
+            Self::Set(value) => *target = Some(value.clone()),
+        }
+    }
+
+    /// Whether the request says anything about the field.
+    pub fn is_present(&self) -> bool {
+        !matches!(self, Self::Absent)
+    }
+}
+
+/// A value that can be read from one JSON value. The type's own docs state its limits.
+pub trait Parse: Sized {
+    /// Whether an empty string clears an optional field of this type.
+    const EMPTY_CLEARS: bool = false;
+
+    /// Reads the value, or says which rule it breaks.
+    fn parse(value: &Value) -> Result<Self, Violation>;
+}
+
+impl Parse for bool {
+    fn parse(value: &Value) -> Result<Self, Violation> {
+        value.as_bool().ok_or_else(|| Violation::not_a("a boolean"))
+    }
+}
+
+/// Any string, without U+0000.
+impl Parse for String {
+    fn parse(value: &Value) -> Result<Self, Violation> {
+        let text = value.as_str().ok_or_else(|| Violation::not_a("a string"))?;
+        crate::text::no_nul(text)?;
+        Ok(text.to_owned())
+    }
+}

@@ -1,0 +1,140 @@
+//! The whole policy: who may do what to which client, and who may grant what.
+
+use crate::api_token::Grant;
+use crate::client::Client;
+use crate::id::{ClientId, TenantId};
+use crate::principal::{Permission, Permissions, Principal, Reach};
+use crate::text::ScopeId;
+
+/// What the policy says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Go ahead.
+    Allow,
+    /// Answer as if it did not exist: the caller may not know of it.
+    Hide,
+    /// Refuse, and say which permission is missing.
+    Lacks(Permission),
+    /// Refuse: the caller is restricted to other clients, organizations or projects.
+    OutsideRestriction,
+    /// Refuse: the client is inactive, and the caller is bound to it.
+    ClientInactive,
+}
+
+/// What the policy needs to know of a client.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientFacts<'a> {
+    /// Its tenant.
+    pub tenant_id: TenantId,
+    /// Its id.
+    pub id: ClientId,
+    /// Its organization.
+    pub org_id: Option<&'a ScopeId>,
+    /// Its project.
+    pub project_id: Option<&'a ScopeId>,
+    /// The flag derived from its status.
+    pub active: bool,
+}
+
+impl<'a> From<&'a Client> for ClientFacts<'a> {
+    fn from(client: &'a Client) -> Self {
+        Self {
+            tenant_id: client.tenant_id,
+            id: client.id,
+            org_id: client.org_id.as_ref(),
+            project_id: client.project_id.as_ref(),
+            active: client.status.is_active(),
+        }
+    }
+}
+
+/// What can be decided before anything is loaded. A caller who may not even read clients gets the
+/// same refusal for every id, so that existence cannot be probed.
+pub fn may_ask(principal: &Principal, permission: Permission) -> Decision {
+    let permissions = principal.permissions;
+    if permissions.has(permission) || permissions.has(Permission::ClientsView) {
+        Decision::Allow
+    } else {
+        Decision::Lacks(permission)
+    }
+}
+
+/// Whether `principal` may do what `permission` names to a client that exists.
+pub fn permits(principal: &Principal, permission: Permission, client: &ClientFacts) -> Decision {
+    if !principal.reach.includes(client.tenant_id) {
+        return Decision::Hide;
+    }
+    let clients = principal.clients.as_ref();
+    if clients.is_some_and(|clients| !clients.contains(&client.id)) {
+        return Decision::OutsideRestriction;
+    }
+    let outside = |bound: Option<&ScopeId>, fact| bound.is_some() && bound != fact;
+    if outside(principal.org_id.as_ref(), client.org_id)
+        || outside(principal.project_id.as_ref(), client.project_id)
+    {
+        return Decision::OutsideRestriction;
+    }
+    if !principal.permissions.has(permission) {
+        return Decision::Lacks(permission);
+    }
+    if clients.is_some() && !client.active {
+        return Decision::ClientInactive;
+    }
+    Decision::Allow
+}
+
+/// The permission that changing `field` of a client takes.
+pub fn permission_to_change(field: &str) -> Permission {
+    match field {
+        "status" => Permission::ClientsStatus,
+        "collection_mode" => Permission::CollectionUpdate,
+        _ => Permission::ClientsUpdate,
+    }
+}
+
+/// Why a grant is refused: it would give what the caller does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Overreach {
+    /// These permissions.
+    Permissions(Permissions),
+    /// Another tenant, or all of them.
+    Tenant,
+    /// More clients, organizations or projects than the caller may touch.
+    Restriction,
+    /// A longer life than the caller's own token has.
+    Expiry,
+}
+
+/// Nobody grants more than they hold.
+pub fn may_grant(principal: &Principal, grant: &Grant) -> Result<(), Overreach> {
+    let within = match (principal.reach, grant.reach) {
+        (Reach::Everywhere, _) => true,
+        (Reach::Tenant(own), Reach::Tenant(other)) => own == other,
+        (Reach::Tenant(_), Reach::Everywhere) => false,
+    };
+    if !within {
+        return Err(Overreach::Tenant);
+    }
+    let wanted = grant.permissions();
+    if !principal.permissions.covers(wanted) {
+        let missing = wanted.iter().filter(|one| !principal.permissions.has(*one));
+        return Err(Overreach::Permissions(missing.collect()));
+    }
+    let bound = |own: Option<&ScopeId>, other| own.is_none() || own == other;
+    let clients = principal.clients.as_ref().is_none_or(|own| {
+        grant
+            .client_ids
+            .as_ref()
+            .is_some_and(|ids| ids.iter().all(|id| own.contains(id)))
+    });
+    let scopes = bound(principal.org_id.as_ref(), grant.org_id.as_ref())
+        && bound(principal.project_id.as_ref(), grant.project_id.as_ref());
+    if !clients || !scopes {
+        return Err(Overreach::Restriction);
+    }
+    let outlives = |own| grant.expires_at.is_none_or(|end| end > own);
+    if principal.expires_at.is_some_and(outlives) {
+        return Err(Overreach::Expiry);
+    }
+    Ok(())
+}
