@@ -1,1 +1,60 @@
+//! The four surfaces: wire shapes, and nothing that decides.
+//!
+//! A handler parses, calls a use case, and shows the answer. Each surface has its own views and
+//! its own error shape on purpose: repeating a shape is not repeating a rule.
 
+mod customer_success;
+mod health;
+mod organizations;
+mod shared;
+mod tenants;
+mod workspace;
+
+pub use shared::operation::{Access, Operation};
+
+use axum::Router;
+use axum::extract::Request;
+use clientbook_app::App;
+use shared::endpoint::{self, State};
+use shared::throttle::Throttle;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// How the surfaces behave.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Answer 429 to an address that fails to log in too often. Off in the demo.
+    pub throttle_failed_logins: bool,
+}
+
+/// The address a request came from; the server puts it into the request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerAddress(pub IpAddr);
+
+/// Every operation there is, with what it takes to call it: the access table.
+pub fn operations() -> Vec<Operation> {
+    let surfaces = [
+        organizations::operations(),
+        tenants::operations(),
+        workspace::operations(),
+        customer_success::operations(),
+        health::operations(),
+    ];
+    surfaces.into_iter().flatten().collect()
+}
+
+/// The routes of `operations`, and answers in the surface's own shape for everything else.
+pub fn router(app: App, options: Options) -> Router {
+    let throttle = options.throttle_failed_logins.then(Throttle::new);
+    let state = Arc::new(State { app, throttle });
+    let mut router = Router::new();
+    for operation in operations() {
+        router = router.route(operation.path, endpoint::route(operation, Arc::clone(&state)));
+    }
+    let (missing, not_allowed) = (Arc::clone(&state), state);
+    router
+        .fallback(async move |request: Request| endpoint::no_route(&missing, &request))
+        .method_not_allowed_fallback(async move |request: Request| {
+            endpoint::wrong_method(&not_allowed, &request)
+        })
+}

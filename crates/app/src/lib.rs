@@ -1,1 +1,60 @@
+//! The use cases: load within the tenant, authorize, let `model` decide, write, audit, commit.
+//!
+//! The only place for transactions, authorization and audit. Knows no HTTP and no SQL. Clock and
+//! randomness come in as values (`Env`).
 
+mod api_tokens;
+mod audit_log;
+mod authenticate;
+mod bootstrap;
+mod caller;
+mod change_client;
+mod create;
+mod cursor;
+mod demo;
+mod env;
+mod error;
+mod load;
+mod read_client;
+mod recorder;
+mod verify_audit;
+
+pub use api_tokens::{ApiTokenQuery, NewApiToken};
+pub use audit_log::CollectionControlQuery;
+pub use bootstrap::Bootstrap;
+pub use caller::Caller;
+pub use change_client::{Change, ClientChange, Echo, Precondition};
+pub use clientbook_store::clients::{ClientKey, ClientRecord, Parent};
+pub use cursor::Page;
+pub use env::{Clock, Entropy, Env};
+pub use error::{AppError, Forbidden, Missing, Unauthenticated};
+pub use load::ClientRef;
+pub use verify_audit::{AuditFault, AuditReport, AuditScope};
+
+use clientbook_store::Db;
+use cursor::Cursors;
+
+/// The application: everything a surface, the console or the command line can ask for.
+#[derive(Clone)]
+pub struct App {
+    db: Db,
+    env: Env,
+    cursors: Cursors,
+}
+
+impl App {
+    /// The time, as every part of the process sees it.
+    pub fn now(&self) -> clientbook_model::time::Timestamp {
+        self.env.now()
+    }
+
+    /// A new id for a request that brought none.
+    pub fn new_request_id(&self) -> String {
+        self.env.uuid(self.env.now()).to_string()
+    }
+
+    /// Whether the store answers and takes writes.
+    pub async fn ping(&self) -> Result<(), AppError> {
+        Ok(self.db.ping().await?)
+    }
+}

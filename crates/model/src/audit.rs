@@ -106,6 +106,19 @@ names! {
     }
 }
 
+impl Action {
+    /// Whether the entry also belongs to the collection-control audit log.
+    pub fn is_collection_control(self) -> bool {
+        matches!(
+            self,
+            Self::CollectionModeChanged
+                | Self::CollectionStateChanged
+                | Self::LogShippingChanged
+                | Self::UserStatusChanged
+        )
+    }
+}
+
 names! {
     /// The door a change came through.
     Surface {
@@ -147,20 +160,15 @@ pub enum Sealed {
 impl Sealed {
     /// Seals a value.
     pub fn new(value: &Value, salt: Salt) -> Self {
-        Self::Open {
-            salt,
-            text: value.to_string(),
-        }
+        Self::Open { salt, text: value.to_string() }
     }
 
     /// What the chain holds of the value.
     pub fn digest(&self) -> Hash {
         match self {
-            Self::Open { salt, text } => Sha256::new()
-                .chain_update(salt)
-                .chain_update(text.as_bytes())
-                .finalize()
-                .into(),
+            Self::Open { salt, text } => {
+                Sha256::new().chain_update(salt).chain_update(text.as_bytes()).finalize().into()
+            }
             Self::Erased { digest } => *digest,
         }
     }
@@ -242,7 +250,7 @@ pub struct Origin {
     /// The request.
     pub request_id: String,
     /// The caller's address, where there is one.
-    pub source_address: Option<std::net::IpAddr>,
+    pub source_address: Option<core::net::IpAddr>,
 }
 
 /// What an entry says before it takes its place in a chain.
@@ -284,10 +292,7 @@ impl Entry {
         from: &Circumstances,
         mut salt: impl FnMut() -> Salt,
     ) -> Self {
-        let address = from
-            .origin
-            .source_address
-            .map(|address| address.to_string());
+        let address = from.origin.source_address.map(|address| address.to_string());
         let changes = event.changes.iter().map(|change| SealedChange {
             field: change.field.to_string(),
             before: Sealed::new(&change.before, salt()),
@@ -317,10 +322,7 @@ impl Entry {
             hash: Hash::default(),
         };
         entry.hash = entry.canonical_hash();
-        *head = ChainHead {
-            count: entry.sequence,
-            hash: entry.hash,
-        };
+        *head = ChainHead { count: entry.sequence, hash: entry.hash };
         entry
     }
 
@@ -412,10 +414,7 @@ impl ChainCheck {
         if entry.canonical_hash() != entry.hash {
             return Err(ChainFault::Edited { sequence });
         }
-        self.at = ChainHead {
-            count: sequence,
-            hash: entry.hash,
-        };
+        self.at = ChainHead { count: sequence, hash: entry.hash };
         Ok(())
     }
 
@@ -424,10 +423,7 @@ impl ChainCheck {
         if self.at == *head {
             return Ok(());
         }
-        Err(ChainFault::Head {
-            expected: head.count,
-            found: self.at.count,
-        })
+        Err(ChainFault::Head { expected: head.count, found: self.at.count })
     }
 }
 

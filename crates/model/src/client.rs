@@ -151,10 +151,8 @@ impl Client {
             return Err(Refusal::Invalid(violations));
         }
         if let Some(mode) = patch.collection_mode {
-            next.collection_mode = self
-                .collection_mode
-                .transition(mode)
-                .map_err(Refusal::Transition)?;
+            next.collection_mode =
+                self.collection_mode.transition(mode).map_err(Refusal::Transition)?;
         }
         let changes = self.differences(&next);
         Ok((next, changes))
@@ -163,11 +161,7 @@ impl Client {
     /// The changes that make a new client out of nothing: every field that has a value.
     pub fn first_changes(&self) -> Vec<FieldChange> {
         let facts = self.facts();
-        let change = |(field, after)| FieldChange {
-            field,
-            before: Value::Null,
-            after,
-        };
+        let change = |(field, after)| FieldChange { field, before: Value::Null, after };
         facts.into_iter().map(change).collect()
     }
 
@@ -220,27 +214,16 @@ impl Client {
         }
         let (old, new) = (&self.custom_values, &next.custom_values);
         if old != new {
-            let keys = old
-                .keys()
-                .chain(new.keys().filter(|key| !old.contains_key(*key)));
+            let keys = old.keys().chain(new.keys().filter(|key| !old.contains_key(*key)));
             for key in keys.filter(|key| old.get(*key) != new.get(*key)) {
                 let value = |values: &CustomValues| values.get(key).cloned().unwrap_or_default();
                 let field = format!("custom.{key}").into();
-                changes.push(FieldChange {
-                    field,
-                    before: value(old),
-                    after: value(new),
-                });
+                changes.push(FieldChange { field, before: value(old), after: value(new) });
             }
         }
-        self.success
-            .differences(&next.success, |field, before, after| {
-                changes.push(FieldChange {
-                    field: field.into(),
-                    before,
-                    after,
-                });
-            });
+        self.success.differences(&next.success, |field, before, after| {
+            changes.push(FieldChange { field: field.into(), before, after });
+        });
         changes
     }
 }
@@ -255,9 +238,7 @@ fn set<T: Clone>(target: &mut T, value: Option<&T>) {
 /// what was there. Equal to `Client::facts` unless the record was changed behind our back.
 pub fn fold(changes: impl IntoIterator<Item = FieldChange>) -> BTreeMap<Cow<'static, str>, Value> {
     let mut facts = BTreeMap::new();
-    changes
-        .into_iter()
-        .for_each(|change| note(&mut facts, change));
+    changes.into_iter().for_each(|change| note(&mut facts, change));
     facts
 }
 

@@ -31,12 +31,7 @@ pub struct TransitionError {
 
 impl CollectionMode {
     /// Every mode.
-    pub const ALL: [Self; 4] = [
-        Self::Discovery,
-        Self::SaasUsage,
-        Self::Disabled,
-        Self::Deleted,
-    ];
+    pub const ALL: [Self; 4] = [Self::Discovery, Self::SaasUsage, Self::Disabled, Self::Deleted];
 
     /// The name on every surface and in the store.
     pub fn as_str(self) -> &'static str {
@@ -57,10 +52,7 @@ impl CollectionMode {
     pub fn transition(self, to: Self) -> Result<Self, TransitionError> {
         match (self, to) {
             (Self::Deleted, Self::Deleted) => Ok(Self::Deleted),
-            (Self::Deleted, _) => Err(TransitionError {
-                current: self,
-                requested: to,
-            }),
+            (Self::Deleted, _) => Err(TransitionError { current: self, requested: to }),
             _ => Ok(to),
         }
     }

@@ -21,13 +21,7 @@ pub enum ContactType {
 
 impl ContactType {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
-        Self::Whatsapp,
-        Self::Phone,
-        Self::Email,
-        Self::Fax,
-        Self::Other,
-    ];
+    pub const ALL: [Self; 5] = [Self::Whatsapp, Self::Phone, Self::Email, Self::Fax, Self::Other];
 
     /// The name on the wire and in the store.
     pub fn as_str(self) -> &'static str {
@@ -72,21 +66,14 @@ impl ContactMethod {
     pub fn new(kind: ContactType, value: &str, preferred: bool) -> Result<Self, Violation> {
         crate::text::no_nul(value)?;
         if value.trim().is_empty() {
-            return Err(Violation::new(
-                "not_blank",
-                "must have at least 1 character",
-            ));
+            return Err(Violation::new("not_blank", "must have at least 1 character"));
         }
         match kind {
             ContactType::Email => check_email(value)?,
             ContactType::Phone | ContactType::Whatsapp | ContactType::Fax => check_number(value)?,
             ContactType::Other => {}
         }
-        Ok(Self {
-            kind,
-            value: value.to_owned(),
-            preferred,
-        })
+        Ok(Self { kind, value: value.to_owned(), preferred })
     }
 }
 
@@ -99,10 +86,7 @@ impl ContactMethods {
     /// Checks the rules of the list.
     pub fn new(methods: Vec<ContactMethod>) -> Result<Self, Violation> {
         if methods.is_empty() {
-            return Err(Violation::new(
-                "min_items",
-                "must hold at least 1 contact method",
-            ));
+            return Err(Violation::new("min_items", "must hold at least 1 contact method"));
         }
         let preferred = methods.iter().filter(|method| method.preferred).count();
         if preferred != 1 {
@@ -130,18 +114,29 @@ fn check_email(value: &str) -> Result<(), Violation> {
         .map_err(|_| Violation::new("email", "must be an e-mail address"))
 }
 
-/// Checks an e-mail address: RFC 5321 and 5322, no display name.
+/// An e-mail address (RFC 5321 and 5322, no display name), kept as typed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EmailAddress(String);
+
+impl EmailAddress {
+    /// Checks the form.
+    pub fn new(text: &str) -> Result<Self, Violation> {
+        check_email(text)?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The address as typed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl crate::patch::Parse for EmailAddress {
     const EMPTY_CLEARS: bool = true;
 
     fn parse(value: &serde_json::Value) -> Result<Self, Violation> {
-        let text = value.as_str().ok_or_else(|| Violation::not_a("a string"))?;
-        check_email(text)?;
-        Ok(Self(text.to_owned()))
+        Self::new(value.as_str().ok_or_else(|| Violation::not_a("a string"))?)
     }
 }
 
@@ -182,25 +177,12 @@ mod tests {
 
     #[test]
     fn numbers() {
-        for good in [
-            "+49 30 901820",
-            "+1 (202) 456-1111",
-            "+442079460958",
-            "030 901820",
-            "1234",
-        ] {
+        for good in ["+49 30 901820", "+1 (202) 456-1111", "+442079460958", "030 901820", "1234"] {
             assert!(accepts(ContactType::Phone, good), "{good}");
         }
-        for bad in [
-            "+",
-            "+12",
-            "+999999999999",
-            "123",
-            "1234567890123456",
-            "12a4",
-            "+49 x",
-            "٠١٢٣٤",
-        ] {
+        for bad in
+            ["+", "+12", "+999999999999", "123", "1234567890123456", "12a4", "+49 x", "٠١٢٣٤"]
+        {
             assert!(!accepts(ContactType::Fax, bad), "{bad}");
         }
         assert!(accepts(ContactType::Other, "carrier pigeon"));
@@ -210,13 +192,7 @@ mod tests {
     #[test]
     fn addresses() {
         assert!(accepts(ContactType::Email, "jane@example.com"));
-        for bad in [
-            "jane",
-            "@example.com",
-            "Jane <jane@example.com>",
-            "jane@",
-            "a b@example.com",
-        ] {
+        for bad in ["jane", "@example.com", "Jane <jane@example.com>", "jane@", "a b@example.com"] {
             assert!(!accepts(ContactType::Email, bad), "{bad}");
         }
     }

@@ -9,11 +9,7 @@ use uuid::Uuid;
 
 /// Reads a UUID in its hyphenated form, in any letter case; no braces, no `urn:`.
 pub fn parse_uuid(text: &str) -> Option<Uuid> {
-    if text.len() == 36 {
-        Uuid::try_parse(text).ok()
-    } else {
-        None
-    }
+    if text.len() == 36 { Uuid::try_parse(text).ok() } else { None }
 }
 
 macro_rules! uuid_id {
@@ -98,9 +94,7 @@ impl ObjectId {
 }
 
 fn hex_digit(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 impl fmt::Display for ObjectId {
@@ -159,10 +153,7 @@ impl ClientNumber {
     /// Reads decimal digits, without sign or leading zeros.
     pub fn parse_decimal(text: &str) -> Option<Self> {
         let plain = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
-        plain
-            .then(|| text.parse().ok())
-            .flatten()
-            .and_then(Self::new)
+        plain.then(|| text.parse().ok()).flatten().and_then(Self::new)
     }
 
     /// The number.

@@ -13,11 +13,7 @@ pub struct Int<const MIN: i64, const MAX: i64>(i64);
 impl<const MIN: i64, const MAX: i64> Int<MIN, MAX> {
     /// Checks the bounds.
     pub fn new(number: i64) -> Result<Self, Violation> {
-        if (MIN..=MAX).contains(&number) {
-            Ok(Self(number))
-        } else {
-            Err(Self::out_of_range())
-        }
+        if (MIN..=MAX).contains(&number) { Ok(Self(number)) } else { Err(Self::out_of_range()) }
     }
 
     /// The number.
@@ -26,10 +22,7 @@ impl<const MIN: i64, const MAX: i64> Int<MIN, MAX> {
     }
 
     fn out_of_range() -> Violation {
-        Violation::new(
-            "range",
-            format!("must be a whole number from {MIN} to {MAX}"),
-        )
+        Violation::new("range", format!("must be a whole number from {MIN} to {MAX}"))
     }
 }
 
@@ -38,10 +31,7 @@ impl<const MIN: i64, const MAX: i64> Parse for Int<MIN, MAX> {
         if !value.is_number() {
             return Err(Violation::not_a("a whole number"));
         }
-        value
-            .as_i64()
-            .ok_or_else(Self::out_of_range)
-            .and_then(Self::new)
+        value.as_i64().ok_or_else(Self::out_of_range).and_then(Self::new)
     }
 }
 

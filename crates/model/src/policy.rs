@@ -122,10 +122,7 @@ pub fn may_grant(principal: &Principal, grant: &Grant) -> Result<(), Overreach> 
     }
     let bound = |own: Option<&ScopeId>, other| own.is_none() || own == other;
     let clients = principal.clients.as_ref().is_none_or(|own| {
-        grant
-            .client_ids
-            .as_ref()
-            .is_some_and(|ids| ids.iter().all(|id| own.contains(id)))
+        grant.client_ids.as_ref().is_some_and(|ids| ids.iter().all(|id| own.contains(id)))
     });
     let scopes = bound(principal.org_id.as_ref(), grant.org_id.as_ref())
         && bound(principal.project_id.as_ref(), grant.project_id.as_ref());

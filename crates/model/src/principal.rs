@@ -71,9 +71,7 @@ impl Permission {
 
     /// Reads the name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|permission| permission.as_str() == name)
+        Self::ALL.into_iter().find(|permission| permission.as_str() == name)
     }
 }
 
@@ -97,17 +95,13 @@ impl Permissions {
 
     /// The permissions, in their fixed order.
     pub fn iter(self) -> impl Iterator<Item = Permission> {
-        Permission::ALL
-            .into_iter()
-            .filter(move |permission| self.has(*permission))
+        Permission::ALL.into_iter().filter(move |permission| self.has(*permission))
     }
 }
 
 impl FromIterator<Permission> for Permissions {
     fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
-        permissions
-            .into_iter()
-            .fold(Self::default(), |set, one| Self(set.0 | (1 << one as u8)))
+        permissions.into_iter().fold(Self::default(), |set, one| Self(set.0 | (1 << one as u8)))
     }
 }
 
@@ -161,10 +155,7 @@ impl Role {
             Self::Operator => &[P::TenantsManage],
         };
         let below = Self::ALL.into_iter().filter(|role| *role < self);
-        below
-            .flat_map(|role| role.permissions().iter())
-            .chain(own.iter().copied())
-            .collect()
+        below.flat_map(|role| role.permissions().iter()).chain(own.iter().copied()).collect()
     }
 }
 

@@ -23,13 +23,8 @@ pub enum Status {
 
 impl Status {
     /// Every status, in the order of a client's life.
-    pub const ALL: [Self; 5] = [
-        Self::Pending,
-        Self::Trial,
-        Self::Active,
-        Self::Inactive,
-        Self::Terminated,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Pending, Self::Trial, Self::Active, Self::Inactive, Self::Terminated];
 
     /// Lower case, as v2 shows it and as it is stored.
     pub fn as_str(self) -> &'static str {
@@ -94,10 +89,7 @@ impl StatusPatch {
                     status.as_str()
                 );
                 let violation = Violation::new("contradiction", message);
-                Err(vec![
-                    violation.clone().below("/status"),
-                    violation.below("/active"),
-                ])
+                Err(vec![violation.clone().below("/status"), violation.below("/active")])
             }
         }
     }
@@ -111,11 +103,7 @@ mod tests {
     fn the_flag_alone_moves_only_across_the_line() {
         for current in Status::ALL {
             for active in [true, false] {
-                let next = StatusPatch {
-                    status: None,
-                    active: Some(active),
-                }
-                .resolve(current);
+                let next = StatusPatch { status: None, active: Some(active) }.resolve(current);
                 let next = next.expect("the flag alone never contradicts");
                 assert_eq!(next.is_active(), active);
                 if active == current.is_active() {
@@ -129,10 +117,7 @@ mod tests {
     fn both_must_agree() {
         for status in Status::ALL {
             for active in [true, false] {
-                let patch = StatusPatch {
-                    status: Some(status),
-                    active: Some(active),
-                };
+                let patch = StatusPatch { status: Some(status), active: Some(active) };
                 let resolved = patch.resolve(Status::Pending);
                 assert_eq!(resolved.is_ok(), status.is_active() == active);
                 if let Err(violations) = resolved {

@@ -47,6 +47,9 @@ macro_rules! attributes {
         impl SuccessPatch {
             pub(crate) fn apply(&self, success: &mut Success) {
                 $(self.$field.apply(&mut success.$field);)*
+                // An empty list is no fact (`client::note`): kept as a value, it would be a change
+                // that the audit trail cannot tell.
+                success.acc_teaming_roles.take_if(|roles| roles.is_empty());
             }
         }
 

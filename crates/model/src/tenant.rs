@@ -90,28 +90,11 @@ mod tests {
         }
         let uuid = "b2c3d4e5-f6a7-8901-bcde-f12345678901";
         let hex = "a5a000000000000000000123";
-        for bad in [
-            "",
-            "a",
-            "1a",
-            "-a",
-            "A1",
-            "a_b",
-            "ä1",
-            uuid,
-            hex,
-            &"a".repeat(64),
-        ] {
+        for bad in ["", "a", "1a", "-a", "A1", "a_b", "ä1", uuid, hex, &"a".repeat(64)] {
             assert!(Slug::new(bad).is_err(), "{bad}");
         }
-        assert!(matches!(
-            TenantKey::parse(&uuid.to_uppercase()),
-            Some(TenantKey::Id(_))
-        ));
-        assert!(matches!(
-            TenantKey::parse(hex),
-            Some(TenantKey::ObjectId(_))
-        ));
+        assert!(matches!(TenantKey::parse(&uuid.to_uppercase()), Some(TenantKey::Id(_))));
+        assert!(matches!(TenantKey::parse(hex), Some(TenantKey::ObjectId(_))));
         assert_eq!(TenantKey::parse("no such"), None);
     }
 }

@@ -8,10 +8,7 @@ use serde_json::Value;
 /// Refuses U+0000, which neither `text` in PostgreSQL nor a C API can hold.
 pub fn no_nul(text: &str) -> Result<(), Violation> {
     if text.contains('\0') {
-        return Err(Violation::new(
-            "no_nul",
-            "must not contain the character U+0000",
-        ));
+        return Err(Violation::new("no_nul", "must not contain the character U+0000"));
     }
     Ok(())
 }
@@ -67,10 +64,7 @@ impl<const MAX: usize> Label<MAX> {
         no_nul(text)?;
         let text = text.trim();
         if text.is_empty() {
-            return Err(Violation::new(
-                "not_blank",
-                "must have at least 1 character",
-            ));
+            return Err(Violation::new("not_blank", "must have at least 1 character"));
         }
         at_most(text, MAX)?;
         Ok(Self(text.to_owned()))

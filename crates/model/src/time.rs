@@ -7,16 +7,29 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
-/// A point in time with millisecond precision, from year 0 to 9999, UTC.
+/// A point in time with millisecond precision, from year 0 to the last days of 9999, UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(jiff::Timestamp);
+
+// In milliseconds, 0000-01-01T00:00:00Z to 9999-12-30T22:00:00Z. jiff goes on below, where RFC 3339
+// has no form left; above, it leaves room for every offset.
+const CALENDAR: RangeInclusive<i64> = -62_167_219_200_000..=253_402_207_200_000;
 
 impl Timestamp {
     /// From milliseconds since 1970-01-01T00:00:00Z; `None` outside the calendar.
     pub fn from_millis(millis: i64) -> Option<Self> {
-        jiff::Timestamp::from_millisecond(millis).ok().map(Self)
+        let time = jiff::Timestamp::from_millisecond(millis).ok()?;
+        CALENDAR.contains(&millis).then_some(Self(time))
+    }
+
+    /// From a clock's milliseconds, held within the calendar.
+    pub fn clamped(millis: i64) -> Self {
+        let millis = millis.clamp(*CALENDAR.start(), *CALENDAR.end());
+        // Within the calendar by now: the epoch stands for nothing.
+        Self::from_millis(millis).unwrap_or(Self(jiff::Timestamp::UNIX_EPOCH))
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -26,11 +39,16 @@ impl Timestamp {
 
     /// Reads RFC 3339; what is finer than a millisecond is cut off.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
-        // jiff also reads forms of ISO 8601 that RFC 3339 does not have; a `T` and a zone are musts.
-        let date_time =
-            text.len() >= 20 && text.is_ascii() && matches!(text.as_bytes()[10], b'T' | b't');
-        let time: jiff::Timestamp = date_time.then(|| text.parse().ok()).flatten()?;
-        Self::from_millis(time.as_millisecond())
+        // jiff also reads forms of ISO 8601 that RFC 3339 does not have: only the shape it has passes.
+        let mask = |c: char| if c.is_ascii_digit() { '0' } else { c.to_ascii_uppercase() };
+        let shape: String = text.chars().map(mask).collect();
+        let rest = shape.strip_prefix("0000-00-00T00:00:00")?;
+        let zone = rest.strip_prefix('.').map_or(rest, |fraction| fraction.trim_start_matches('0'));
+        let time: jiff::Timestamp =
+            matches!(zone, "Z" | "+00:00" | "-00:00").then(|| text.parse().ok()).flatten()?;
+        // Rounded down before 1970 too, where dividing would round up.
+        let millis = time.as_nanosecond().div_euclid(1_000_000);
+        Self::from_millis(i64::try_from(millis).ok()?)
     }
 
     /// `2026-03-10T14:30:00Z`: the workspace API's form.
@@ -130,10 +148,7 @@ pub struct TimeZoneName(String);
 // The bundled database, so that every machine knows the same names.
 static ZONES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let database = jiff::tz::TimeZoneDatabase::bundled();
-    database
-        .available()
-        .map(|name| name.as_str().to_owned())
-        .collect()
+    database.available().map(|name| name.as_str().to_owned()).collect()
 });
 
 impl Parse for TimeZoneName {
@@ -164,13 +179,7 @@ mod tests {
         let later = Timestamp::parse_rfc3339("2026-03-10T14:30:00.9999Z").expect("a time");
         assert_eq!(later.to_string(), "2026-03-10T14:30:00.999Z");
         assert_eq!(later.seconds().to_string(), "2026-03-10T14:30:00Z");
-        for wrong in [
-            "2026-03-10",
-            "2026-03-10T14:30:00",
-            "2026-03-10 14:30:00Z",
-            "x",
-            "",
-        ] {
+        for wrong in ["2026-03-10", "2026-03-10T14:30:00", "2026-03-10 14:30:00Z", "x", ""] {
             assert_eq!(Timestamp::parse_rfc3339(wrong), None, "{wrong}");
         }
     }
@@ -178,14 +187,7 @@ mod tests {
     #[test]
     fn days_are_real_and_in_one_form() {
         assert!(Day::parse_iso("2024-02-29").is_some());
-        for wrong in [
-            "2023-02-29",
-            "2024-13-01",
-            "20240101",
-            "2024-1-1",
-            "2024-01-01T00:00",
-            "",
-        ] {
+        for wrong in ["2023-02-29", "2024-13-01", "20240101", "2024-1-1", "2024-01-01T00:00", ""] {
             assert_eq!(Day::parse_iso(wrong), None, "{wrong}");
         }
     }
@@ -194,11 +196,7 @@ mod tests {
     fn zones_are_exact_and_suggested() {
         assert!(TimeZoneName::parse(&json!("Europe/Berlin")).is_ok());
         let refused = TimeZoneName::parse(&json!("europe/berln")).expect_err("a typo");
-        assert!(
-            refused.message.contains("Europe/Berlin?"),
-            "{}",
-            refused.message
-        );
+        assert!(refused.message.contains("Europe/Berlin?"), "{}", refused.message);
         assert!(TimeZoneName::parse(&json!("x".repeat(61))).is_err());
     }
 }

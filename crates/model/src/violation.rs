@@ -19,24 +19,14 @@ pub struct Violation {
 impl Violation {
     /// A violation of the value itself; the reader of the surrounding object adds the path.
     pub fn new(rule: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            path: String::new(),
-            rule,
-            message: message.into(),
-            allowed: Vec::new(),
-        }
+        Self { path: String::new(), rule, message: message.into(), allowed: Vec::new() }
     }
 
     /// A value that is none of a fixed list.
     pub fn not_one_of(allowed: &[&str]) -> Self {
         let message = format!("must be one of: {}", allowed.join(", "));
         let allowed = allowed.iter().map(ToString::to_string).collect();
-        Self {
-            path: String::new(),
-            rule: "enum",
-            message,
-            allowed,
-        }
+        Self { path: String::new(), rule: "enum", message, allowed }
     }
 
     /// A value of another JSON type.

@@ -15,31 +15,24 @@ impl WebUrl {
     /// Checks the form.
     pub fn new(text: &str) -> Result<Self, Violation> {
         if text.chars().count() > 2048 {
-            return Err(Violation::new(
-                "max_length",
-                "must have at most 2048 characters",
-            ));
+            return Err(Violation::new("max_length", "must have at most 2048 characters"));
         }
         // The URL Standard's parser mends spaces, tabs and missing slashes; what we keep and other
         // programs read later must not need mending.
-        let clean = !text
-            .chars()
-            .any(|c| c.is_whitespace() || c.is_control() || c == '\\');
-        let scheme = text
-            .split_once("://")
-            .map(|(scheme, _)| scheme.to_ascii_lowercase());
+        let clean = !text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\');
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         let absolute = matches!(scheme.as_deref(), Some("http" | "https"));
         let host = Url::parse(text).is_ok_and(|url| url.has_host());
-        let slashes = text
-            .split_once("://")
-            .is_some_and(|(_, rest)| !rest.starts_with('/'));
+        let slashes = text.split_once("://").is_some_and(|(_, rest)| !rest.starts_with('/'));
         if clean && absolute && slashes && host {
             return Ok(Self(text.to_owned()));
         }
-        Err(Violation::new(
-            "url",
-            "must be an absolute http or https URL",
-        ))
+        Err(Violation::new("url", "must be an absolute http or https URL"))
+    }
+
+    /// The URL as typed.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -55,11 +48,9 @@ mod tests {
 
     #[test]
     fn only_absolute_web_addresses() {
-        for good in [
-            "https://example.com/a.jpg",
-            "HTTP://10.0.0.1:8080",
-            "https://bücher.example/?q#f",
-        ] {
+        for good in
+            ["https://example.com/a.jpg", "HTTP://10.0.0.1:8080", "https://bücher.example/?q#f"]
+        {
             assert!(WebUrl::new(good).is_ok(), "{good}");
         }
         let long = format!("https://example.com/{}", "x".repeat(2048));

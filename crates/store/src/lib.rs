@@ -1,1 +1,24 @@
+//! The store: one seam (`Db`, `Tx`) over the engines, and each query once, in SQL both engines run.
+//!
+//! Above the seam stands one file per noun of plain functions; every query takes the tenant, and
+//! one that crosses tenants says so in its name. SQL stands in this crate only.
 
+mod column;
+mod db;
+mod error;
+mod row;
+mod sqlite;
+mod tx;
+mod value;
+
+pub mod api_tokens;
+pub mod audit;
+pub mod client_types;
+pub mod clients;
+pub mod enrollment_tokens;
+pub mod settings;
+pub mod tenants;
+
+pub use db::{Access, Db};
+pub use error::DbError;
+pub use tx::Tx;

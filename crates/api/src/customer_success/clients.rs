@@ -1,0 +1,29 @@
+//! `/client/{uuid}`
+
+use super::{patch, views};
+use crate::shared::answer::Answer;
+use crate::shared::call::Call;
+use crate::shared::error::ApiError;
+use clientbook_app::{Change, ClientKey, ClientRef};
+use clientbook_model::id::{ClientId, parse_uuid};
+
+/// Reads one client.
+pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
+    let record = call.app.read_client(&call.caller, target(&call)).await?;
+    Answer::record(record.client.version, &views::client(&record))
+}
+
+/// Changes the properties sent; with `dryRun`, only says what the record would become.
+pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
+    let dry_run = call.query.flag("dryRun")?;
+    let (change, precondition) = (patch::change(&call)?, call.precondition());
+    let change = Change { change, precondition, dry_run };
+    let record = call.app.change_client(&call.caller, target(&call), change).await?;
+    Answer::record(record.client.version, &views::client(&record))
+}
+
+fn target(call: &Call) -> ClientRef {
+    let asked = call.segment("uuid");
+    let key = parse_uuid(asked).map(|id| ClientKey::Id(ClientId(id)));
+    ClientRef { tenant: None, asked: asked.to_owned(), key }
+}

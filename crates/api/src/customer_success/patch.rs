@@ -1,0 +1,179 @@
+//! Reads a change of the customer-success attributes.
+
+use crate::shared::call::Call;
+use crate::shared::error::ApiError;
+use crate::shared::fields::{Fields, item, same_id};
+use clientbook_app::ClientChange;
+use clientbook_model::custom_field::{self, CustomPatch, FieldKey};
+use clientbook_model::patch::Patch;
+use clientbook_model::success::{Region, SuccessPatch, TeamingRole};
+use clientbook_model::violation::{Violation, step};
+use serde_json::Value;
+
+/// What can be written.
+const WRITABLE: &[&str] = &[
+    "custom",
+    "name",
+    "siteUrl",
+    "logoUrl",
+    "status",
+    "active",
+    "inceptionDate",
+    "terminatedDate",
+    "street",
+    "city",
+    "state",
+    "country",
+    "zip",
+    "region",
+    "timezone",
+    "externalId",
+    "salesforceAccountId",
+    "zendeskId",
+    "freshdeskId",
+    "usageId",
+    "stripeId",
+    "externalStatusId",
+    "npsScore",
+    "note",
+    "createdByEmployeeId",
+    "modifiedByEmployeeId",
+    "managedByEmployeeId",
+    "assignedSalesRepId",
+    "assignedSalesRep",
+    "clientTypeId",
+    "clientTypeTitle",
+    "successCycleId",
+    "primaryContactId",
+    "parentClientId",
+    "accTeamingRoles",
+];
+
+/// What callers may send back as they read it.
+const KEPT: &[&str] =
+    &["id", "uuid", "tenantId", "createdTime", "modifiedTime", "parentClient", "clientType"];
+
+pub(super) fn change(call: &Call) -> Result<ClientChange, ApiError> {
+    let object = call.object()?;
+    let known = [WRITABLE, KEPT].concat();
+    let mut fields = Fields::new(&object, "", &known);
+    let mut change = ClientChange::new(call.permission);
+    let patch = &mut change.patch;
+    patch.name = fields.set("name");
+    patch.status.status = fields.set("status");
+    patch.status.active = fields.set("active");
+    patch.custom_values = custom(&mut fields);
+    patch.external_id = fields.patch("externalId");
+    patch.parent_client_id = fields.patch("parentClientId");
+    patch.client_type_id = fields.patch("clientTypeId");
+    patch.success = attributes(&mut fields);
+    change.client_type_title = fields.patch("clientTypeTitle");
+    fields.echo("id", |record, sent| sent.as_i64() == Some(record.client.number.get()));
+    fields.echo("uuid", |record, sent| same_id(sent, &record.client.id));
+    fields.echo("tenantId", |record, sent| same_id(sent, &record.tenant.id));
+    change.echoes = fields.echoes;
+    change.violations = fields.violations;
+    Ok(change)
+}
+
+fn attributes(fields: &mut Fields<'_>) -> SuccessPatch {
+    SuccessPatch {
+        site_url: fields.patch("siteUrl"),
+        logo_url: fields.patch("logoUrl"),
+        inception_date: fields.patch("inceptionDate"),
+        terminated_date: fields.patch("terminatedDate"),
+        street: fields.patch("street"),
+        city: fields.patch("city"),
+        state: fields.patch("state"),
+        country: fields.patch("country"),
+        zip: fields.patch("zip"),
+        region: region(fields),
+        timezone: fields.patch("timezone"),
+        salesforce_account_id: fields.patch("salesforceAccountId"),
+        zendesk_id: fields.patch("zendeskId"),
+        freshdesk_id: fields.patch("freshdeskId"),
+        usage_id: fields.patch("usageId"),
+        stripe_id: fields.patch("stripeId"),
+        external_status_id: fields.patch("externalStatusId"),
+        nps_score: fields.patch("npsScore"),
+        note: fields.patch("note"),
+        created_by_employee_id: fields.patch("createdByEmployeeId"),
+        modified_by_employee_id: fields.patch("modifiedByEmployeeId"),
+        managed_by_employee_id: fields.patch("managedByEmployeeId"),
+        assigned_sales_rep_id: fields.patch("assignedSalesRepId"),
+        assigned_sales_rep: fields.patch("assignedSalesRep"),
+        success_cycle_id: fields.patch("successCycleId"),
+        primary_contact_id: fields.patch("primaryContactId"),
+        acc_teaming_roles: teaming_roles(fields),
+    }
+}
+
+/// Values by key, merged key by key; null removes one.
+fn custom(fields: &mut Fields<'_>) -> CustomPatch {
+    let mut patch = CustomPatch::new();
+    let Some(value) = fields.raw("custom") else {
+        return patch;
+    };
+    let Some(values) = value.as_object() else {
+        fields.refuse("custom", Violation::not_a("an object"));
+        return patch;
+    };
+    for (key, value) in values {
+        let checked = FieldKey::new(key).and_then(|key| match value {
+            Value::Null => Ok((key, None)),
+            value => custom_field::check_undefined(value).map(|()| (key, Some(value.clone()))),
+        });
+        match checked {
+            Ok((key, value)) => {
+                patch.insert(key, value);
+            }
+            Err(broken) => fields.refuse("custom", broken.below(&step(key))),
+        }
+    }
+    patch
+}
+
+fn region(fields: &mut Fields<'_>) -> Patch<Region> {
+    let value = match fields.raw("region") {
+        None => return Patch::Absent,
+        Some(Value::Null) => return Patch::Clear,
+        Some(value) => value,
+    };
+    let read = item(value, "/region", &["id", "name"]).and_then(|mut region| {
+        let (id, name) = (region.required("id"), region.required("name"));
+        match (id, name) {
+            (Some(id), Some(name)) if region.violations.is_empty() => Ok(Region { id, name }),
+            _ => Err(region.violations),
+        }
+    });
+    collected(fields, read)
+}
+
+fn teaming_roles(fields: &mut Fields<'_>) -> Patch<Vec<TeamingRole>> {
+    match fields.raw("accTeamingRoles") {
+        None => return Patch::Absent,
+        Some(Value::Null) => return Patch::Clear,
+        Some(_) => {}
+    }
+    let roles = fields.list("accTeamingRoles", |value, at| {
+        let mut role = item(value, at, &["employeeId", "role"])?;
+        let (employee_id, name) = (role.required("employeeId"), role.required("role"));
+        match (employee_id, name) {
+            (Some(employee_id), Some(name)) if role.violations.is_empty() => {
+                Ok(TeamingRole { employee_id, role: name })
+            }
+            _ => Err(role.violations),
+        }
+    });
+    roles.map_or(Patch::Absent, Patch::Set)
+}
+
+fn collected<T>(fields: &mut Fields<'_>, read: Result<T, Vec<Violation>>) -> Patch<T> {
+    match read {
+        Ok(value) => Patch::Set(value),
+        Err(broken) => {
+            fields.violations.extend(broken);
+            Patch::Absent
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What the customer-success API shows: the whole client, null where unset.
+
+use clientbook_app::ClientRecord;
+use clientbook_model::custom_field::CustomValues;
+use clientbook_model::id::{ClientId, ClientNumber, TenantId};
+use clientbook_model::number::{AnyInt, NpsScore, Reference};
+use clientbook_model::status::Status;
+use clientbook_model::success::{Region, TeamingRole};
+use clientbook_model::text::Text;
+use clientbook_model::time::{Day, TimeZoneName, Timestamp};
+use serde::Serialize;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ClientView<'a> {
+    id: ClientNumber,
+    uuid: ClientId,
+    tenant_id: TenantId,
+    created_time: Timestamp,
+    modified_time: Timestamp,
+    custom: &'a CustomValues,
+    name: &'a str,
+    site_url: Option<&'a str>,
+    logo_url: Option<&'a str>,
+    status: &'static str,
+    active: bool,
+    inception_date: Option<Day>,
+    terminated_date: Option<Day>,
+    street: Option<&'a str>,
+    city: Option<&'a str>,
+    state: Option<&'a str>,
+    country: Option<&'a str>,
+    zip: Option<&'a str>,
+    region: Option<&'a Region>,
+    timezone: Option<&'a TimeZoneName>,
+    external_id: Option<&'a str>,
+    salesforce_account_id: Option<&'a str>,
+    zendesk_id: Option<&'a str>,
+    freshdesk_id: Option<&'a str>,
+    usage_id: Option<&'a str>,
+    stripe_id: Option<&'a str>,
+    external_status_id: Option<&'a str>,
+    nps_score: Option<NpsScore>,
+    note: Option<&'a str>,
+    created_by_employee_id: Option<Reference>,
+    modified_by_employee_id: Option<Reference>,
+    managed_by_employee_id: Option<Reference>,
+    assigned_sales_rep_id: Option<Reference>,
+    assigned_sales_rep: Option<&'a str>,
+    client_type_id: Option<Reference>,
+    client_type_title: Option<&'a str>,
+    success_cycle_id: Option<Reference>,
+    primary_contact_id: Option<Reference>,
+    parent_client_id: Option<Reference>,
+    acc_teaming_roles: Option<Vec<TeamingRoleView<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_client: Option<ParentView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_type: Option<ClientTypeView<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TeamingRoleView<'a> {
+    employee_id: AnyInt,
+    role: &'a str,
+}
+
+#[derive(Serialize)]
+struct ParentView<'a> {
+    id: ClientNumber,
+    uuid: ClientId,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct ClientTypeView<'a> {
+    id: Reference,
+    title: &'a str,
+}
+
+/// A client with every attribute.
+pub(super) fn client(record: &ClientRecord) -> ClientView<'_> {
+    let (client, success) = (&record.client, &record.client.success);
+    let client_type = record.client_type.as_ref();
+    ClientView {
+        id: client.number,
+        uuid: client.id,
+        tenant_id: client.tenant_id,
+        created_time: client.created_at,
+        modified_time: client.updated_at,
+        custom: &client.custom_values,
+        name: client.name.as_str(),
+        site_url: text(success.site_url.as_ref()),
+        logo_url: text(success.logo_url.as_ref()),
+        status: status(client.status),
+        active: client.status.is_active(),
+        inception_date: success.inception_date,
+        terminated_date: success.terminated_date,
+        street: text(success.street.as_ref()),
+        city: text(success.city.as_ref()),
+        state: text(success.state.as_ref()),
+        country: text(success.country.as_ref()),
+        zip: text(success.zip.as_ref()),
+        region: success.region.as_ref(),
+        timezone: success.timezone.as_ref(),
+        external_id: text(client.external_id.as_ref()),
+        salesforce_account_id: text(success.salesforce_account_id.as_ref()),
+        zendesk_id: text(success.zendesk_id.as_ref()),
+        freshdesk_id: text(success.freshdesk_id.as_ref()),
+        usage_id: text(success.usage_id.as_ref()),
+        stripe_id: text(success.stripe_id.as_ref()),
+        external_status_id: text(success.external_status_id.as_ref()),
+        nps_score: success.nps_score,
+        note: text(success.note.as_ref()),
+        created_by_employee_id: success.created_by_employee_id,
+        modified_by_employee_id: success.modified_by_employee_id,
+        managed_by_employee_id: success.managed_by_employee_id,
+        assigned_sales_rep_id: success.assigned_sales_rep_id,
+        assigned_sales_rep: text(success.assigned_sales_rep.as_ref()),
+        client_type_id: client.client_type_id,
+        client_type_title: client_type.map(|known| known.title.as_str()),
+        success_cycle_id: success.success_cycle_id,
+        primary_contact_id: success.primary_contact_id,
+        parent_client_id: client.parent_client_id,
+        acc_teaming_roles: success.acc_teaming_roles.as_deref().map(teaming_roles),
+        parent_client: record.parent.as_ref().map(|parent| ParentView {
+            id: parent.number,
+            uuid: parent.id,
+            name: parent.name.as_str(),
+        }),
+        client_type: client_type.map(|known| ClientTypeView { id: known.id, title: &known.title }),
+    }
+}
+
+fn text<const MAX: usize>(text: Option<&Text<MAX>>) -> Option<&str> {
+    text.map(Text::as_str)
+}
+
+fn teaming_roles(roles: &[TeamingRole]) -> Vec<TeamingRoleView<'_>> {
+    roles.iter().map(teaming_role).collect()
+}
+
+fn teaming_role(role: &TeamingRole) -> TeamingRoleView<'_> {
+    TeamingRoleView { employee_id: role.employee_id, role: role.role.as_str() }
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "PENDING",
+        Status::Trial => "TRIAL",
+        Status::Active => "ACTIVE",
+        Status::Inactive => "INACTIVE",
+        Status::Terminated => "TERMINATED",
+    }
+}

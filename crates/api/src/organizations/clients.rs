@@ -1,0 +1,81 @@
+//! `/v2/clients/{client_id}`
+
+use super::views;
+use crate::shared::answer::Answer;
+use crate::shared::call::Call;
+use crate::shared::error::ApiError;
+use crate::shared::fields::{Fields, same_id};
+use clientbook_app::{Change, ClientChange, ClientKey, ClientRecord, ClientRef};
+use clientbook_model::id::{ClientId, parse_uuid};
+use serde_json::Value;
+
+/// Reads one client.
+pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
+    let record = call.app.read_client(&call.caller, target(&call)).await?;
+    Answer::record(record.client.version, &views::client(&record, call.app.now()))
+}
+
+/// Changes the collection mode.
+pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
+    let change = change(&call)?;
+    let change = Change { change, precondition: call.precondition(), dry_run: false };
+    let record = call.app.change_client(&call.caller, target(&call), change).await?;
+    Answer::record(record.client.version, &views::client(&record, call.app.now()))
+}
+
+pub(super) fn target(call: &Call) -> ClientRef {
+    let asked = call.segment("client_id");
+    let key = parse_uuid(asked).map(|id| ClientKey::Id(ClientId(id)));
+    ClientRef { tenant: None, asked: asked.to_owned(), key }
+}
+
+/// What callers read can be sent back: identity must match, what the server keeps is ignored.
+const KNOWN: &[&str] = &[
+    "id",
+    "name",
+    "status",
+    "collection_mode",
+    "partner",
+    "enrollment_token",
+    "created_at",
+    "updated_at",
+];
+
+fn change(call: &Call) -> Result<ClientChange, ApiError> {
+    let object = call.object()?;
+    let mut fields = Fields::new(&object, "", KNOWN);
+    let mut change = ClientChange::new(call.permission);
+    change.patch.collection_mode = fields.set("collection_mode");
+    fields.echo("id", |record, sent| same_id(sent, &record.client.id));
+    fields.echo("name", |record, sent| sent.as_str() == Some(record.client.name.as_str()));
+    fields.echo("status", |record, sent| sent.as_str() == Some(record.client.status.as_str()));
+    fields.echo("partner", is_partner);
+    fields.echo("enrollment_token", is_enrollment_token);
+    change.echoes = fields.echoes;
+    change.violations = fields.violations;
+    Ok(change)
+}
+
+fn is_partner(record: &ClientRecord, sent: &Value) -> bool {
+    let Some(sent) = sent.as_object() else {
+        return false;
+    };
+    sent.iter().all(|(name, value)| match name.as_str() {
+        "id" => same_id(value, &record.tenant.id),
+        "name" => value.as_str() == Some(record.tenant.name.as_str()),
+        _ => false,
+    })
+}
+
+// Its counters and status move by themselves between reading and sending back.
+fn is_enrollment_token(record: &ClientRecord, sent: &Value) -> bool {
+    match (sent, &record.enrollment_token) {
+        (Value::Object(sent), Some(token)) => {
+            sent.get("id").is_none_or(|id| same_id(id, &token.id))
+                && sent.get("value").is_none_or(|value| value.as_str() == Some(&token.value))
+        }
+        // A token that has run out shows as null.
+        (Value::Null, _) => true,
+        _ => false,
+    }
+}

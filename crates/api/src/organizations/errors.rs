@@ -1,0 +1,44 @@
+//! `{"error": {"code", "message", "details"}}`
+
+use crate::shared::error::{Details, Problem};
+use crate::shared::shape::{Shaped, Told, json};
+use axum::http::StatusCode;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+#[derive(Serialize)]
+struct View<'a> {
+    error: Error<'a>,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    code: &'static str,
+    message: &'a str,
+    details: Value,
+}
+
+pub(crate) fn shape(told: &Told<'_>) -> Shaped {
+    let Problem { status, code, message, .. } = told.problem;
+    let view = View { error: Error { code, message, details: details(told) } };
+    Shaped { status: *status, content_type: "application/json", body: json(&view) }
+}
+
+fn details(told: &Told<'_>) -> Value {
+    match &told.problem.details {
+        Details::Fields(fields) | Details::Parameters(fields) => json!({ "fields": fields }),
+        Details::Missing(missing) => {
+            let id = format!("{}_id", missing.kind);
+            json!({ id: missing.id })
+        }
+        Details::Permission(permission) => json!({ "permission": permission.as_str() }),
+        Details::Transition(refused) => json!({
+            "current_mode": refused.current.as_str(),
+            "requested_mode": refused.requested.as_str(),
+        }),
+        Details::None if told.problem.status == StatusCode::INTERNAL_SERVER_ERROR => {
+            json!({ "request_id": told.request_id })
+        }
+        Details::None | Details::Credentials(_) => json!({}),
+    }
+}

@@ -1,0 +1,41 @@
+//! Organizations (v2): the main API.
+
+mod api_tokens;
+mod clients;
+mod collection_control;
+pub(crate) mod errors;
+mod views;
+
+use crate::shared::answer::Answer;
+use crate::shared::call::Call;
+use crate::shared::error::ApiError;
+use crate::shared::operation::{Access, BodyRule, Operation};
+use axum::http::Method;
+use clientbook_model::audit::Surface;
+use clientbook_model::principal::Permission as P;
+
+pub(crate) fn operations() -> Vec<Operation> {
+    const CLIENT: &str = "/v2/clients/{client_id}";
+    const LOG: &str = "/v2/clients/{client_id}/collection-control/audit-log";
+    const TOKENS: &str = "/v2/api-tokens";
+    const TOKEN: &str = "/v2/api-tokens/{token_id}";
+    vec![
+        operation(Method::GET, CLIENT, P::ClientsView, clients::read),
+        operation(Method::PATCH, CLIENT, P::CollectionUpdate, clients::update).body(BodyRule::Json),
+        operation(Method::GET, LOG, P::AuditView, collection_control::audit_log)
+            .query(collection_control::PARAMETERS),
+        operation(Method::GET, TOKENS, P::TokensManage, api_tokens::list)
+            .query(api_tokens::PARAMETERS),
+        operation(Method::POST, TOKENS, P::TokensManage, api_tokens::create).body(BodyRule::Json),
+        operation(Method::DELETE, TOKEN, P::TokensManage, api_tokens::revoke),
+    ]
+}
+
+fn operation<F, R>(method: Method, path: &'static str, permission: P, handler: F) -> Operation
+where
+    F: Fn(Call) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Answer, ApiError>> + Send + 'static,
+{
+    let access = Access::Permission(permission);
+    Operation::new(Surface::Organizations, method, path, access, handler)
+}

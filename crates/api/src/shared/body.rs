@@ -1,0 +1,87 @@
+//! Reads a request's body within its limits.
+
+use super::error::ApiError;
+use super::operation::BodyRule;
+use axum::http::{HeaderMap, Method, header};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// The largest body: 1 MiB.
+const LIMIT: usize = 1024 * 1024;
+
+/// How much of a larger one is read and thrown away, so that its sender gets to read the answer.
+const DRAIN: usize = 4 * 1024 * 1024;
+
+/// How long a body may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A body that was read; empty where none was sent.
+pub(crate) type Body = Bytes;
+
+/// Reads the body that `rule` asks for.
+pub(crate) async fn read(
+    rule: BodyRule,
+    method: &Method,
+    headers: &HeaderMap,
+    body: axum::body::Body,
+) -> Result<Body, ApiError> {
+    if rule == BodyRule::None {
+        return Ok(Body::new());
+    }
+    let waits = headers.get(header::EXPECT).is_some();
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let announced = announced.and_then(|length| length.parse::<usize>().ok()).unwrap_or(0);
+    // A sender that waits for `100 Continue` reads the answer without sending the rest.
+    if waits && announced > LIMIT {
+        return Err(ApiError::TooLarge);
+    }
+    let bytes = tokio::time::timeout(PATIENCE, collect(body)).await;
+    let bytes = bytes.map_err(|_| ApiError::SlowBody)??;
+    if !bytes.is_empty() {
+        check_media_type(method, headers)?;
+    }
+    Ok(bytes)
+}
+
+async fn collect(mut body: axum::body::Body) -> Result<Body, ApiError> {
+    let (mut kept, mut seen) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let broken = |_| ApiError::Unreadable("The body broke off before its end".into());
+        if let Ok(data) = frame.map_err(broken)?.into_data() {
+            seen += data.len();
+            if seen > DRAIN {
+                break;
+            }
+            if seen <= LIMIT {
+                kept.extend_from_slice(&data);
+            }
+        }
+    }
+    if seen > LIMIT { Err(ApiError::TooLarge) } else { Ok(kept.freeze()) }
+}
+
+fn check_media_type(method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let json = essence.eq_ignore_ascii_case("application/json");
+    let patch = method == Method::PATCH;
+    if json || (patch && essence.eq_ignore_ascii_case("application/merge-patch+json")) {
+        return Ok(());
+    }
+    Err(ApiError::UnsupportedMediaType(if patch {
+        "application/json or application/merge-patch+json"
+    } else {
+        "application/json"
+    }))
+}
+
+/// The JSON object in `body`.
+pub(crate) fn object(body: &Body) -> Result<Map<String, Value>, ApiError> {
+    let unreadable = |error| ApiError::Unreadable(format!("The body is not JSON: {error}"));
+    match serde_json::from_slice(body).map_err(unreadable)? {
+        Value::Object(object) => Ok(object),
+        _ => Err(ApiError::Unreadable("The body must be a JSON object".into())),
+    }
+}

@@ -1,0 +1,39 @@
+//! A request on its way to a handler: authenticated, its query checked, its body read.
+
+use super::body::Body;
+use super::error::ApiError;
+use super::query::Query;
+use super::{body, conditional};
+use axum::http::HeaderMap;
+use clientbook_app::{App, Caller, Precondition};
+use clientbook_model::principal::Permission;
+use serde_json::{Map, Value};
+
+/// What a handler gets.
+pub(crate) struct Call {
+    pub(crate) app: App,
+    pub(crate) caller: Caller,
+    /// The permission that the access table names for the operation.
+    pub(crate) permission: Permission,
+    pub(crate) path: Vec<(String, String)>,
+    pub(crate) query: Query,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+}
+
+impl Call {
+    /// A segment of the path, decoded.
+    pub(crate) fn segment(&self, name: &str) -> &str {
+        self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// The body, which must be a JSON object.
+    pub(crate) fn object(&self) -> Result<Map<String, Value>, ApiError> {
+        body::object(&self.body)
+    }
+
+    /// What `If-Match` demands.
+    pub(crate) fn precondition(&self) -> Precondition {
+        conditional::precondition(&self.headers)
+    }
+}

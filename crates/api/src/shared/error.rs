@@ -1,0 +1,229 @@
+//! Why a request gets no answer, and the one table that turns every reason into a status, a code
+//! and words. Each surface then puts them into its own shape.
+
+use axum::http::StatusCode;
+use clientbook_app::{AppError, Forbidden, Missing, Unauthenticated};
+use clientbook_model::collection::TransitionError;
+use clientbook_model::policy::Overreach;
+use clientbook_model::principal::Permission;
+use clientbook_model::violation::Violation;
+use std::time::Duration;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    /// A use case refused or failed.
+    App(AppError),
+    /// The request cannot be read: not JSON, not an object, nothing in it.
+    Unreadable(String),
+    /// A query parameter is unknown or has a value that is not allowed.
+    Query(Vec<Violation>),
+    /// No such route.
+    NoRoute,
+    /// The route has other methods.
+    MethodNotAllowed,
+    /// The body is over the limit.
+    TooLarge,
+    /// The body is of another media type.
+    UnsupportedMediaType(&'static str),
+    /// Too many failed logins from this address.
+    TooManyFailedLogins(Duration),
+    /// The body did not arrive in time.
+    SlowBody,
+    /// The use case did not end in time.
+    TimedOut,
+}
+
+impl ApiError {
+    pub(crate) fn internal(error: &dyn std::fmt::Display) -> Self {
+        Self::App(AppError::Internal(error.to_string()))
+    }
+}
+
+impl From<AppError> for ApiError {
+    fn from(error: AppError) -> Self {
+        Self::App(error)
+    }
+}
+
+/// An error as every surface understands it.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    /// The code of the organizations API; other surfaces may not show it.
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) details: Details,
+    /// Seconds after which trying again may help.
+    pub(crate) retry_after: Option<u64>,
+}
+
+/// What a program may want to know beyond the code.
+#[derive(Debug)]
+pub(crate) enum Details {
+    None,
+    /// Fields of the body.
+    Fields(Vec<Violation>),
+    /// Parameters of the query.
+    Parameters(Vec<Violation>),
+    Missing(Missing),
+    Permission(Permission),
+    Transition(TransitionError),
+    Credentials(Unauthenticated),
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { status, code, message, details: Details::None, retry_after: None }
+    }
+
+    fn with(mut self, details: Details) -> Self {
+        self.details = details;
+        self
+    }
+
+    fn retry(mut self, after: u64) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+}
+
+impl From<ApiError> for Problem {
+    fn from(error: ApiError) -> Self {
+        use StatusCode as S;
+        match error {
+            ApiError::App(error) => error.into(),
+            ApiError::Unreadable(message) => Self::new(S::BAD_REQUEST, "invalid_request", message),
+            ApiError::Query(fields) => {
+                let message = sentence(&fields);
+                let details = Details::Parameters(fields);
+                Self::new(S::BAD_REQUEST, "invalid_request", message).with(details)
+            }
+            ApiError::NoRoute => Self::new(S::NOT_FOUND, "not_found", "There is no such route"),
+            ApiError::MethodNotAllowed => {
+                let message = "The route has no such method; the Allow header lists those it has";
+                Self::new(S::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+            }
+            ApiError::TooLarge => {
+                let message = "The body is larger than 1 MiB (1,048,576 bytes)";
+                Self::new(S::PAYLOAD_TOO_LARGE, "payload_too_large", message)
+            }
+            ApiError::UnsupportedMediaType(allowed) => {
+                let message = format!("The Content-Type must be {allowed}");
+                Self::new(S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
+            }
+            ApiError::TooManyFailedLogins(wait) => {
+                let message = "Too many failed logins from this address";
+                let seconds = wait.as_secs() + 1;
+                Self::new(S::TOO_MANY_REQUESTS, "rate_limited", message).retry(seconds)
+            }
+            ApiError::SlowBody => {
+                let message = "The body did not arrive within 30 seconds";
+                Self::new(S::REQUEST_TIMEOUT, "invalid_request", message)
+            }
+            ApiError::TimedOut => {
+                let message = "The request took too long; a change may or may not have been made";
+                Self::new(S::SERVICE_UNAVAILABLE, "unavailable", message).retry(5)
+            }
+        }
+    }
+}
+
+impl From<AppError> for Problem {
+    fn from(error: AppError) -> Self {
+        use StatusCode as S;
+        match error {
+            AppError::Unauthenticated(why) => {
+                let message = match why {
+                    Unauthenticated::Missing => {
+                        "Send an access token: Authorization: Bearer <token>"
+                    }
+                    Unauthenticated::Invalid => "The access token is not valid",
+                    Unauthenticated::Expired => "The access token has expired",
+                    Unauthenticated::ClientInactive => {
+                        "The client that the access token is bound to is inactive"
+                    }
+                };
+                let details = Details::Credentials(why);
+                Self::new(S::UNAUTHORIZED, "unauthenticated", message).with(details)
+            }
+            AppError::Forbidden(why) => forbidden(&why),
+            AppError::NotFound(missing) => {
+                let message = match missing.kind {
+                    "client" => "Client not found",
+                    "tenant" => "Tenant not found",
+                    _ => "Not found",
+                };
+                let details = Details::Missing(missing);
+                Self::new(S::NOT_FOUND, "not_found", message).with(details)
+            }
+            AppError::Invalid(fields) => {
+                let message = sentence(&fields);
+                let details = Details::Fields(fields);
+                Self::new(S::BAD_REQUEST, "invalid_request", message).with(details)
+            }
+            AppError::Transition(refused) => {
+                let details = Details::Transition(refused);
+                Self::new(S::BAD_REQUEST, "invalid_transition", refused.to_string()).with(details)
+            }
+            AppError::Conflict(field) => {
+                let message = sentence(std::slice::from_ref(&field));
+                let details = Details::Fields(vec![field]);
+                Self::new(S::CONFLICT, "conflict", message).with(details)
+            }
+            AppError::PreconditionFailed => {
+                let message = "The record is of another version than If-Match demands";
+                Self::new(S::PRECONDITION_FAILED, "precondition_failed", message)
+            }
+            AppError::StorageFull => {
+                let message = "The server's disk is full; nothing was changed";
+                Self::new(S::INSUFFICIENT_STORAGE, "insufficient_storage", message)
+            }
+            AppError::Unavailable(_) => {
+                let message = "The store is not available; nothing was changed";
+                Self::new(S::SERVICE_UNAVAILABLE, "unavailable", message).retry(5)
+            }
+            AppError::Internal(_) => {
+                let message = "Something failed inside; the log has the cause under the request id";
+                Self::new(S::INTERNAL_SERVER_ERROR, "internal_error", message)
+            }
+        }
+    }
+}
+
+fn forbidden(why: &Forbidden) -> Problem {
+    let refuse = |message: String| Problem::new(StatusCode::FORBIDDEN, "forbidden", message);
+    match why {
+        Forbidden::Lacks(permission) => {
+            let message = format!("The permission {} is missing", permission.as_str());
+            refuse(message).with(Details::Permission(*permission))
+        }
+        Forbidden::OutsideRestriction => {
+            refuse("The access token is restricted to other clients".into())
+        }
+        Forbidden::ClientInactive => refuse("The client is inactive".into()),
+        Forbidden::Overreach(Overreach::Permissions(missing)) => {
+            let names: Vec<_> = missing.iter().map(Permission::as_str).collect();
+            refuse(format!("Nobody grants more than they hold; missing: {}", names.join(", ")))
+        }
+        Forbidden::Overreach(Overreach::Tenant) => refuse(
+            "Nobody grants more than they hold; the token can only be for your tenant".into(),
+        ),
+        Forbidden::Overreach(Overreach::Restriction) => refuse(
+            "Nobody grants more than they hold; the token must have your restrictions".into(),
+        ),
+        Forbidden::Overreach(Overreach::Expiry) => {
+            refuse("Nobody grants more than they hold; the token must not outlive your own".into())
+        }
+    }
+}
+
+/// The violations as one sentence, for surfaces and people that read nothing else.
+pub(crate) fn sentence(fields: &[Violation]) -> String {
+    let parts = fields.iter().map(|field| match field.path.trim_start_matches('/') {
+        "" => field.message.clone(),
+        name => format!("{name}: {}", field.message),
+    });
+    parts.collect::<Vec<_>>().join("; ")
+}

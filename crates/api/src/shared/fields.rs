@@ -1,0 +1,135 @@
+//! Reads the fields of a JSON object and collects everything that is wrong with them.
+
+use clientbook_app::{ClientRecord, Echo};
+use clientbook_model::nearest::nearest;
+use clientbook_model::patch::{Parse, Patch};
+use clientbook_model::violation::{Violation, step};
+use serde_json::{Map, Value};
+
+/// An object being read.
+pub(crate) struct Fields<'a> {
+    object: &'a Map<String, Value>,
+    at: String,
+    /// What is wrong so far.
+    pub(crate) violations: Vec<Violation>,
+    /// Fields that must be as the record has them.
+    pub(crate) echoes: Vec<Echo>,
+}
+
+impl<'a> Fields<'a> {
+    /// Starts to read `object`, which stands at the pointer `at`; names beyond `known` are wrong.
+    pub(crate) fn new(object: &'a Map<String, Value>, at: &str, known: &[&str]) -> Self {
+        let unknown = object.keys().filter(|name| !known.contains(&name.as_str()));
+        let violations = unknown.map(|name| unknown_field(name, known).below(at)).collect();
+        Self { object, at: at.to_owned(), violations, echoes: Vec::new() }
+    }
+
+    /// A field that may be absent but not null.
+    pub(crate) fn set<T: Parse>(&mut self, name: &str) -> Option<T> {
+        let value = self.object.get(name)?;
+        if value.is_null() {
+            // The type knows best what it wants instead of null.
+            let broken = T::parse(value).err();
+            let broken = broken.unwrap_or_else(|| Violation::new("not_null", "must not be null"));
+            self.refuse(name, broken);
+            return None;
+        }
+        self.parse(name, value)
+    }
+
+    /// A field that must be there.
+    pub(crate) fn required<T: Parse>(&mut self, name: &str) -> Option<T> {
+        if self.object.contains_key(name) {
+            return self.set(name);
+        }
+        self.refuse(name, Violation::new("required", "must be given"));
+        None
+    }
+
+    /// A nullable field.
+    pub(crate) fn patch<T: Parse>(&mut self, name: &str) -> Patch<T> {
+        match self.object.get(name) {
+            None => Patch::Absent,
+            Some(Value::Null) => Patch::Clear,
+            Some(Value::String(text)) if text.is_empty() && T::EMPTY_CLEARS => Patch::Clear,
+            Some(value) => self.parse(name, value).map_or(Patch::Absent, Patch::Set),
+        }
+    }
+
+    /// A nullable field of a request that makes something: absent and null are the same.
+    pub(crate) fn optional<T: Parse>(&mut self, name: &str) -> Option<T> {
+        match self.patch(name) {
+            Patch::Set(value) => Some(value),
+            Patch::Absent | Patch::Clear => None,
+        }
+    }
+
+    /// A list; `read` turns each item, with its pointer, into a value or violations.
+    pub(crate) fn list<T>(
+        &mut self,
+        name: &str,
+        mut read: impl FnMut(&'a Value, &str) -> Result<T, Vec<Violation>>,
+    ) -> Option<Vec<T>> {
+        let value = self.object.get(name)?;
+        let Some(items) = value.as_array() else {
+            self.refuse(name, Violation::not_a("an array"));
+            return None;
+        };
+        let mut list = Vec::with_capacity(items.len());
+        for (at, item) in items.iter().enumerate() {
+            match read(item, &format!("{}{}/{at}", self.at, step(name))) {
+                Ok(item) => list.push(item),
+                Err(broken) => self.violations.extend(broken),
+            }
+        }
+        (list.len() == items.len()).then_some(list)
+    }
+
+    /// The raw value of a field.
+    pub(crate) fn raw(&self, name: &str) -> Option<&'a Value> {
+        self.object.get(name)
+    }
+
+    /// A field that callers send back: it must be what the record has.
+    pub(crate) fn echo(&mut self, name: &str, matches: fn(&ClientRecord, &Value) -> bool) {
+        if let Some(sent) = self.object.get(name) {
+            let path = format!("{}{}", self.at, step(name));
+            self.echoes.push(Echo { path, sent: sent.clone(), matches });
+        }
+    }
+
+    /// Notes that `name` breaks a rule.
+    pub(crate) fn refuse(&mut self, name: &str, violation: Violation) {
+        self.violations.push(violation.below(&format!("{}{}", self.at, step(name))));
+    }
+
+    fn parse<T: Parse>(&mut self, name: &str, value: &Value) -> Option<T> {
+        T::parse(value).map_err(|broken| self.refuse(name, broken)).ok()
+    }
+}
+
+/// The fields of an item that must be an object.
+pub(crate) fn item<'a>(
+    value: &'a Value,
+    at: &str,
+    known: &[&str],
+) -> Result<Fields<'a>, Vec<Violation>> {
+    match value.as_object() {
+        Some(object) => Ok(Fields::new(object, at, known)),
+        None => Err(vec![Violation::not_a("an object").below(at)]),
+    }
+}
+
+/// Whether `sent` is `id` in any letter case.
+pub(crate) fn same_id(sent: &Value, id: &impl ToString) -> bool {
+    sent.as_str().is_some_and(|sent| sent.eq_ignore_ascii_case(&id.to_string()))
+}
+
+fn unknown_field(name: &str, known: &[&str]) -> Violation {
+    let hint = nearest(name, known.iter().copied());
+    let message = match hint {
+        Some(near) => format!("is no field of this request; did you mean {near}?"),
+        None => "is no field of this request".to_owned(),
+    };
+    Violation::new("unknown_field", message).below(&step(name))
+}

@@ -1,0 +1,14 @@
+//! What the surfaces share: the way of a request from bytes to a use case and back.
+
+pub(crate) mod answer;
+pub(crate) mod body;
+pub(crate) mod call;
+pub(crate) mod conditional;
+pub(crate) mod credentials;
+pub(crate) mod endpoint;
+pub(crate) mod error;
+pub(crate) mod fields;
+pub(crate) mod operation;
+pub(crate) mod query;
+pub(crate) mod shape;
+pub(crate) mod throttle;

@@ -1,0 +1,55 @@
+//! `/clients/v1/tenants/{tenant_id}/clients/{id}`
+
+use super::views;
+use crate::shared::answer::Answer;
+use crate::shared::call::Call;
+use crate::shared::error::ApiError;
+use axum::http::StatusCode;
+use clientbook_app::{Change, ClientChange, ClientKey, ClientRef};
+use clientbook_model::id::ClientNumber;
+use clientbook_model::status::Status;
+use clientbook_model::tenant::TenantKey;
+use serde_json::json;
+
+/// Reads one client.
+pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
+    let record = call.app.read_client(&call.caller, target(&call)?).await?;
+    Answer::record(record.client.version, &views::client(&record))
+}
+
+/// Sets the status to `Active`, from any other.
+pub(super) async fn activate(call: Call) -> Result<Answer, ApiError> {
+    set_status(call, Status::Active).await
+}
+
+/// Sets the status to `Inactive`: a suspension that loses nothing.
+pub(super) async fn deactivate(call: Call) -> Result<Answer, ApiError> {
+    set_status(call, Status::Inactive).await
+}
+
+async fn set_status(call: Call, status: Status) -> Result<Answer, ApiError> {
+    if !call.body.is_empty() && !call.object()?.is_empty() {
+        let message = "The body must be empty or {}";
+        return Err(ApiError::Unreadable(message.into()));
+    }
+    let mut change = ClientChange::new(call.permission);
+    change.patch.status.status = Some(status);
+    let change = Change { change, precondition: call.precondition(), dry_run: false };
+    let record = call.app.change_client(&call.caller, target(&call)?, change).await?;
+    let mut answer = Answer::json(StatusCode::OK, &json!({}))?;
+    answer.version = Some(record.client.version);
+    Ok(answer)
+}
+
+fn target(call: &Call) -> Result<ClientRef, ApiError> {
+    let (tenant, asked) = (call.segment("tenant_id"), call.segment("id"));
+    let number = ClientNumber::parse_decimal(asked).ok_or_else(|| {
+        let message = "The client id must be an integer from 1 to 9223372036854775807";
+        ApiError::Unreadable(message.into())
+    })?;
+    Ok(ClientRef {
+        tenant: Some((tenant.to_owned(), TenantKey::parse(tenant))),
+        asked: asked.to_owned(),
+        key: Some(ClientKey::Number(number)),
+    })
+}

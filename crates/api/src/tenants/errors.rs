@@ -1,0 +1,34 @@
+//! `{"error": "<reason phrase>", "message"}`, with the `request_id` of a failure inside.
+
+use crate::shared::error::Details;
+use crate::shared::shape::{Shaped, Told, json};
+use axum::http::StatusCode;
+use clientbook_model::principal::Permission;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct View<'a> {
+    error: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
+pub(crate) fn shape(told: &Told<'_>) -> Shaped {
+    let status = told.problem.status;
+    let message = match &told.problem.details {
+        // Two sentences that published integrations look for.
+        Details::Missing(_) => "Client not found in tenant scope",
+        Details::Permission(Permission::ClientsStatus) => {
+            "Admin privileges required to modify client status"
+        }
+        _ => &told.problem.message,
+    };
+    let inside = status == StatusCode::INTERNAL_SERVER_ERROR;
+    let view = View {
+        error: status.canonical_reason().unwrap_or("Error"),
+        message,
+        request_id: inside.then_some(told.request_id),
+    };
+    Shaped { status, content_type: "application/json", body: json(&view) }
+}

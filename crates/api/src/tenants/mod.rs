@@ -1,0 +1,34 @@
+//! Tenants (v1): where admins switch clients on and off.
+
+mod clients;
+pub(crate) mod errors;
+mod views;
+
+use crate::shared::answer::Answer;
+use crate::shared::call::Call;
+use crate::shared::error::ApiError;
+use crate::shared::operation::{Access, BodyRule, Operation};
+use axum::http::Method;
+use clientbook_model::audit::Surface;
+use clientbook_model::principal::Permission as P;
+
+pub(crate) fn operations() -> Vec<Operation> {
+    const CLIENT: &str = "/clients/v1/tenants/{tenant_id}/clients/{id}";
+    const ACTIVATE: &str = "/clients/v1/tenants/{tenant_id}/clients/{id}/activate";
+    const DEACTIVATE: &str = "/clients/v1/tenants/{tenant_id}/clients/{id}/deactivate";
+    vec![
+        operation(Method::GET, CLIENT, P::ClientsView, clients::read),
+        operation(Method::PATCH, ACTIVATE, P::ClientsStatus, clients::activate)
+            .body(BodyRule::Optional),
+        operation(Method::PATCH, DEACTIVATE, P::ClientsStatus, clients::deactivate)
+            .body(BodyRule::Optional),
+    ]
+}
+
+fn operation<F, R>(method: Method, path: &'static str, permission: P, handler: F) -> Operation
+where
+    F: Fn(Call) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Answer, ApiError>> + Send + 'static,
+{
+    Operation::new(Surface::Tenants, method, path, Access::Permission(permission), handler)
+}

@@ -1,0 +1,56 @@
+//! What the tenants API shows.
+
+use clientbook_app::ClientRecord;
+use clientbook_model::contact::EmailAddress;
+use clientbook_model::id::{ClientId, ClientNumber};
+use clientbook_model::status::Status;
+use clientbook_model::text::{ScopeId, Tag};
+use clientbook_model::time::Timestamp;
+use serde::Serialize;
+
+#[derive(Serialize)]
+pub(super) struct ClientView<'a> {
+    id: ClientNumber,
+    client_id: ClientId,
+    tenant_id: &'a str,
+    org_id: Option<&'a str>,
+    project_id: Option<&'a str>,
+    owner_id: Option<&'a str>,
+    name: &'a str,
+    email: Option<&'a str>,
+    status: &'static str,
+    active: bool,
+    tags: &'a [Tag],
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// A client. Its tenant is shown by slug, as the callers of this API know it.
+pub(super) fn client(record: &ClientRecord) -> ClientView<'_> {
+    let client = &record.client;
+    ClientView {
+        id: client.number,
+        client_id: client.id,
+        tenant_id: record.tenant.slug.as_str(),
+        org_id: client.org_id.as_ref().map(ScopeId::as_str),
+        project_id: client.project_id.as_ref().map(ScopeId::as_str),
+        owner_id: client.owner_id.as_ref().map(ScopeId::as_str),
+        name: client.name.as_str(),
+        email: client.email.as_ref().map(EmailAddress::as_str),
+        status: status(client.status),
+        active: client.status.is_active(),
+        tags: &client.tags,
+        created_at: client.created_at,
+        updated_at: client.updated_at,
+    }
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "Pending",
+        Status::Trial => "Trial",
+        Status::Active => "Active",
+        Status::Inactive => "Inactive",
+        Status::Terminated => "Terminated",
+    }
+}

@@ -1,0 +1,127 @@
+//! `/v1/workspace/{workspace_id}/clients/{client_id}`
+
+use super::views;
+use crate::shared::answer::Answer;
+use crate::shared::call::Call;
+use crate::shared::error::ApiError;
+use crate::shared::fields::{Fields, item, same_id};
+use clientbook_app::{Change, ClientChange, ClientKey, ClientRef};
+use clientbook_model::contact::{ContactMethod, ContactMethods, ContactType};
+use clientbook_model::custom_field::{self, CustomPatch, FieldKey};
+use clientbook_model::id::ObjectId;
+use clientbook_model::tenant::TenantKey;
+use clientbook_model::violation::Violation;
+use serde_json::Value;
+
+/// Reads one client.
+pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
+    let record = call.app.read_client(&call.caller, target(&call)).await?;
+    Answer::record(record.client.version, &views::client(&record))
+}
+
+/// Changes name, avatar, contact methods or custom fields.
+pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
+    let change =
+        Change { change: change(&call)?, precondition: call.precondition(), dry_run: false };
+    let record = call.app.change_client(&call.caller, target(&call), change).await?;
+    Answer::record(record.client.version, &views::client(&record))
+}
+
+fn target(call: &Call) -> ClientRef {
+    let (workspace, asked) = (call.segment("workspace_id"), call.segment("client_id"));
+    ClientRef {
+        tenant: Some((workspace.to_owned(), TenantKey::parse(workspace))),
+        asked: asked.to_owned(),
+        key: ObjectId::parse_hex(asked).map(ClientKey::ObjectId),
+    }
+}
+
+const WRITABLE: &[&str] = &["name", "avatarUrl", "contactMethods", "customFields"];
+
+const KNOWN: &[&str] =
+    &["id", "name", "avatarUrl", "contactMethods", "customFields", "createdAt", "updatedAt"];
+
+fn change(call: &Call) -> Result<ClientChange, ApiError> {
+    let object = call.object()?;
+    let unknown = object.keys().any(|name| !KNOWN.contains(&name.as_str()));
+    if !unknown && !object.keys().any(|name| WRITABLE.contains(&name.as_str())) {
+        let message = format!("Give at least one of: {}", WRITABLE.join(", "));
+        return Err(ApiError::Unreadable(message));
+    }
+    let mut fields = Fields::new(&object, "", KNOWN);
+    let mut change = ClientChange::new(call.permission);
+    change.patch.name = fields.set("name");
+    change.patch.avatar_url = fields.patch("avatarUrl");
+    change.patch.contact_methods = contact_methods(&mut fields);
+    change.patch.custom_values = custom_fields(&mut fields);
+    fields.echo("id", |record, sent| same_id(sent, &record.client.object_id));
+    change.echoes = fields.echoes;
+    change.violations = fields.violations;
+    Ok(change)
+}
+
+fn contact_methods(fields: &mut Fields<'_>) -> Option<ContactMethods> {
+    let methods = fields.list("contactMethods", contact_method)?;
+    ContactMethods::new(methods).map_err(|broken| fields.refuse("contactMethods", broken)).ok()
+}
+
+fn contact_method(value: &Value, at: &str) -> Result<ContactMethod, Vec<Violation>> {
+    let mut fields = item(value, at, &["type", "value", "isPreferred"])?;
+    let kind: Option<ContactType> = fields.required("type");
+    let value: Option<String> = fields.required("value");
+    let preferred = fields.required("isPreferred");
+    if let (Some(kind), Some(value), Some(preferred)) = (kind, value, preferred) {
+        match ContactMethod::new(kind, &value, preferred) {
+            Ok(method) if fields.violations.is_empty() => return Ok(method),
+            Ok(_) => {}
+            Err(broken) => fields.refuse("value", broken),
+        }
+    }
+    Err(fields.violations)
+}
+
+/// Sets the keys given and removes those whose value is null; keys not given stay.
+fn custom_fields(fields: &mut Fields<'_>) -> CustomPatch {
+    let mut patch = CustomPatch::new();
+    let Some(values) = fields.list("customFields", custom_field) else {
+        return patch;
+    };
+    for (at, (key, value)) in values.into_iter().enumerate() {
+        if patch.insert(key, value).is_some() {
+            let message = "names a key for the second time";
+            let at_key = format!("/customFields/{at}/fieldKey");
+            fields.violations.push(Violation::new("duplicate", message).below(&at_key));
+        }
+    }
+    patch
+}
+
+fn custom_field(value: &Value, at: &str) -> Result<(FieldKey, Option<Value>), Vec<Violation>> {
+    let mut fields = item(value, at, &["fieldId", "fieldKey", "value"])?;
+    let key: Option<String> = fields.required("fieldKey");
+    let key = key.and_then(|key| {
+        FieldKey::new(&key).map_err(|broken| fields.refuse("fieldKey", broken)).ok()
+    });
+    // No field is defined, so every one of them reads with a null id.
+    if fields.raw("fieldId").is_some_and(|id| !id.is_null()) {
+        let message = "must be null: no field with this id is defined";
+        fields.refuse("fieldId", Violation::new("read_only", message));
+    }
+    let value = match fields.raw("value") {
+        None => {
+            fields.refuse("value", Violation::new("required", "must be given; null removes it"));
+            None
+        }
+        Some(Value::Null) => None,
+        Some(value) => {
+            if let Err(broken) = custom_field::check_undefined(value) {
+                fields.refuse("value", broken);
+            }
+            Some(value.clone())
+        }
+    };
+    match key {
+        Some(key) if fields.violations.is_empty() => Ok((key, value)),
+        _ => Err(fields.violations),
+    }
+}

@@ -1,0 +1,50 @@
+//! `{"error": {"code", "message", "fields"}}`; `fields` only where values break rules (422).
+
+use crate::shared::error::{Details, sentence};
+use crate::shared::shape::{Shaped, Told, camel, json};
+use axum::http::StatusCode;
+use clientbook_model::violation::Violation;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct View<'a> {
+    error: Error<'a>,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    code: &'static str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<Vec<Violation>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
+pub(crate) fn shape(told: &Told<'_>) -> Shaped {
+    let problem = told.problem;
+    let (mut status, mut code, mut message) =
+        (problem.status, problem.code, problem.message.clone());
+    let mut fields = None;
+    if let Details::Fields(broken) = &problem.details {
+        let named: Vec<_> = broken.iter().cloned().map(named_here).collect();
+        message = sentence(&named);
+        if status == StatusCode::BAD_REQUEST {
+            (status, code) = (StatusCode::UNPROCESSABLE_ENTITY, "validation_failed");
+            fields = Some(named);
+        }
+    }
+    let inside = status == StatusCode::INTERNAL_SERVER_ERROR;
+    let request_id = inside.then_some(told.request_id);
+    let view = View { error: Error { code, message: &message, fields, request_id } };
+    Shaped { status, content_type: "application/json", body: json(&view) }
+}
+
+/// The violation under the name that the field has on this surface.
+fn named_here(violation: Violation) -> Violation {
+    let path = match violation.path.strip_prefix("/custom") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("/customFields{rest}"),
+        _ => camel(&violation.path),
+    };
+    Violation { path, ..violation }
+}

@@ -1,0 +1,16 @@
+//! The surfaces over real HTTP, against the demo data.
+
+mod access;
+mod audit;
+mod conditional;
+mod contacts;
+mod customer_success;
+mod http;
+mod limits;
+mod organizations;
+mod parents;
+mod published;
+mod tenants;
+mod tokens;
+mod unchanged;
+mod workspace;

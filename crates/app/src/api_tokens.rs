@@ -1,0 +1,291 @@
+//! Issue, list and revoke API tokens.
+
+use crate::App;
+use crate::audit_log::{cut, foreign_cursor};
+use crate::caller::Caller;
+use crate::cursor::Page;
+use crate::env::Env;
+use crate::error::{AppError, Forbidden, Missing, invalid};
+use crate::load;
+use crate::recorder::Recorder;
+use clientbook_model::api_token::{self, ApiToken, ApiTokenName, Capability, Grant};
+use clientbook_model::audit::{Action, EntityType, Event};
+use clientbook_model::client::FieldChange;
+use clientbook_model::id::{ApiTokenId, ClientId, TenantId, parse_uuid};
+use clientbook_model::policy::{self, Overreach};
+use clientbook_model::principal::{Permission, Reach, Role};
+use clientbook_model::secret::Secret;
+use clientbook_model::tenant::TenantKey;
+use clientbook_model::text::ScopeId;
+use clientbook_model::time::Timestamp;
+use clientbook_model::violation::Violation;
+use clientbook_store::api_tokens::{self, TokenFilter};
+use clientbook_store::{Tx, clients};
+use serde_json::{Value, json};
+
+/// What a new token is to be.
+#[derive(Debug, Clone)]
+pub struct NewApiToken {
+    /// What people call it.
+    pub name: ApiTokenName,
+    /// The tenant, as written; the caller's own if absent.
+    pub tenant: Option<String>,
+    /// What it lets its bearer do.
+    pub capability: Capability,
+    /// The only clients it may touch.
+    pub client_ids: Option<Vec<ClientId>>,
+    /// The only organization.
+    pub org_id: Option<ScopeId>,
+    /// The only project.
+    pub project_id: Option<ScopeId>,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Which tokens to list.
+#[derive(Debug, Clone, Default)]
+pub struct ApiTokenQuery {
+    /// The tenant, as written; the caller's own if absent.
+    pub tenant: Option<String>,
+    /// Rows on a page.
+    pub page_size: i64,
+    /// Where to go on.
+    pub cursor: Option<String>,
+}
+
+impl App {
+    /// Makes a token; its secret is told here and never again. Needs `tokens.manage`, and all
+    /// that the token is to hold.
+    pub async fn issue_api_token(
+        &self,
+        caller: &Caller,
+        wish: NewApiToken,
+    ) -> Result<(ApiToken, Secret), AppError> {
+        require(caller)?;
+        let (env, caller) = (self.env.clone(), caller.clone());
+        let operation_id = env.uuid(env.now());
+        self.db
+            .write(async move |tx: &mut Tx| {
+                let reach = reach_of(tx, &caller, &wish).await?;
+                let now = env.now();
+                check(tx, &wish, reach, now).await?;
+                let token = ApiToken {
+                    id: ApiTokenId(env.uuid(now)),
+                    tenant_id: home_of(reach),
+                    name: wish.name.clone(),
+                    grant: Grant {
+                        reach,
+                        capability: wish.capability,
+                        client_ids: wish.client_ids.clone(),
+                        org_id: wish.org_id.clone(),
+                        project_id: wish.project_id.clone(),
+                        expires_at: wish.expires_at,
+                    },
+                    created_by: caller.principal.actor.id.clone(),
+                    created_at: now,
+                };
+                policy::may_grant(&caller.principal, &token.grant)
+                    .map_err(|overreach| AppError::Forbidden(Forbidden::Overreach(overreach)))?;
+                let secret = new_secret(&env);
+                add(tx, &env, &caller, operation_id, &token, &secret).await?;
+                Ok((token, secret))
+            })
+            .await
+    }
+
+    /// Tokens that are not revoked, newest first. A caller who is restricted sees those it made.
+    pub async fn list_api_tokens(
+        &self,
+        caller: &Caller,
+        query: ApiTokenQuery,
+    ) -> Result<Page<ApiToken>, AppError> {
+        require(caller)?;
+        let (caller, cursors) = (caller.clone(), self.cursors.clone());
+        self.db
+            .scan(async move |tx: &mut Tx| {
+                let tenant_id = match &query.tenant {
+                    Some(asked) => named_tenant(tx, &caller, asked).await?,
+                    None => caller.home(),
+                };
+                let restricted = caller.principal.is_restricted();
+                let created_by = restricted.then(|| caller.principal.actor.id.clone());
+                let filter = TokenFilter { tenant_id, created_by };
+                let scope = format!("api-tokens|{filter:?}");
+                let after = match &query.cursor {
+                    None => None,
+                    Some(cursor) => {
+                        let id = cursors.read(&scope, cursor).and_then(|text| parse_uuid(&text));
+                        Some(ApiTokenId(id.ok_or_else(foreign_cursor)?))
+                    }
+                };
+                let mut rows = api_tokens::list(tx, &filter, after, query.page_size + 1).await?;
+                let total = api_tokens::count(tx, &filter).await?;
+                let next_cursor = cut(&mut rows, query.page_size)
+                    .map(|last| cursors.write(&scope, &last.id.to_string()));
+                Ok(Page { rows, total, next_cursor })
+            })
+            .await
+    }
+
+    /// Takes a token back, from the next request on. Taking it back again changes nothing.
+    pub async fn revoke_api_token(&self, caller: &Caller, asked: String) -> Result<(), AppError> {
+        require(caller)?;
+        let (env, caller) = (self.env.clone(), caller.clone());
+        let operation_id = env.uuid(env.now());
+        self.db
+            .write(async move |tx: &mut Tx| {
+                let missing =
+                    || AppError::NotFound(Missing { kind: "api_token", id: asked.clone() });
+                let id = ApiTokenId(parse_uuid(&asked).ok_or_else(missing)?);
+                let tenant_id = match caller.principal.reach {
+                    Reach::Tenant(own) => own,
+                    Reach::Everywhere => {
+                        let found = api_tokens::tenant_across_tenants(tx, id).await?;
+                        found.ok_or_else(missing)?
+                    }
+                };
+                let found = api_tokens::get_for_update(tx, tenant_id, id).await?;
+                let (token, works) = found.ok_or_else(missing)?;
+                let own = token.created_by == caller.principal.actor.id;
+                if caller.principal.is_restricted() && !own {
+                    return Err(missing());
+                }
+                if !works {
+                    return Ok(());
+                }
+                let now = env.now();
+                api_tokens::revoke(tx, tenant_id, id, now).await?;
+                let recorder =
+                    Recorder { env: &env, caller: &caller, tenant_id, operation_id, now };
+                let after = Value::from(now.to_string());
+                let change = FieldChange { field: "revoked_at".into(), before: Value::Null, after };
+                let event = event(id, Action::ApiTokenRevoked, std::slice::from_ref(&change));
+                Ok(recorder.append_to_tenant(tx, &event).await?)
+            })
+            .await
+    }
+}
+
+/// Writes a token and its audit entry.
+pub(crate) async fn add(
+    tx: &mut Tx,
+    env: &Env,
+    caller: &Caller,
+    operation_id: uuid::Uuid,
+    token: &ApiToken,
+    secret: &Secret,
+) -> Result<(), AppError> {
+    api_tokens::insert(tx, token, secret.digest()).await?;
+    let (tenant_id, now) = (token.tenant_id, token.created_at);
+    let recorder = Recorder { env, caller, tenant_id, operation_id, now };
+    let changes = facts(token);
+    let event = event(token.id, Action::ApiTokenCreated, &changes);
+    Ok(recorder.append_to_tenant(tx, &event).await?)
+}
+
+/// A fresh secret of the published form.
+pub(crate) fn new_secret(env: &Env) -> Secret {
+    let random = env.text(api_token::ALPHABET, api_token::LENGTH);
+    Secret::new(format!("{}{random}", api_token::PREFIX))
+}
+
+fn require(caller: &Caller) -> Result<(), AppError> {
+    let permission = Permission::TokensManage;
+    if caller.principal.permissions.has(permission) {
+        return Ok(());
+    }
+    Err(AppError::Forbidden(Forbidden::Lacks(permission)))
+}
+
+/// Where an operators' token is kept, and where a tenant's.
+fn home_of(reach: Reach) -> TenantId {
+    match reach {
+        Reach::Tenant(tenant) => tenant,
+        Reach::Everywhere => TenantId::SYSTEM,
+    }
+}
+
+async fn reach_of(tx: &mut Tx, caller: &Caller, wish: &NewApiToken) -> Result<Reach, AppError> {
+    let operator = wish.capability == Capability::Role(Role::Operator);
+    match (&wish.tenant, caller.principal.reach) {
+        (Some(_), Reach::Everywhere) if operator => {
+            Err(invalid("/tenant", "operator", "an operator's token is of no tenant: leave it out"))
+        }
+        (Some(asked), _) => named_tenant(tx, caller, asked).await.map(Reach::Tenant),
+        (None, Reach::Everywhere) if operator => Ok(Reach::Everywhere),
+        (None, Reach::Everywhere) => {
+            Err(invalid("/tenant", "required", "must name the tenant the token is for"))
+        }
+        (None, Reach::Tenant(own)) => Ok(Reach::Tenant(own)),
+    }
+}
+
+/// The tenant that a request names. A caller of one tenant gets the same answer for every other
+/// name, whether such a tenant exists or not.
+async fn named_tenant(tx: &mut Tx, caller: &Caller, asked: &str) -> Result<TenantId, AppError> {
+    let key = TenantKey::parse(asked);
+    if let Some(tenant) = load::tenant(tx, caller, key.as_ref()).await? {
+        return Ok(tenant.id);
+    }
+    match caller.principal.reach {
+        Reach::Tenant(_) => Err(AppError::Forbidden(Forbidden::Overreach(Overreach::Tenant))),
+        Reach::Everywhere => {
+            let message = "must be the id, the slug or the object id of a tenant";
+            Err(invalid("/tenant", "exists", message))
+        }
+    }
+}
+
+async fn check(
+    tx: &mut Tx,
+    wish: &NewApiToken,
+    reach: Reach,
+    now: Timestamp,
+) -> Result<(), AppError> {
+    let mut violations = Vec::new();
+    if wish.expires_at.is_some_and(|end| end <= now) {
+        violations.push(Violation::new("future", "must be in the future").below("/expires_at"));
+    }
+    let restricted =
+        wish.client_ids.is_some() || wish.org_id.is_some() || wish.project_id.is_some();
+    if reach == Reach::Everywhere && restricted {
+        let message = "an operator's token cannot be restricted";
+        violations.push(Violation::new("operator", message).below("/role"));
+    }
+    if let Reach::Tenant(tenant) = reach {
+        for (at, id) in wish.client_ids.iter().flatten().enumerate() {
+            if clients::status(tx, tenant, *id).await?.is_none() {
+                let message = "must be the id of a client of the tenant";
+                let path = format!("/client_ids/{at}");
+                violations.push(Violation::new("exists", message).below(&path));
+            }
+        }
+    }
+    if violations.is_empty() { Ok(()) } else { Err(AppError::Invalid(violations)) }
+}
+
+fn event(id: ApiTokenId, action: Action, changes: &[FieldChange]) -> Event<'_> {
+    Event { entity_type: EntityType::ApiToken, entity_id: id.0, action, changes }
+}
+
+fn facts(token: &ApiToken) -> Vec<FieldChange> {
+    let grant = &token.grant;
+    let (role, permissions) = match grant.capability {
+        Capability::Role(role) => (json!(role.as_str()), Value::Null),
+        Capability::Permissions(all) => {
+            (Value::Null, all.iter().map(Permission::as_str).collect::<Vec<_>>().into())
+        }
+    };
+    let facts = [
+        ("name", json!(token.name)),
+        ("role", role),
+        ("permissions", permissions),
+        ("client_ids", json!(grant.client_ids)),
+        ("org_id", json!(grant.org_id)),
+        ("project_id", json!(grant.project_id)),
+        ("expires_at", json!(grant.expires_at)),
+    ];
+    let set = facts.into_iter().filter(|(_, after)| !after.is_null());
+    set.map(|(field, after)| FieldChange { field: field.into(), before: Value::Null, after })
+        .collect()
+}

@@ -1,0 +1,325 @@
+//! Change one client: the path that every surface takes.
+
+use crate::App;
+use crate::caller::Caller;
+use crate::env::Env;
+use crate::error::{AppError, Missing, enforce};
+use crate::load::{self, ClientRef, Purpose};
+use crate::recorder::Recorder;
+use clientbook_model::audit::{Action, EntityType, Event};
+use clientbook_model::client::{Client, ClientPatch, FieldChange, Refusal};
+use clientbook_model::collection::CollectionMode;
+use clientbook_model::id::ClientNumber;
+use clientbook_model::patch::Patch;
+use clientbook_model::policy::{self, ClientFacts};
+use clientbook_model::principal::Permission;
+use clientbook_model::violation::Violation;
+use clientbook_store::clients::{ClientKey, ClientRecord};
+use clientbook_store::{DbError, Tx, client_types, clients, enrollment_tokens};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// A field that callers send back as they read it: it may not differ from the record.
+#[derive(Debug, Clone)]
+pub struct Echo {
+    /// JSON pointer to it.
+    pub path: String,
+    /// What was sent.
+    pub sent: Value,
+    /// Whether that is what the record has.
+    pub matches: fn(&ClientRecord, &Value) -> bool,
+}
+
+/// What a request asks of a client.
+#[derive(Debug, Clone)]
+pub struct ClientChange {
+    /// The permission the call as a whole takes; single fields may take more.
+    pub permission: Permission,
+    /// The wishes.
+    pub patch: ClientPatch,
+    /// A client type by its title; counts where no id is given.
+    pub client_type_title: Patch<String>,
+    /// Fields that must be as the record has them.
+    pub echoes: Vec<Echo>,
+    /// What reading the request found wrong. Told together with what the record has to say, once
+    /// the caller is known to be allowed here.
+    pub violations: Vec<Violation>,
+}
+
+impl ClientChange {
+    /// A change with nothing in it yet.
+    pub fn new(permission: Permission) -> Self {
+        let (patch, client_type_title) = (ClientPatch::default(), Patch::Absent);
+        let (echoes, violations) = (Vec::new(), Vec::new());
+        Self { permission, patch, client_type_title, echoes, violations }
+    }
+}
+
+/// What must hold for a change to be made (`If-Match`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing.
+    #[default]
+    None,
+    /// The record has one of these versions.
+    Versions(Vec<i64>),
+}
+
+/// A change and how to make it.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// What to change.
+    pub change: ClientChange,
+    /// Only if this holds.
+    pub precondition: Precondition,
+    /// Only say what the record would become.
+    pub dry_run: bool,
+}
+
+// A dry run does everything and then rolls back: what it answers is what would have been.
+enum Stop {
+    Refused(AppError),
+    DryRun(Box<ClientRecord>),
+}
+
+impl From<AppError> for Stop {
+    fn from(error: AppError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<DbError> for Stop {
+    fn from(error: DbError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl App {
+    /// Changes the client that `target` names and answers what it is now. A change that changes
+    /// nothing leaves no trace; a refused one neither.
+    pub async fn change_client(
+        &self,
+        caller: &Caller,
+        target: ClientRef,
+        change: Change,
+    ) -> Result<ClientRecord, AppError> {
+        let (env, caller) = (self.env.clone(), caller.clone());
+        let operation_id = env.uuid(env.now());
+        let done = self.db.write(async move |tx: &mut Tx| {
+            let purpose = Purpose::Change;
+            let asked = &change.change;
+            let record = load::client(tx, &caller, &target, asked.permission, purpose).await?;
+            check_version(&record, &change.precondition)?;
+            let record = apply(tx, &env, &caller, operation_id, record, asked).await?;
+            if change.dry_run { Err(Stop::DryRun(Box::new(record))) } else { Ok(record) }
+        });
+        match done.await {
+            Ok(record) => Ok(record),
+            Err(Stop::DryRun(record)) => Ok(*record),
+            Err(Stop::Refused(error)) => Err(error),
+        }
+    }
+}
+
+fn check_version(record: &ClientRecord, precondition: &Precondition) -> Result<(), AppError> {
+    match precondition {
+        Precondition::Versions(versions) if !versions.contains(&record.client.version) => {
+            Err(AppError::PreconditionFailed)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Applies `change` to a loaded record, writes it and its audit entries.
+async fn apply(
+    tx: &mut Tx,
+    env: &Env,
+    caller: &Caller,
+    operation_id: Uuid,
+    record: ClientRecord,
+    change: &ClientChange,
+) -> Result<ClientRecord, AppError> {
+    let mut violations = change.violations.clone();
+    violations.extend(broken_echoes(&record, &change.echoes));
+    let patch = resolve_client_type(tx, &record, change, &mut violations).await?;
+    check_references(tx, &record.client, &patch, &mut violations).await?;
+    let (next, changes) = decide(&record.client, &patch, violations)?;
+    authorize(caller, &record.client, &changes)?;
+    if changes.is_empty() {
+        return Ok(record);
+    }
+    let now = env.now().max(record.client.updated_at);
+    let tenant_id = record.client.tenant_id;
+    let recorder = Recorder { env, caller, tenant_id, operation_id, now };
+    write(tx, &recorder, record, next, &changes).await
+}
+
+fn broken_echoes(record: &ClientRecord, echoes: &[Echo]) -> Vec<Violation> {
+    let broken = echoes.iter().filter(|echo| !(echo.matches)(record, &echo.sent));
+    let message = "cannot be changed here: leave it out, or send it back as it was read";
+    broken.map(|echo| Violation::new("read_only", message).below(&echo.path)).collect()
+}
+
+fn decide(
+    client: &Client,
+    patch: &ClientPatch,
+    mut violations: Vec<Violation>,
+) -> Result<(Client, Vec<FieldChange>), AppError> {
+    match client.apply(patch) {
+        Ok(done) if violations.is_empty() => return Ok(done),
+        Err(Refusal::Transition(refused)) if violations.is_empty() => {
+            return Err(AppError::Transition(refused));
+        }
+        Err(Refusal::Invalid(more)) => violations.extend(more),
+        Ok(_) | Err(Refusal::Transition(_)) => {}
+    }
+    Err(AppError::Invalid(violations))
+}
+
+/// Each changed field may take a permission of its own.
+fn authorize(caller: &Caller, client: &Client, changes: &[FieldChange]) -> Result<(), AppError> {
+    let facts = ClientFacts::from(client);
+    for change in changes {
+        let permission = policy::permission_to_change(&change.field);
+        let decision = policy::permits(&caller.principal, permission, &facts);
+        enforce(decision, || Missing { kind: "client", id: client.id.to_string() })?;
+    }
+    Ok(())
+}
+
+/// The id wins over the title; an unknown title is refused, and the known ones are listed.
+async fn resolve_client_type(
+    tx: &mut Tx,
+    record: &ClientRecord,
+    change: &ClientChange,
+    violations: &mut Vec<Violation>,
+) -> Result<ClientPatch, AppError> {
+    let mut patch = change.patch.clone();
+    if patch.client_type_id.is_present() {
+        return Ok(patch);
+    }
+    match &change.client_type_title {
+        Patch::Absent => {}
+        Patch::Clear => patch.client_type_id = Patch::Clear,
+        Patch::Set(title) => {
+            let tenant = record.client.tenant_id;
+            if let Some(found) = client_types::find_by_title(tx, tenant, title).await? {
+                patch.client_type_id = Patch::Set(found.id);
+            } else {
+                let types = client_types::list(tx, tenant).await?;
+                let titles: Vec<_> = types.iter().map(|known| known.title.as_str()).collect();
+                violations.push(Violation::not_one_of(&titles).below("/client_type_title"));
+            }
+        }
+    }
+    Ok(patch)
+}
+
+/// What the record is to point at must exist, and parents must not form a circle.
+async fn check_references(
+    tx: &mut Tx,
+    client: &Client,
+    patch: &ClientPatch,
+    violations: &mut Vec<Violation>,
+) -> Result<(), AppError> {
+    if let Patch::Set(id) = patch.client_type_id
+        && !client_types::exists(tx, client.tenant_id, id).await?
+    {
+        let message = "must be the id of a client type of the tenant";
+        violations.push(Violation::new("exists", message).below("/client_type_id"));
+    }
+    match patch.parent_client_id {
+        Patch::Set(parent) if client.parent_client_id != Some(parent) => {
+            let broken = check_parent(tx, client, parent.get()).await?;
+            violations.extend(broken.map(|rule| rule.below("/parent_client_id")));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+async fn check_parent(
+    tx: &mut Tx,
+    client: &Client,
+    parent: i64,
+) -> Result<Option<Violation>, AppError> {
+    let exists = match ClientNumber::new(parent) {
+        Some(number) => clients::lock_parents(tx, client.tenant_id, number).await?,
+        None => false,
+    };
+    if !exists {
+        let message = "must be the number of a client of the same tenant";
+        return Ok(Some(Violation::new("exists", message)));
+    }
+    if clients::is_above_or_same(tx, client.tenant_id, client.number, parent).await? {
+        let message = "must not be the client itself or one that stands below it";
+        return Ok(Some(Violation::new("no_cycle", message)));
+    }
+    Ok(None)
+}
+
+async fn write(
+    tx: &mut Tx,
+    recorder: &Recorder<'_>,
+    mut record: ClientRecord,
+    next: Client,
+    changes: &[FieldChange],
+) -> Result<ClientRecord, AppError> {
+    let old = std::mem::replace(&mut record.client, next);
+    let client = &mut record.client;
+    client.version += 1;
+    client.updated_at = recorder.now;
+    let (mode, rest): (Vec<_>, Vec<_>) =
+        changes.iter().cloned().partition(|change| change.field == "collection_mode");
+    let groups = [(Action::ClientUpdated, rest), (Action::CollectionModeChanged, mode)];
+    for (action, changes) in groups.into_iter().filter(|(_, changes)| !changes.is_empty()) {
+        let (entity_type, entity_id) = (EntityType::Client, client.id.0);
+        let event = Event { entity_type, entity_id, action, changes: &changes };
+        recorder.append(tx, client.id.0, &mut client.audit, &event).await?;
+    }
+    if client.collection_mode == CollectionMode::Deleted
+        && old.collection_mode != client.collection_mode
+    {
+        revoke_enrollment_token(tx, recorder, &mut record).await?;
+    }
+    let client = &record.client;
+    clients::update(tx, client).await.map_err(on_conflict)?;
+    let embeds_change = old.parent_client_id != client.parent_client_id
+        || old.client_type_id != client.client_type_id;
+    if embeds_change {
+        let (tenant, key) = (client.tenant_id, ClientKey::Id(client.id));
+        let gone = || AppError::Internal("a client vanished inside its own change".into());
+        record = clients::get(tx, tenant, key).await?.ok_or_else(gone)?;
+    }
+    Ok(record)
+}
+
+/// Entering `deleted` takes the enrolment token back: no device may join any more.
+async fn revoke_enrollment_token(
+    tx: &mut Tx,
+    recorder: &Recorder<'_>,
+    record: &mut ClientRecord,
+) -> Result<(), AppError> {
+    let Some(token) = record.enrollment_token.take() else {
+        return Ok(());
+    };
+    enrollment_tokens::revoke(tx, token.tenant_id, token.id, recorder.now).await?;
+    let revoked_at = Value::from(recorder.now.to_string());
+    let change = FieldChange { field: "revoked_at".into(), before: Value::Null, after: revoked_at };
+    let event = Event {
+        entity_type: EntityType::EnrollmentToken,
+        entity_id: token.id.0,
+        action: Action::EnrollmentTokenRevoked,
+        changes: &[change],
+    };
+    let client = &mut record.client;
+    Ok(recorder.append(tx, client.id.0, &mut client.audit, &event).await?)
+}
+
+pub(crate) fn on_conflict(error: DbError) -> AppError {
+    if error.is_unique("clients_external_id") {
+        let message = "another client of the tenant already has this external id";
+        return AppError::Conflict(Violation::new("unique", message).below("/external_id"));
+    }
+    error.into()
+}

@@ -1,0 +1,103 @@
+//! Make tenants and clients.
+
+use crate::caller::Caller;
+use crate::env::Env;
+use crate::error::AppError;
+use crate::recorder::Recorder;
+use clientbook_model::audit::{Action, ChainHead, EntityType, Event};
+use clientbook_model::client::{Client, FieldChange};
+use clientbook_model::enrollment::EnrollmentToken;
+use clientbook_model::success::ClientType;
+use clientbook_model::tenant::Tenant;
+use clientbook_store::{Tx, client_types, clients, enrollment_tokens, tenants};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Writes a tenant and the first entry of its chain.
+pub(crate) async fn add_tenant(
+    tx: &mut Tx,
+    env: &Env,
+    caller: &Caller,
+    operation_id: Uuid,
+    tenant: &Tenant,
+) -> Result<(), AppError> {
+    tenants::insert(tx, tenant).await?;
+    let (tenant_id, now) = (tenant.id, tenant.created_at);
+    let recorder = Recorder { env, caller, tenant_id, operation_id, now };
+    let changes = [
+        first("slug", json!(tenant.slug.as_str())),
+        first("object_id", json!(tenant.object_id)),
+        first("name", json!(tenant.name)),
+    ];
+    let (entity_type, action) = (EntityType::Tenant, Action::TenantCreated);
+    let event = Event { entity_type, entity_id: tenant.id.0, action, changes: &changes };
+    Ok(recorder.append_to_tenant(tx, &event).await?)
+}
+
+/// Writes a client type and its entry in the tenant's chain.
+pub(crate) async fn add_client_type(
+    tx: &mut Tx,
+    recorder: &Recorder<'_>,
+    client_type: &ClientType,
+) -> Result<(), AppError> {
+    client_types::insert(tx, recorder.tenant_id, client_type).await?;
+    let changes = [first("id", json!(client_type.id)), first("title", json!(client_type.title))];
+    let event = Event {
+        entity_type: EntityType::ClientType,
+        entity_id: recorder.tenant_id.0,
+        action: Action::ClientTypeCreated,
+        changes: &changes,
+    };
+    Ok(recorder.append_to_tenant(tx, &event).await?)
+}
+
+/// Writes a client, its enrolment token if it has one, and the first entries of its chain.
+pub(crate) async fn add_client(
+    tx: &mut Tx,
+    recorder: &Recorder<'_>,
+    mut client: Client,
+    token: Option<&EnrollmentToken>,
+) -> Result<Client, AppError> {
+    client.audit = ChainHead::default();
+    let changes = client.first_changes();
+    let mut event = Event {
+        entity_type: EntityType::Client,
+        entity_id: client.id.0,
+        action: Action::ClientCreated,
+        changes: &changes,
+    };
+    recorder.append(tx, client.id.0, &mut client.audit, &event).await?;
+    let token_changes;
+    if let Some(token) = token {
+        token_changes = facts(token);
+        event = Event {
+            entity_type: EntityType::EnrollmentToken,
+            entity_id: token.id.0,
+            action: Action::EnrollmentTokenCreated,
+            changes: &token_changes,
+        };
+        let recorder = Recorder { now: token.created_at, ..*recorder };
+        recorder.append(tx, client.id.0, &mut client.audit, &event).await?;
+    }
+    clients::insert(tx, &client).await.map_err(crate::change_client::on_conflict)?;
+    if let Some(token) = token {
+        enrollment_tokens::insert(tx, token).await?;
+    }
+    tenants::reserve_client_number(tx, client.tenant_id, client.number).await?;
+    Ok(client)
+}
+
+// The value is left out: whoever holds it can enrol devices, and a trail outlives a revocation.
+fn facts(token: &EnrollmentToken) -> Vec<FieldChange> {
+    let facts = [
+        first("description", json!(token.description)),
+        first("site_id", json!(token.site_id)),
+        first("max_uses", json!(token.max_uses)),
+        first("expires_at", json!(token.expires_at)),
+    ];
+    facts.into_iter().filter(|change| !change.after.is_null()).collect()
+}
+
+fn first(field: &'static str, after: Value) -> FieldChange {
+    FieldChange { field: field.into(), before: Value::Null, after }
+}

@@ -1,0 +1,97 @@
+//! Why a use case refuses or fails. Each surface turns these into its own shape, in one table.
+
+use clientbook_model::collection::TransitionError;
+use clientbook_model::policy::{Decision, Overreach};
+use clientbook_model::principal::Permission;
+use clientbook_model::violation::Violation;
+use clientbook_store::DbError;
+
+/// Why there is no answer.
+#[derive(Debug, Clone)]
+pub enum AppError {
+    /// The credentials are missing or do not work.
+    Unauthenticated(Unauthenticated),
+    /// The caller may not do this.
+    Forbidden(Forbidden),
+    /// There is no such thing, or the caller may not know of it.
+    NotFound(Missing),
+    /// Fields break rules; every one is listed.
+    Invalid(Vec<Violation>),
+    /// The state machine of collection control forbids it.
+    Transition(TransitionError),
+    /// Something else already has what must be unique.
+    Conflict(Violation),
+    /// The record is of another version than the caller demands.
+    PreconditionFailed,
+    /// The disk is full.
+    StorageFull,
+    /// The store is away; trying again later may work.
+    Unavailable(String),
+    /// A defect of ours. For the log, never for the caller.
+    Internal(String),
+}
+
+/// What is wrong with the credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unauthenticated {
+    /// There are none.
+    Missing,
+    /// Unknown, revoked, or not in a form we know.
+    Invalid,
+    /// Past their end.
+    Expired,
+    /// Every client they are bound to is inactive.
+    ClientInactive,
+}
+
+/// Why the caller may not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forbidden {
+    /// It lacks this permission.
+    Lacks(Permission),
+    /// It is restricted to other clients, organizations or projects.
+    OutsideRestriction,
+    /// The client is inactive, and the caller is bound to it.
+    ClientInactive,
+    /// It would grant what it does not hold.
+    Overreach(Overreach),
+}
+
+/// What was not found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// The kind of thing: `client`, `tenant`, `api_token`.
+    pub kind: &'static str,
+    /// The id as the caller wrote it.
+    pub id: String,
+}
+
+impl From<DbError> for AppError {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Full => Self::StorageFull,
+            DbError::Unavailable(_) | DbError::Locked(_) => Self::Unavailable(error.to_string()),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+/// Turns a refusal of the policy into an error; `Ok` is `Allow`.
+pub(crate) fn enforce(
+    decision: Decision,
+    missing: impl FnOnce() -> Missing,
+) -> Result<(), AppError> {
+    let forbidden = match decision {
+        Decision::Allow => return Ok(()),
+        Decision::Hide => return Err(AppError::NotFound(missing())),
+        Decision::Lacks(permission) => Forbidden::Lacks(permission),
+        Decision::OutsideRestriction => Forbidden::OutsideRestriction,
+        Decision::ClientInactive => Forbidden::ClientInactive,
+    };
+    Err(AppError::Forbidden(forbidden))
+}
+
+/// One violation at `path`.
+pub(crate) fn invalid(path: &str, rule: &'static str, message: impl Into<String>) -> AppError {
+    AppError::Invalid(vec![Violation::new(rule, message).below(path)])
+}

@@ -1,0 +1,188 @@
+//! The audit trail: appended to, read, and walked for verification.
+
+use crate::error::DbError;
+use crate::row::Row;
+use crate::tx::Tx;
+use crate::value::Value;
+use clientbook_model::audit::{Action, Contents, EntityType, Entry};
+use clientbook_model::id::{ClientId, TenantId};
+use uuid::Uuid;
+
+/// Adds an entry. Its chain's head is written with the row it stands in.
+pub async fn insert(tx: &mut Tx, entry: &Entry) -> Result<(), DbError> {
+    let contents = serde_json::to_string(&entry.contents)
+        .map_err(|error| DbError::internal(error.to_string()))?;
+    let sql = "INSERT INTO audit_entries (tenant_id, chain_id, sequence, id, created_at,
+            entity_type, entity_id, action, collection_control, actor_kind, actor_id, surface,
+            request_id, operation_id, contents, previous_hash, hash)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+    let args = [
+        entry.tenant_id.into(),
+        entry.chain_id.into(),
+        entry.sequence.into(),
+        entry.id.into(),
+        entry.created_at.into(),
+        entry.entity_type.as_str().into(),
+        entry.entity_id.into(),
+        entry.action.as_str().into(),
+        entry.action.is_collection_control().into(),
+        entry.actor_kind.as_str().into(),
+        (&entry.actor_id).into(),
+        entry.surface.as_str().into(),
+        (&entry.request_id).into(),
+        entry.operation_id.into(),
+        (&contents).into(),
+        (&entry.previous_hash).into(),
+        (&entry.hash).into(),
+    ];
+    tx.execute(sql, &args).await.map(|_| ())
+}
+
+macro_rules! select_entry {
+    ($rest:literal) => {
+        concat!(
+            "SELECT tenant_id, chain_id, sequence, id, created_at, entity_type, entity_id, action,
+                actor_kind, actor_id, surface, request_id, operation_id, contents, previous_hash,
+                hash FROM audit_entries ",
+            $rest
+        )
+    };
+}
+
+/// Which entries the collection-control log of a client holds.
+#[derive(Debug, Clone)]
+pub struct CollectionControlFilter {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The client.
+    pub client_id: ClientId,
+    /// Only entries about this kind of thing.
+    pub entity_type: Option<EntityType>,
+    /// Only entries about this very thing.
+    pub entity_id: Option<Uuid>,
+}
+
+impl CollectionControlFilter {
+    fn args(&self) -> [Value<'static>; 4] {
+        [
+            self.tenant_id.into(),
+            self.client_id.into(),
+            self.entity_type.map(EntityType::as_str).into(),
+            self.entity_id.into(),
+        ]
+    }
+}
+
+/// A page of a client's collection-control log, in the order of the chain or against it, starting
+/// after the entry with the sequence `after`.
+pub async fn collection_control(
+    tx: &mut Tx,
+    filter: &CollectionControlFilter,
+    ascending: bool,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Entry>, DbError> {
+    let [tenant, client, entity_type, entity_id] = filter.args();
+    let mut args = [tenant, client, entity_type, entity_id, Value::Null, limit.into()];
+    if ascending {
+        let sql = select_entry!(
+            "WHERE collection_control AND tenant_id = $1 AND chain_id = $2
+                AND ($3 IS NULL OR entity_type = $3) AND ($4 IS NULL OR entity_id = $4)
+                AND sequence > $5 ORDER BY sequence LIMIT $6"
+        );
+        args[4] = after.unwrap_or(0).into();
+        tx.all(sql, &args, entry).await
+    } else {
+        let sql = select_entry!(
+            "WHERE collection_control AND tenant_id = $1 AND chain_id = $2
+                AND ($3 IS NULL OR entity_type = $3) AND ($4 IS NULL OR entity_id = $4)
+                AND sequence < $5 ORDER BY sequence DESC LIMIT $6"
+        );
+        args[4] = after.unwrap_or(i64::MAX).into();
+        tx.all(sql, &args, entry).await
+    }
+}
+
+/// How many entries the filter matches.
+pub async fn count_collection_control(
+    tx: &mut Tx,
+    filter: &CollectionControlFilter,
+) -> Result<i64, DbError> {
+    let sql = "SELECT count(*) FROM audit_entries
+        WHERE collection_control AND tenant_id = $1 AND chain_id = $2
+            AND ($3 IS NULL OR entity_type = $3) AND ($4 IS NULL OR entity_id = $4)";
+    tx.one(sql, &filter.args(), |row| row.get(0)).await
+}
+
+/// A stretch of one chain, oldest first.
+pub async fn chain(
+    tx: &mut Tx,
+    tenant: TenantId,
+    chain: Uuid,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Entry>, DbError> {
+    let sql = select_entry!(
+        "WHERE tenant_id = $1 AND chain_id = $2 AND sequence > $3 ORDER BY sequence LIMIT $4"
+    );
+    tx.all(sql, &[tenant.into(), chain.into(), after.into(), limit.into()], entry).await
+}
+
+/// Tenants, each with a chain of its own, in order, starting after `after`; crosses tenants, for
+/// verification.
+pub async fn tenant_chains_across_tenants(
+    tx: &mut Tx,
+    after: Option<TenantId>,
+    limit: i64,
+) -> Result<Vec<TenantId>, DbError> {
+    let sql = "SELECT id FROM tenants WHERE $1 IS NULL OR id > $1 ORDER BY id LIMIT $2";
+    tx.all(sql, &[after.into(), limit.into()], |row| row.get(0)).await
+}
+
+/// Clients, each with a chain of its own, in the order of tenant and id, starting after `after`;
+/// crosses tenants, for verification.
+pub async fn client_chains_across_tenants(
+    tx: &mut Tx,
+    after: (TenantId, ClientId),
+    limit: i64,
+) -> Result<Vec<(TenantId, ClientId)>, DbError> {
+    let sql = "SELECT tenant_id, id FROM clients WHERE (tenant_id, id) > ($1, $2)
+        ORDER BY tenant_id, id LIMIT $3";
+    let args = [after.0.into(), after.1.into(), limit.into()];
+    tx.all(sql, &args, |row| Ok((row.get(0)?, row.get(1)?))).await
+}
+
+/// Chains whose client or tenant is not there; crosses tenants, for verification.
+pub async fn orphan_chains_across_tenants(
+    tx: &mut Tx,
+    limit: i64,
+) -> Result<Vec<(TenantId, Uuid)>, DbError> {
+    let sql = "SELECT DISTINCT a.tenant_id, a.chain_id FROM audit_entries a
+        WHERE NOT EXISTS (SELECT 1 FROM clients c
+                WHERE c.tenant_id = a.tenant_id AND c.id = a.chain_id)
+            AND NOT (a.chain_id = a.tenant_id AND EXISTS (SELECT 1 FROM tenants t
+                WHERE t.id = a.tenant_id))
+        LIMIT $1";
+    tx.all(sql, &[limit.into()], |row| Ok((row.get(0)?, row.get(1)?))).await
+}
+
+fn entry(row: &Row<'_>) -> Result<Entry, DbError> {
+    Ok(Entry {
+        tenant_id: row.get(0)?,
+        chain_id: row.get(1)?,
+        sequence: row.get(2)?,
+        id: row.get(3)?,
+        created_at: row.get(4)?,
+        entity_type: row.name(5)?,
+        entity_id: row.get(6)?,
+        action: row.name::<Action>(7)?,
+        actor_kind: row.name(8)?,
+        actor_id: row.get(9)?,
+        surface: row.name(10)?,
+        request_id: row.get(11)?,
+        operation_id: row.get(12)?,
+        contents: row.get::<crate::column::Json<Contents>>(13)?.0,
+        previous_hash: row.get(14)?,
+        hash: row.get(15)?,
+    })
+}

@@ -1,0 +1,43 @@
+//! Client types of a tenant.
+
+use crate::error::DbError;
+use crate::tx::Tx;
+use clientbook_model::id::TenantId;
+use clientbook_model::number::Reference;
+use clientbook_model::success::ClientType;
+
+/// Whether the tenant has a type with this id.
+pub async fn exists(tx: &mut Tx, tenant: TenantId, id: Reference) -> Result<bool, DbError> {
+    let sql = "SELECT 1 FROM client_types WHERE tenant_id = $1 AND id = $2";
+    let args = [tenant.into(), id.get().into()];
+    Ok(tx.opt(sql, &args, |row| row.get::<i64>(0)).await?.is_some())
+}
+
+/// The tenant's types, by title; the first 1,000.
+pub async fn list(tx: &mut Tx, tenant: TenantId) -> Result<Vec<ClientType>, DbError> {
+    let sql = "SELECT id, title FROM client_types WHERE tenant_id = $1 ORDER BY title LIMIT 1000";
+    tx.all(sql, &[tenant.into()], |row| Ok(ClientType { id: row.get(0)?, title: row.get(1)? }))
+        .await
+}
+
+/// The type with this very title.
+pub async fn find_by_title(
+    tx: &mut Tx,
+    tenant: TenantId,
+    title: &str,
+) -> Result<Option<ClientType>, DbError> {
+    let sql = "SELECT id, title FROM client_types WHERE tenant_id = $1 AND title = $2";
+    let args = [tenant.into(), title.into()];
+    tx.opt(sql, &args, |row| Ok(ClientType { id: row.get(0)?, title: row.get(1)? })).await
+}
+
+/// Adds a type.
+pub async fn insert(
+    tx: &mut Tx,
+    tenant: TenantId,
+    client_type: &ClientType,
+) -> Result<(), DbError> {
+    let sql = "INSERT INTO client_types (tenant_id, id, title) VALUES ($1, $2, $3)";
+    let args = [tenant.into(), client_type.id.get().into(), (&client_type.title).into()];
+    tx.execute(sql, &args).await.map(|_| ())
+}

@@ -1,0 +1,316 @@
+//! Clients, read with what every surface shows beside them.
+
+use crate::error::DbError;
+use crate::row::Row;
+use crate::tx::Tx;
+use crate::value::Value;
+use clientbook_model::audit::ChainHead;
+use clientbook_model::client::Client;
+use clientbook_model::contact::EmailAddress;
+use clientbook_model::enrollment::EnrollmentToken;
+use clientbook_model::id::{ClientId, ClientNumber, EnrollmentTokenId, ObjectId, TenantId};
+use clientbook_model::number::Reference;
+use clientbook_model::status::Status;
+use clientbook_model::success::{ClientType, Success};
+use clientbook_model::tenant::Tenant;
+use clientbook_model::text::{ClientName, ScopeId, Text};
+use clientbook_model::web::WebUrl;
+use serde::Serialize;
+
+/// A client and its surroundings, as of one snapshot.
+#[derive(Debug, Clone)]
+pub struct ClientRecord {
+    /// The client.
+    pub client: Client,
+    /// Its tenant.
+    pub tenant: Tenant,
+    /// Its enrolment token that is not revoked; it may have expired or been used up.
+    pub enrollment_token: Option<EnrollmentToken>,
+    /// Its parent.
+    pub parent: Option<Parent>,
+    /// Its type.
+    pub client_type: Option<ClientType>,
+}
+
+/// What a client shows of its parent.
+#[derive(Debug, Clone)]
+pub struct Parent {
+    /// The parent's UUID.
+    pub id: ClientId,
+    /// Its number.
+    pub number: ClientNumber,
+    /// Its name.
+    pub name: ClientName,
+}
+
+/// How a caller names a client within a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientKey {
+    /// By UUID.
+    Id(ClientId),
+    /// By number.
+    Number(ClientNumber),
+    /// By 24 hex digits.
+    ObjectId(ObjectId),
+}
+
+macro_rules! select_record {
+    ($condition:literal) => {
+        concat!(
+            "SELECT c.id, c.tenant_id, c.number, c.object_id, c.name, c.status, c.collection_mode,
+                c.email, c.tags, c.org_id, c.project_id, c.owner_id, c.avatar_url,
+                c.contact_methods, c.custom_values, c.external_id, c.parent_client_id,
+                c.client_type_id, c.success, c.version, c.created_at, c.updated_at, c.audit_count,
+                c.audit_hash, t.slug, t.object_id, t.name, t.created_at, e.id, e.value,
+                e.description, e.site_id, e.max_uses, e.uses, e.expires_at, e.created_at, p.id,
+                p.number, p.name, y.id, y.title
+             FROM clients c
+             JOIN tenants t ON t.id = c.tenant_id
+             LEFT JOIN enrollment_tokens e
+                ON e.tenant_id = c.tenant_id AND e.client_id = c.id AND e.revoked_at IS NULL
+             LEFT JOIN clients p
+                ON p.tenant_id = c.tenant_id AND p.number = c.parent_client_id
+             LEFT JOIN client_types y
+                ON y.tenant_id = c.tenant_id AND y.id = c.client_type_id
+             WHERE c.tenant_id = $1 AND ",
+            $condition
+        )
+    };
+}
+
+/// The client that `key` names in `tenant`.
+pub async fn get(
+    tx: &mut Tx,
+    tenant: TenantId,
+    key: ClientKey,
+) -> Result<Option<ClientRecord>, DbError> {
+    match key {
+        ClientKey::Id(id) => tx.opt(BY_ID, &[tenant.into(), id.into()], record).await,
+        ClientKey::Number(number) => {
+            tx.opt(BY_NUMBER, &[tenant.into(), number.into()], record).await
+        }
+        ClientKey::ObjectId(id) => {
+            let id = id.to_string();
+            tx.opt(BY_OBJECT_ID, &[tenant.into(), (&id).into()], record).await
+        }
+    }
+}
+
+/// Like `get`, and keeps the row from other writers until the transaction ends.
+pub async fn get_for_update(
+    tx: &mut Tx,
+    tenant: TenantId,
+    key: ClientKey,
+) -> Result<Option<ClientRecord>, DbError> {
+    match key {
+        ClientKey::Id(id) => tx.lock(BY_ID, &[tenant.into(), id.into()], record).await,
+        ClientKey::Number(number) => {
+            tx.lock(BY_NUMBER, &[tenant.into(), number.into()], record).await
+        }
+        ClientKey::ObjectId(id) => {
+            let id = id.to_string();
+            tx.lock(BY_OBJECT_ID, &[tenant.into(), (&id).into()], record).await
+        }
+    }
+}
+
+const BY_ID: &str = select_record!("c.id = $2");
+const BY_NUMBER: &str = select_record!("c.number = $2");
+const BY_OBJECT_ID: &str = select_record!("c.object_id = $2");
+
+/// The tenant of a client's UUID; crosses tenants, for operators' calls that name no tenant.
+pub async fn tenant_across_tenants(tx: &mut Tx, id: ClientId) -> Result<Option<TenantId>, DbError> {
+    tx.opt("SELECT tenant_id FROM client_ids WHERE id = $1", &[id.into()], |row| row.get(0)).await
+}
+
+/// The status of a client, without the rest.
+pub async fn status(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ClientId,
+) -> Result<Option<Status>, DbError> {
+    let sql = "SELECT status FROM clients WHERE tenant_id = $1 AND id = $2";
+    tx.opt(sql, &[tenant.into(), id.into()], |row| row.name(0)).await
+}
+
+/// Whether making `parent` the parent of `child` would close a circle: `child` is `parent` itself
+/// or stands above it. `UNION` ends the walk on damaged data too.
+pub async fn is_above_or_same(
+    tx: &mut Tx,
+    tenant: TenantId,
+    child: ClientNumber,
+    parent: i64,
+) -> Result<bool, DbError> {
+    let sql = "WITH RECURSIVE above (number) AS (
+            SELECT $1
+            UNION
+            SELECT c.parent_client_id FROM clients c JOIN above a ON c.number = a.number
+            WHERE c.tenant_id = $2 AND c.parent_client_id IS NOT NULL
+        )
+        SELECT count(*) FROM above WHERE number = $3";
+    let args = [parent.into(), tenant.into(), child.into()];
+    let found: i64 = tx.one(sql, &args, |row| row.get(0)).await?;
+    Ok(found > 0)
+}
+
+/// Whether a client with this number exists, with the tenant's parents kept from other writers
+/// until the transaction ends: two changes that each look harmless could close a circle together.
+pub async fn lock_parents(
+    tx: &mut Tx,
+    tenant: TenantId,
+    number: ClientNumber,
+) -> Result<bool, DbError> {
+    let sql = "SELECT id FROM tenants WHERE id = $1";
+    tx.lock(sql, &[tenant.into()], |row| row.get::<TenantId>(0)).await?;
+    let sql = "SELECT number FROM clients WHERE tenant_id = $1 AND number = $2";
+    let found = tx.opt(sql, &[tenant.into(), number.into()], |row| row.get::<i64>(0)).await?;
+    Ok(found.is_some())
+}
+
+/// Adds a client.
+pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
+    let sql = "INSERT INTO client_ids (id, tenant_id) VALUES ($1, $2)";
+    tx.execute(sql, &[client.id.into(), client.tenant_id.into()]).await?;
+    let sql = "INSERT INTO clients (tenant_id, id, number, object_id, created_at, name, status,
+            collection_mode, email, tags, org_id, project_id, owner_id, avatar_url,
+            contact_methods, custom_values, external_id, parent_client_id, client_type_id, success,
+            version, updated_at, audit_count, audit_hash)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+            $19, $20, $21, $22, $23, $24)";
+    let (json, object_id) = (JsonColumns::of(client)?, client.object_id.to_string());
+    let [tenant, id] = [client.tenant_id.into(), client.id.into()];
+    let identity =
+        [tenant, id, client.number.into(), (&object_id).into(), client.created_at.into()];
+    let args: Vec<Value<'_>> = identity.into_iter().chain(columns(client, &json)).collect();
+    tx.execute(sql, &args).await.map(|_| ())
+}
+
+/// Writes what can change of a client.
+pub async fn update(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
+    let sql = "UPDATE clients SET name = $1, status = $2, collection_mode = $3, email = $4,
+            tags = $5, org_id = $6, project_id = $7, owner_id = $8, avatar_url = $9,
+            contact_methods = $10, custom_values = $11, external_id = $12, parent_client_id = $13,
+            client_type_id = $14, success = $15, version = $16, updated_at = $17,
+            audit_count = $18, audit_hash = $19
+        WHERE tenant_id = $20 AND id = $21";
+    let json = JsonColumns::of(client)?;
+    let identity = [client.tenant_id.into(), client.id.into()];
+    let args: Vec<Value<'_>> = columns(client, &json).into_iter().chain(identity).collect();
+    tx.execute(sql, &args).await.map(|_| ())
+}
+
+/// The JSON columns; NULL where there is nothing to say, so that reading costs no parse.
+struct JsonColumns {
+    tags: Option<String>,
+    contact_methods: Option<String>,
+    custom_values: Option<String>,
+    success: Option<String>,
+}
+
+impl JsonColumns {
+    fn of(client: &Client) -> Result<Self, DbError> {
+        Ok(Self {
+            tags: json(&client.tags, client.tags.is_empty())?,
+            contact_methods: json(&client.contact_methods, client.contact_methods.is_empty())?,
+            custom_values: json(&client.custom_values, client.custom_values.is_empty())?,
+            success: json(&client.success, client.success == Success::default())?,
+        })
+    }
+}
+
+fn json(value: &impl Serialize, empty: bool) -> Result<Option<String>, DbError> {
+    if empty {
+        return Ok(None);
+    }
+    serde_json::to_string(value).map(Some).map_err(|error| DbError::internal(error.to_string()))
+}
+
+// In the order of both statements.
+fn columns<'a>(client: &'a Client, json: &'a JsonColumns) -> [Value<'a>; 19] {
+    let json_value = |text: &'a Option<String>| text.as_deref().map_or(Value::Null, Value::Json);
+    [
+        client.name.as_str().into(),
+        client.status.as_str().into(),
+        client.collection_mode.as_str().into(),
+        client.email.as_ref().map(EmailAddress::as_str).into(),
+        json_value(&json.tags),
+        client.org_id.as_ref().map(ScopeId::as_str).into(),
+        client.project_id.as_ref().map(ScopeId::as_str).into(),
+        client.owner_id.as_ref().map(ScopeId::as_str).into(),
+        client.avatar_url.as_ref().map(WebUrl::as_str).into(),
+        json_value(&json.contact_methods),
+        json_value(&json.custom_values),
+        client.external_id.as_ref().map(Text::as_str).into(),
+        client.parent_client_id.map(Reference::get).into(),
+        client.client_type_id.map(Reference::get).into(),
+        json_value(&json.success),
+        client.version.into(),
+        client.updated_at.into(),
+        client.audit.count.into(),
+        (&client.audit.hash).into(),
+    ]
+}
+
+fn record(row: &Row<'_>) -> Result<ClientRecord, DbError> {
+    let client = client(row)?;
+    let tenant = Tenant {
+        id: client.tenant_id,
+        slug: row.get(24)?,
+        object_id: row.get(25)?,
+        name: row.get(26)?,
+        created_at: row.get(27)?,
+    };
+    let enrollment_token = match row.get::<Option<EnrollmentTokenId>>(28)? {
+        None => None,
+        Some(id) => Some(EnrollmentToken {
+            id,
+            tenant_id: client.tenant_id,
+            client_id: client.id,
+            value: row.get(29)?,
+            description: row.get(30)?,
+            site_id: row.get(31)?,
+            max_uses: row.get(32)?,
+            uses: row.get(33)?,
+            expires_at: row.get(34)?,
+            created_at: row.get(35)?,
+            revoked_at: None,
+        }),
+    };
+    let parent = match row.get::<Option<ClientId>>(36)? {
+        None => None,
+        Some(id) => Some(Parent { id, number: row.get(37)?, name: row.get(38)? }),
+    };
+    let client_type = match row.get::<Option<Reference>>(39)? {
+        None => None,
+        Some(id) => Some(ClientType { id, title: row.get(40)? }),
+    };
+    Ok(ClientRecord { client, tenant, enrollment_token, parent, client_type })
+}
+
+fn client(row: &Row<'_>) -> Result<Client, DbError> {
+    Ok(Client {
+        id: row.get(0)?,
+        tenant_id: row.get(1)?,
+        number: row.get(2)?,
+        object_id: row.get(3)?,
+        name: row.get(4)?,
+        status: row.name(5)?,
+        collection_mode: row.name(6)?,
+        email: row.get(7)?,
+        tags: row.json(8)?,
+        org_id: row.get(9)?,
+        project_id: row.get(10)?,
+        owner_id: row.get(11)?,
+        avatar_url: row.get(12)?,
+        contact_methods: row.json(13)?,
+        custom_values: row.json(14)?,
+        external_id: row.get(15)?,
+        parent_client_id: row.get(16)?,
+        client_type_id: row.get(17)?,
+        success: row.json(18)?,
+        version: row.get(19)?,
+        created_at: row.get(20)?,
+        updated_at: row.get(21)?,
+        audit: ChainHead { count: row.get(22)?, hash: row.get(23)? },
+    })
+}

@@ -1,0 +1,74 @@
+//! The database handle: where a use case gets its transaction.
+
+use crate::error::DbError;
+use crate::sqlite::Sqlite;
+use crate::tx::Tx;
+use std::sync::Arc;
+
+/// What a process means to do with the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Read and write; takes the store's lock for as long as the handle lives, creates the store
+    /// and migrates it where needed.
+    Write,
+    /// Read only; leaves the store as it is.
+    Read,
+}
+
+/// A store, cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    sqlite: Arc<Sqlite>,
+}
+
+impl Db {
+    /// Opens the store that `url` names: `sqlite:PATH`.
+    pub fn open(url: &str, access: Access) -> Result<Self, DbError> {
+        let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) else {
+            let message = format!("the database {url:?} is not of the form sqlite:PATH");
+            return Err(DbError::Refused(message));
+        };
+        Ok(Self { sqlite: Arc::new(Sqlite::open(path.as_ref(), access)?) })
+    }
+
+    /// Runs `read` in a transaction of one consistent snapshot. For point reads: on SQLite it runs
+    /// on the calling thread.
+    #[expect(clippy::unused_async, reason = "the seam is async for the engine behind a network")]
+    pub async fn read<T, E, F>(&self, read: F) -> Result<T, E>
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        self.sqlite.read(&read)
+    }
+
+    /// Like `read`, for what may visit many rows: on SQLite it runs on a thread of its own.
+    pub async fn scan<T, E, F>(&self, read: F) -> Result<T, E>
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        Sqlite::scan(&self.sqlite, read).await
+    }
+
+    /// Runs `change` in a transaction of its own, which is durable before this returns `Ok` and
+    /// has no effect if `change` returns `Err`. `change` may run again, so it has no effects
+    /// besides those of its transaction.
+    pub async fn write<T, E, F>(&self, change: F) -> Result<T, E>
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        self.sqlite.write(change).await
+    }
+
+    /// Whether the store answers and takes writes.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        self.write(async |tx: &mut Tx| tx.one("SELECT 1", &[], |row| row.get::<i64>(0)).await)
+            .await
+            .map(|_| ())
+    }
+}

@@ -1,0 +1,29 @@
+//! One row of an answer.
+
+use crate::column::{Column, Json, Name, Named, damaged};
+use crate::error::DbError;
+use serde::de::DeserializeOwned;
+
+/// A row, borrowed from the engine: nothing is copied that is not read.
+pub(crate) struct Row<'r> {
+    pub(crate) sqlite: &'r rusqlite::Row<'r>,
+}
+
+impl Row<'_> {
+    /// The column at `index`.
+    pub(crate) fn get<T: Column>(&self, index: usize) -> Result<T, DbError> {
+        let value = self.sqlite.get_ref(index).map_err(|_| damaged(index))?;
+        T::from_sqlite(value).ok_or_else(|| damaged(index))
+    }
+
+    /// A JSON column, or the type's default where it is NULL.
+    pub(crate) fn json<T: DeserializeOwned + Default>(&self, index: usize) -> Result<T, DbError> {
+        let value: Option<Json<T>> = self.get(index)?;
+        Ok(value.map(|json| json.0).unwrap_or_default())
+    }
+
+    /// A column that holds a name from a fixed list.
+    pub(crate) fn name<T: Named>(&self, index: usize) -> Result<T, DbError> {
+        self.get::<Name<T>>(index).map(|name| name.0)
+    }
+}

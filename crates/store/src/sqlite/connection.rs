@@ -1,0 +1,152 @@
+//! One connection and its statements.
+
+use crate::error::DbError;
+use crate::row::Row;
+use crate::value::Value;
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, ErrorCode, ffi};
+
+/// A connection that remembers a failure SQLite may have answered by rolling back everything.
+pub(crate) struct Connection {
+    pub(super) raw: rusqlite::Connection,
+    pub(super) fault: Option<DbError>,
+}
+
+impl Connection {
+    pub(super) fn new(raw: rusqlite::Connection) -> Self {
+        // Every statement of the crate fits, so none is parsed twice.
+        raw.set_prepared_statement_cache_capacity(256);
+        Self { raw, fault: None }
+    }
+
+    pub(crate) fn execute(&mut self, sql: &str, args: &[Value<'_>]) -> Result<u64, DbError> {
+        let done = (|| {
+            let mut statement = self.raw.prepare_cached(sql)?;
+            bind(&mut statement, args)?;
+            statement.raw_execute()
+        })();
+        done.map(|rows| rows as u64).map_err(|error| self.note(&error))
+    }
+
+    pub(crate) fn opt<T>(
+        &mut self,
+        sql: &str,
+        args: &[Value<'_>],
+        decode: impl FnOnce(&Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Option<T>, DbError> {
+        let done = (|| {
+            let mut statement = self.raw.prepare_cached(sql)?;
+            bind(&mut statement, args)?;
+            let mut rows = statement.raw_query();
+            Ok(rows.next()?.map(|row| decode(&Row { sqlite: row })))
+        })();
+        done.map_err(|error| self.note(&error))?.transpose()
+    }
+
+    pub(crate) fn all<T>(
+        &mut self,
+        sql: &str,
+        args: &[Value<'_>],
+        mut decode: impl FnMut(&Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Vec<T>, DbError> {
+        let done = (|| {
+            let mut statement = self.raw.prepare_cached(sql)?;
+            bind(&mut statement, args)?;
+            let mut rows = statement.raw_query();
+            let mut all = Vec::new();
+            while let Some(row) = rows.next()? {
+                all.push(decode(&Row { sqlite: row }));
+            }
+            Ok(all)
+        })();
+        done.map_err(|error| self.note(&error))?.into_iter().collect()
+    }
+
+    fn note(&mut self, error: &rusqlite::Error) -> DbError {
+        let error = from_sqlite(error);
+        if matches!(error, DbError::Full | DbError::Unavailable(_) | DbError::Internal(_)) {
+            self.fault = Some(error.clone());
+        }
+        error
+    }
+}
+
+fn bind(statement: &mut CachedStatement<'_>, args: &[Value<'_>]) -> rusqlite::Result<()> {
+    for (at, arg) in args.iter().enumerate() {
+        // SQLite numbers `$n` by first appearance, PostgreSQL by its digits: they must agree.
+        debug_assert_eq!(
+            statement.parameter_name(at + 1),
+            Some(format!("${}", at + 1).as_str()),
+            "parameters are numbered in the order of their first appearance"
+        );
+        statement.raw_bind_parameter(at + 1, arg)?;
+    }
+    Ok(())
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Bool(value) => ValueRef::Integer(i64::from(*value)),
+            Self::Int(value) => ValueRef::Integer(*value),
+            Self::Text(value) | Self::Json(value) => ValueRef::Text(value.as_bytes()),
+            Self::Bytes(value) => ValueRef::Blob(value),
+            Self::Uuid(value) => ValueRef::Blob(value.as_bytes()),
+            Self::Time(value) => ValueRef::Integer(value.millis()),
+        }))
+    }
+}
+
+/// SQLite's errors in the store's words.
+pub(super) fn from_sqlite(error: &rusqlite::Error) -> DbError {
+    let Some(code) = error.sqlite_error() else {
+        return DbError::internal(error.to_string());
+    };
+    match (code.code, code.extended_code) {
+        (_, ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) => {
+            DbError::Unique(index_name(&error.to_string()))
+        }
+        (_, ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => DbError::ForeignKey,
+        (ErrorCode::DiskFull, _) => DbError::Full,
+        (
+            ErrorCode::SystemIoFailure
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::OutOfMemory
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly,
+            _,
+        ) => DbError::Unavailable(error.to_string()),
+        _ => DbError::internal(error.to_string()),
+    }
+}
+
+// "UNIQUE constraint failed: clients.tenant_id, clients.external_id" -> "clients_external_id"
+fn index_name(message: &str) -> String {
+    let columns = message.rsplit(": ").next().unwrap_or_default();
+    let mut table = "";
+    let mut name = String::new();
+    for column in columns.split(", ") {
+        if let Some((of, column)) = column.split_once('.') {
+            table = of;
+            if column != "tenant_id" {
+                name.push('_');
+                name.push_str(column);
+            }
+        }
+    }
+    format!("{table}{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::index_name;
+
+    #[test]
+    fn indexes_are_named_after_their_columns() {
+        let message = "UNIQUE constraint failed: clients.tenant_id, clients.external_id";
+        assert_eq!(index_name(message), "clients_external_id");
+        assert_eq!(index_name("UNIQUE constraint failed: tenants.slug"), "tenants_slug");
+    }
+}

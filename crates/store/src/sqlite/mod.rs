@@ -1,0 +1,95 @@
+//! The embedded engine: SQLite in WAL mode with `synchronous=FULL`.
+//!
+//! One thread writes, in groups that share one fsync; readers have connections of their own;
+//! checkpoints run beside the writer, not in its commits.
+
+mod checkpoint;
+mod connection;
+mod open;
+mod poll;
+mod readers;
+mod writer;
+
+pub(crate) use connection::Connection;
+
+use crate::db::Access;
+use crate::error::DbError;
+use crate::tx::Tx;
+use readers::Readers;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use writer::Writer;
+
+/// How many scans may run at once; more wait. Each holds a thread and a connection.
+const SCANS: usize = 8;
+
+/// An open store file.
+pub(crate) struct Sqlite {
+    readers: Readers,
+    scans: Arc<Semaphore>,
+    writer: Option<Writer>,
+    // Held until the writer has closed the file; fields drop in this order.
+    _lock: Option<File>,
+}
+
+impl Sqlite {
+    pub(crate) fn open(path: &Path, access: Access) -> Result<Self, DbError> {
+        let (lock, writer) = match access {
+            Access::Write => {
+                let (lock, connection) = open::writable(path)?;
+                (Some(lock), Some(Writer::start(path, connection)?))
+            }
+            Access::Read => {
+                open::check_readable(path)?;
+                (None, None)
+            }
+        };
+        let scans = Arc::new(Semaphore::new(SCANS));
+        Ok(Self { readers: Readers::new(path), scans, writer, _lock: lock })
+    }
+
+    pub(crate) fn read<T, E, F>(&self, read: &F) -> Result<T, E>
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, E>,
+        E: From<DbError>,
+    {
+        let mut tx = self.readers.take()?;
+        tx.sqlite.execute("BEGIN", &[])?;
+        let outcome = poll::ready(read(&mut tx));
+        // A reader that cannot end its snapshot is dropped with its connection.
+        if tx.sqlite.execute("COMMIT", &[]).is_ok() {
+            self.readers.put_back(tx);
+        }
+        outcome.unwrap_or_else(|error| Err(error.into()))
+    }
+
+    pub(crate) async fn scan<T, E, F>(this: &Arc<Self>, read: F) -> Result<T, E>
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        let permit = Arc::clone(&this.scans).acquire_owned().await;
+        let permit = permit.map_err(|error| DbError::internal(error.to_string()))?;
+        let this = Arc::clone(this);
+        let scanned = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            this.read(&read)
+        });
+        scanned.await.unwrap_or_else(|error| Err(DbError::internal(error.to_string()).into()))
+    }
+
+    pub(crate) async fn write<T, E, F>(&self, change: F) -> Result<T, E>
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        match &self.writer {
+            Some(writer) => writer.write(change).await,
+            None => Err(DbError::internal("the store was opened for reading").into()),
+        }
+    }
+}

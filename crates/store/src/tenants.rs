@@ -1,0 +1,110 @@
+//! Tenants.
+
+use crate::error::DbError;
+use crate::row::Row;
+use crate::tx::Tx;
+use clientbook_model::audit::ChainHead;
+use clientbook_model::id::{ClientNumber, TenantId};
+use clientbook_model::tenant::{Tenant, TenantKey};
+
+macro_rules! select_tenant {
+    ($condition:literal) => {
+        concat!("SELECT id, slug, object_id, name, created_at FROM tenants WHERE ", $condition)
+    };
+}
+
+/// The tenant that `key` names. The system's own is found by nobody.
+pub async fn find(tx: &mut Tx, key: &TenantKey) -> Result<Option<Tenant>, DbError> {
+    let found = match key {
+        TenantKey::Id(id) => tx.opt(select_tenant!("id = $1"), &[(*id).into()], tenant).await?,
+        TenantKey::Slug(slug) => {
+            tx.opt(select_tenant!("slug = $1"), &[slug.as_str().into()], tenant).await?
+        }
+        TenantKey::ObjectId(id) => {
+            let id = id.to_string();
+            tx.opt(select_tenant!("object_id = $1"), &[(&id).into()], tenant).await?
+        }
+    };
+    Ok(found.filter(|tenant| tenant.id != TenantId::SYSTEM))
+}
+
+/// Adds a tenant.
+pub async fn insert(tx: &mut Tx, tenant: &Tenant) -> Result<(), DbError> {
+    let sql = "INSERT INTO tenants (id, slug, object_id, name, created_at, audit_hash)
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    let object_id = tenant.object_id.to_string();
+    let args = [
+        tenant.id.into(),
+        tenant.slug.as_str().into(),
+        (&object_id).into(),
+        tenant.name.as_str().into(),
+        tenant.created_at.into(),
+        (&[0; 32]).into(),
+    ];
+    tx.execute(sql, &args).await.map(|_| ())
+}
+
+/// How many tenants there are, the system's own aside; crosses tenants, for the start-up check.
+pub async fn count_across_tenants(tx: &mut Tx) -> Result<i64, DbError> {
+    let sql = "SELECT count(*) FROM tenants WHERE id <> $1";
+    tx.one(sql, &[TenantId::SYSTEM.into()], |row| row.get(0)).await
+}
+
+/// Takes the tenant's next client number.
+pub async fn next_client_number(tx: &mut Tx, tenant: TenantId) -> Result<ClientNumber, DbError> {
+    let sql = "UPDATE tenants SET next_client_number = next_client_number + 1 WHERE id = $1
+        RETURNING next_client_number - 1";
+    tx.one(sql, &[tenant.into()], |row| row.get(0)).await
+}
+
+/// Moves the counter past a number that was given instead of taken.
+pub async fn reserve_client_number(
+    tx: &mut Tx,
+    tenant: TenantId,
+    number: ClientNumber,
+) -> Result<(), DbError> {
+    let sql = "UPDATE tenants SET next_client_number = $1
+        WHERE id = $2 AND next_client_number < $1";
+    let next = number.get().checked_add(1).ok_or_else(|| DbError::internal("numbers are spent"))?;
+    tx.execute(sql, &[next.into(), tenant.into()]).await.map(|_| ())
+}
+
+/// The head of the tenant's own chain.
+pub async fn chain_head(tx: &mut Tx, tenant: TenantId) -> Result<Option<ChainHead>, DbError> {
+    tx.opt(SELECT_HEAD, &[tenant.into()], head).await
+}
+
+/// The head of the tenant's own chain, kept from other writers until the transaction ends.
+pub async fn chain_head_for_update(
+    tx: &mut Tx,
+    tenant: TenantId,
+) -> Result<Option<ChainHead>, DbError> {
+    tx.lock(SELECT_HEAD, &[tenant.into()], head).await
+}
+
+/// Writes the head of the tenant's own chain.
+pub async fn set_chain_head(
+    tx: &mut Tx,
+    tenant: TenantId,
+    head: &ChainHead,
+) -> Result<(), DbError> {
+    let sql = "UPDATE tenants SET audit_count = $1, audit_hash = $2 WHERE id = $3";
+    let args = [head.count.into(), (&head.hash).into(), tenant.into()];
+    tx.execute(sql, &args).await.map(|_| ())
+}
+
+const SELECT_HEAD: &str = "SELECT audit_count, audit_hash FROM tenants WHERE id = $1";
+
+fn head(row: &Row<'_>) -> Result<ChainHead, DbError> {
+    Ok(ChainHead { count: row.get(0)?, hash: row.get(1)? })
+}
+
+fn tenant(row: &Row<'_>) -> Result<Tenant, DbError> {
+    Ok(Tenant {
+        id: row.get(0)?,
+        slug: row.get(1)?,
+        object_id: row.get(2)?,
+        name: row.get(3)?,
+        created_at: row.get(4)?,
+    })
+}

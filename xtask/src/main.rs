@@ -1,0 +1,97 @@
+//! Everything a developer or CI runs, as one program: `cargo xtask --help`.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool speaks to its terminal"
+)]
+
+mod crash;
+mod full;
+mod snapshots;
+mod step;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::step::Failure;
+use crate::workspace::Workspace;
+
+/// Builds, checks and proves Clientbook.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// What CI runs: format, tidy, clippy, all tests. Needs Rust, git and a C compiler only
+    ///
+    /// Stops at the first step that fails, with that step's exit code. Snapshots are compared, never
+    /// written, and a snapshot that no test reads is an error.
+    Test,
+    /// The rules rustc and clippy cannot know: crate graph, sizes, where SQL may stand
+    ///
+    /// Prints every finding as `path:line: message` and exits with 1 if there is one. Reads tracked
+    /// files and new ones that git does not ignore.
+    Tidy,
+    /// `test`, then the slower proofs: dependencies' licences and sources, unused dependencies
+    ///
+    /// Installs cargo-deny and cargo-machete if they are missing, and says so first.
+    Full {
+        /// Also look for known vulnerabilities; fetches the advisory database
+        #[arg(long)]
+        advisories: bool,
+    },
+    /// Kills the server under load, again and again, and checks that no acknowledged write is lost
+    ///
+    /// Builds in release mode: a crash is only worth proving in the binary that ships.
+    Crash {
+        /// How many times to kill and restart
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        cycles: u32,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {}", failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<(), Failure> {
+    let workspace = Workspace::load()?;
+    match *command {
+        Command::Test => test::run(&workspace),
+        Command::Tidy => tidy::run(&workspace),
+        Command::Full { advisories } => full::run(&workspace, advisories),
+        Command::Crash { cycles } => crash::run(&workspace, cycles),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn crash_refuses_to_prove_nothing() {
+        assert!(Cli::try_parse_from(["xtask", "crash", "--cycles", "0"]).is_err());
+        assert!(Cli::try_parse_from(["xtask", "crash", "--cycles", "1"]).is_ok());
+    }
+}
