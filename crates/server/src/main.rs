@@ -1,1 +1,36 @@
-fn main(){}
+//! The binary `clientbook`: settings, command line, wiring. Decides nothing about clients.
+
+mod audit;
+mod body;
+mod cli;
+mod demo;
+mod failure;
+mod http;
+mod log;
+mod open_files;
+mod output;
+mod remote;
+mod serve;
+mod settings;
+mod signals;
+mod store;
+mod token;
+
+use cli::{AuditCommand, Command, TokenCommand};
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let outcome = match cli::parse() {
+        Command::Serve(args) => serve::run(args),
+        Command::Token(TokenCommand::Create(args)) => token::create(args),
+        Command::Audit(AuditCommand::Verify(args)) => audit::verify(args),
+    };
+    outcome.unwrap_or_else(|failure| failure.tell())
+}
+
+/// The runtime that every command runs on.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|error| Failure::Failed(format!("the threads could not be started: {error}")))
+}

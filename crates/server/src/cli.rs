@@ -1,0 +1,245 @@
+//! The command line. Each flag has a twin in the environment; the flag wins.
+
+use crate::settings::{self, DEFAULT_DATABASE};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clientbook_model::api_token::ApiTokenName;
+use clientbook_model::id::ClientId;
+use clientbook_model::principal::Role;
+use clientbook_model::time::Timestamp;
+
+const EXAMPLES: &str = "\
+Examples:
+  clientbook serve --demo
+      A server with made-up clients, and calls to try on it
+  clientbook serve --database sqlite:/var/lib/clientbook/clientbook.db
+      A server; its first start tells the operator's token
+  clientbook token create --tenant acme --role admin
+      A token for the admin of a tenant
+  clientbook audit verify
+      Whether anyone has tampered with the audit trail";
+
+const SERVE_EXAMPLES: &str = "\
+Environment:
+  CLIENTBOOK_BOOTSTRAP_TOKEN
+      The operator's token on the first start: at least 24 visible ASCII characters.
+      Without it a random one is made and told once
+
+Examples:
+  clientbook serve --demo
+  clientbook serve --demo --listen 127.0.0.1:0 --database sqlite:./demo.db
+  clientbook serve --listen 0.0.0.0:8080 --log info,clientbook_store=debug";
+
+const TOKEN_EXAMPLES: &str = "\
+The token alone goes to standard output, the rest to standard error.
+
+Examples:
+  clientbook token create --tenant acme --role viewer --name 'Front desk'
+  clientbook token create --tenant acme --role admin --expires-at 2027-01-31T00:00:00Z --json
+  clientbook token create --tenant acme --role member \\
+      --client 0197a0b1-5a7c-7d3e-8f00-112233445566
+  clientbook token create --role operator
+  CLIENTBOOK_TOKEN=... clientbook token create --tenant acme --role viewer \\
+      --server http://127.0.0.1:8080";
+
+const VERIFY_EXAMPLES: &str = "\
+Works beside a running server and changes nothing.
+Exit code 0: every chain is intact. 1: one is not, or the store cannot be read.
+
+Examples:
+  clientbook audit verify
+  clientbook audit verify --tenant acme --json
+  clientbook audit verify --client 0197a0b1-5a7c-7d3e-8f00-112233445566";
+
+/// The system of record for a company's clients: one record, four APIs.
+#[derive(Parser)]
+#[command(name = "clientbook", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serve the four APIs
+    Serve(Serve),
+    /// Work with API tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Work with the audit trail
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make an API token, and tell it once
+    Create(TokenCreate),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Check every audit chain: hashes, order, completeness, and the records against their trails
+    Verify(AuditVerify),
+}
+
+#[derive(Args)]
+#[command(after_help = SERVE_EXAMPLES)]
+pub(crate) struct Serve {
+    /// IP address and port to listen on; port 0 takes a free one
+    #[arg(long, env = "CLIENTBOOK_LISTEN", value_name = "ADDRESS")]
+    #[arg(default_value = "127.0.0.1:8080")]
+    pub(crate) listen: String,
+
+    /// The store, made if it is not there [default: sqlite:./clientbook-data/clientbook.db; with
+    /// --demo a temporary one]
+    #[arg(long, env = "CLIENTBOOK_DATABASE", value_name = "URL")]
+    pub(crate) database: Option<String>,
+
+    /// Load made-up clients, print tokens and calls to try, and serve this machine only
+    #[arg(long, env = "CLIENTBOOK_DEMO", value_parser = settings::yes_or_no)]
+    pub(crate) demo: bool,
+
+    /// What to log: a level (error, warn, info, debug, trace, off), or levels by part
+    #[arg(long, env = "CLIENTBOOK_LOG", value_name = "FILTER", default_value = "info")]
+    pub(crate) log: String,
+}
+
+#[derive(Args)]
+#[command(after_help = TOKEN_EXAMPLES)]
+pub(crate) struct TokenCreate {
+    /// The tenant: its slug, UUID or object id. Not for an operator's token
+    #[arg(long, env = "CLIENTBOOK_TENANT")]
+    pub(crate) tenant: Option<String>,
+
+    /// What the token allows: viewer, member, admin or operator
+    #[arg(long, env = "CLIENTBOOK_ROLE", value_parser = settings::role)]
+    pub(crate) role: Role,
+
+    /// A client, by UUID, that the token is for; repeat it for more [default: all of the tenant]
+    #[arg(long = "client", env = "CLIENTBOOK_CLIENT", value_name = "UUID")]
+    #[arg(value_delimiter = ',', value_parser = settings::client_id)]
+    pub(crate) clients: Vec<ClientId>,
+
+    /// What people call the token, 1 to 100 characters
+    #[arg(long, env = "CLIENTBOOK_NAME", value_parser = settings::token_name)]
+    #[arg(default_value = "Made at the command line")]
+    pub(crate) name: ApiTokenName,
+
+    /// When the token ends, RFC 3339 in UTC [default: never]
+    #[arg(long, env = "CLIENTBOOK_EXPIRES_AT", value_name = "TIME", value_parser = settings::time)]
+    pub(crate) expires_at: Option<Timestamp>,
+
+    /// The store, while no server has it open [default: sqlite:./clientbook-data/clientbook.db]
+    #[arg(long, env = "CLIENTBOOK_DATABASE", value_name = "URL")]
+    pub(crate) database: Option<String>,
+
+    /// Ask this running server instead, as the bearer of --token
+    #[arg(long, env = "CLIENTBOOK_SERVER", value_name = "URL")]
+    pub(crate) server: Option<String>,
+
+    /// A token that may make tokens, for --server. Better set it in the environment: every user of
+    /// the machine can see arguments
+    #[arg(long, env = "CLIENTBOOK_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+
+    /// Print JSON
+    #[arg(long, env = "CLIENTBOOK_JSON", value_parser = settings::yes_or_no)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = VERIFY_EXAMPLES)]
+pub(crate) struct AuditVerify {
+    /// The store
+    #[arg(long, env = "CLIENTBOOK_DATABASE", value_name = "URL", default_value = DEFAULT_DATABASE)]
+    pub(crate) database: String,
+
+    /// Only this tenant: its slug, UUID or object id
+    #[arg(long, env = "CLIENTBOOK_TENANT")]
+    pub(crate) tenant: Option<String>,
+
+    /// Only this client, by UUID
+    #[arg(long, env = "CLIENTBOOK_CLIENT", value_name = "UUID")]
+    pub(crate) client: Option<String>,
+
+    /// Print JSON
+    #[arg(long, env = "CLIENTBOOK_JSON", value_parser = settings::yes_or_no)]
+    pub(crate) json: bool,
+}
+
+/// Reads the command line. What cannot be read, `--help` and `--version` end the process.
+pub(crate) fn parse() -> Command {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match cli.command {
+        Command::Token(TokenCommand::Create(args)) => {
+            let args = one_place(args, &matches).unwrap_or_else(|error| error.exit());
+            Command::Token(TokenCommand::Create(args))
+        }
+        command => command,
+    }
+}
+
+/// A token is made in one place. clap counts a variable like a flag, but whoever has set
+/// `CLIENTBOOK_DATABASE` for `serve` and types `--server` means the latter.
+fn one_place(mut args: TokenCreate, matches: &ArgMatches) -> Result<TokenCreate, clap::Error> {
+    let own = matches.subcommand_matches("token").and_then(|it| it.subcommand_matches("create"));
+    let typed = |flag| own.and_then(|own| own.value_source(flag)) == Some(ValueSource::CommandLine);
+    if args.database.is_some() && args.server.is_some() {
+        match (typed("database"), typed("server")) {
+            (true, false) => args.server = None,
+            (false, true) => args.database = None,
+            _ => {
+                let message = "--database (CLIENTBOOK_DATABASE) and --server (CLIENTBOOK_SERVER) \
+                               are both set: choose one";
+                return Err(Cli::command().error(ErrorKind::ArgumentConflict, message));
+            }
+        }
+    }
+    Ok(args)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_twin() {
+        fn check(command: &clap::Command) {
+            for arg in command.get_arguments() {
+                let Some(flag) = arg.get_long().filter(|flag| !["help", "version"].contains(flag))
+                else {
+                    continue;
+                };
+                let twin = format!("CLIENTBOOK_{}", flag.replace('-', "_").to_uppercase());
+                assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(twin.as_str()));
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+
+    fn create(flags: &[&str]) -> Result<TokenCreate, clap::Error> {
+        let start = ["clientbook", "token", "create", "--role", "viewer"];
+        let matches = Cli::command().get_matches_from(start.iter().chain(flags));
+        match Cli::from_arg_matches(&matches)?.command {
+            Command::Token(TokenCommand::Create(args)) => one_place(args, &matches),
+            _ => panic!("another command"),
+        }
+    }
+
+    #[test]
+    fn a_token_is_made_in_one_place() {
+        let server = create(&["--server", "http://a"]).unwrap_or_else(|error| panic!("{error}"));
+        assert!(server.database.is_none());
+        let both = create(&["--server", "http://a", "--database", "sqlite:a"]);
+        assert!(both.is_err_and(|error| error.kind() == ErrorKind::ArgumentConflict));
+    }
+}

@@ -1,0 +1,213 @@
+//! HTTP/1.1 over TCP: takes connections, hands their requests to the router, and stops without
+//! losing one.
+
+use crate::body::PatientBody;
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use clientbook_api::PeerAddress;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tracing::{debug, error, info, warn};
+
+/// The most connections at a time; further ones wait in the system's queue.
+pub(crate) const CONNECTIONS: u32 = 10_000;
+
+/// How long a request's head may take. hyper waits as long for the next request of a connection.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most header fields of a request, and the most bytes of its head.
+const HEADERS: usize = 100;
+const HEAD_BYTES: usize = 32 << 10;
+
+/// The most bytes that a connection buffers each way.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// How long requests that have begun may go on once the server is to stop.
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
+
+/// How long a stopping server goes on reading. hyper closes a connection that looks idle even if
+/// a request lies unread in its socket; those sent before the signal are read in this time.
+const LINGER: Duration = Duration::from_millis(250);
+
+/// Once no connection has come for this long, the queue of those the system took is empty.
+const QUEUE_EMPTY: Duration = Duration::from_millis(10);
+
+/// Pauses after the system refused a connection: without file descriptors it does so at once.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Serves until `stop` is done and the requests that have begun are answered, or `GRACE` is over.
+/// Connections that are still open then end with the runtime.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections: u32,
+    stop: impl Future<Output = ()>,
+) {
+    let server = Server::new(router, connections);
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => break,
+            accepted = server.accept(&listener) => server.start(accepted),
+        }
+    }
+    server.stop(listener).await;
+}
+
+/// How long the log stays silent about connections being used up, once it has said so.
+const FULL_AGAIN: Duration = Duration::from_mins(1);
+
+struct Server {
+    builder: http1::Builder,
+    service: TowerToHyperService<Router>,
+    connections: u32,
+    slots: Arc<Semaphore>,
+    stopping: Arc<AtomicBool>,
+    graceful: GracefulShutdown,
+    told_full: Cell<Option<Instant>>,
+}
+
+struct Accepted {
+    stream: TcpStream,
+    peer: SocketAddr,
+    slot: OwnedSemaphorePermit,
+}
+
+impl Server {
+    fn new(router: Router, connections: u32) -> Self {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_headers(HEADERS)
+            .max_header_size(HEAD_BYTES)
+            .max_buf_size(BUFFER_BYTES)
+            .keep_alive(true);
+        Self {
+            builder,
+            service: TowerToHyperService::new(router),
+            connections,
+            slots: Arc::new(Semaphore::new(connections as usize)),
+            stopping: Arc::default(),
+            graceful: GracefulShutdown::new(),
+            told_full: Cell::new(None),
+        }
+    }
+
+    /// The next connection, once there is room for it. Loses none when dropped.
+    async fn accept(&self, listener: &TcpListener) -> Accepted {
+        let slot = self.slot().await;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => return Accepted { stream, peer, slot },
+                Err(error) if concerns_one_connection(&error) => {
+                    debug!(%error, "a connection ended before it was taken");
+                }
+                Err(error) => {
+                    error!(%error, "no connection can be taken; trying again");
+                    sleep(pause).await;
+                    pause = LONGEST_PAUSE.min(pause * 2);
+                }
+            }
+        }
+    }
+
+    async fn slot(&self) -> OwnedSemaphorePermit {
+        if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
+            return slot;
+        }
+        if self.told_full.get().is_none_or(|told| told.elapsed() > FULL_AGAIN) {
+            self.told_full.set(Some(Instant::now()));
+            warn!(self.connections, "all connections are in use; further callers wait");
+        }
+        match Arc::clone(&self.slots).acquire_owned().await {
+            Ok(slot) => slot,
+            // Nobody closes the semaphore.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    fn start(&self, Accepted { stream, peer, slot }: Accepted) {
+        // Else the last, short segment of an answer may wait for the caller's acknowledgement.
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, %peer, "TCP_NODELAY was refused");
+        }
+        let address = peer.ip().to_canonical();
+        let (service, stopping) = (self.service.clone(), Arc::clone(&self.stopping));
+        let answer = service_fn(move |request| {
+            let answered = service.call(prepared(request, address));
+            let stopping = Arc::clone(&stopping);
+            async move {
+                let Ok(mut response): Result<Response, Infallible> = answered.await;
+                if stopping.load(Ordering::Relaxed) {
+                    // Tells the caller, and hyper, that this is the connection's last answer.
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let connection = self.builder.serve_connection(TokioIo::new(stream), answer);
+        let watched = self.graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = watched.await {
+                debug!(%error, %peer, "a connection broke off");
+            }
+            drop(slot);
+        });
+    }
+
+    async fn stop(self, listener: TcpListener) {
+        self.stopping.store(true, Ordering::Relaxed);
+        let begun = Instant::now();
+        while begun.elapsed() < LINGER
+            && let Ok(accepted) = timeout(QUEUE_EMPTY, self.accept(&listener)).await
+        {
+            self.start(accepted);
+        }
+        drop(listener);
+        let every_slot = self.slots.acquire_many(self.connections);
+        if timeout_at(begun + LINGER, every_slot).await.is_ok() {
+            return;
+        }
+        let _told = timeout_at(begun + GRACE, self.graceful.shutdown()).await;
+        let open = self.connections as usize - self.slots.available_permits();
+        if open > 0 {
+            warn!(open, "connections are cut off: their requests took too long");
+        } else {
+            info!("every request that had begun is answered");
+        }
+    }
+}
+
+fn prepared(request: hyper::Request<Incoming>, address: IpAddr) -> hyper::Request<Body> {
+    let mut request = request.map(|body| {
+        if body.is_end_stream() { Body::empty() } else { Body::new(PatientBody::new(body)) }
+    });
+    request.extensions_mut().insert(PeerAddress(address));
+    request
+}
+
+/// Errors of `accept` that say nothing about the listener: the caller went away meanwhile.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

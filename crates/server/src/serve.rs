@@ -1,0 +1,183 @@
+//! `clientbook serve`: from settings to a running server, and back.
+
+use crate::failure::Failure;
+use crate::settings::{self, BOOTSTRAP_TOKEN, DEFAULT_DATABASE};
+use crate::signals::Signals;
+use crate::{cli, demo, http, log, open_files, output, store};
+use clientbook_app::{App, Bootstrap, Env};
+use clientbook_model::secret::Secret;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tracing::{error, info, warn};
+use tracing_subscriber::EnvFilter;
+
+/// How long reads that are still running may hold up the end of the process.
+const LAST_READS: Duration = Duration::from_secs(2);
+
+struct Settings {
+    listen: SocketAddr,
+    /// Absent for the demo's temporary one.
+    database: Option<String>,
+    demo: bool,
+    bootstrap: Option<Secret>,
+}
+
+/// Serves until a signal says to stop.
+pub(crate) fn run(args: cli::Serve) -> Result<ExitCode, Failure> {
+    let (settings, filter) = check(args).map_err(Failure::Setting)?;
+    log::start(filter);
+    let runtime = crate::runtime()?;
+    let signals = {
+        let _context = runtime.enter();
+        Signals::install()?
+    };
+    // Made once signals are listened for, and dropped last: nothing stays behind.
+    let temporary = match settings.database {
+        Some(_) => None,
+        None => Some(temporary_directory()?),
+    };
+    let outcome = runtime.block_on(serve(settings, temporary.as_ref(), signals));
+    // Ends what is left of connections, and with the last of them the store is closed.
+    runtime.shutdown_timeout(LAST_READS);
+    if let Some(directory) = temporary {
+        let path = directory.path().display().to_string();
+        if let Err(error) = directory.close() {
+            warn!(%error, path, "the demo's temporary directory could not be removed");
+        }
+    }
+    outcome?;
+    info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(args: cli::Serve) -> Result<(Settings, EnvFilter), String> {
+    let filter = settings::log_filter(&args.log)?;
+    let listen = settings::listen(&args.listen)?;
+    let database = match args.database {
+        None if args.demo => None,
+        given => Some(given.unwrap_or_else(|| DEFAULT_DATABASE.into())),
+    };
+    if let Some(url) = &database {
+        settings::database_path(url)?;
+    }
+    if args.demo {
+        settings::demo_listen(listen)?;
+    }
+    let bootstrap = std::env::var_os(BOOTSTRAP_TOKEN).map(settings::bootstrap_token).transpose()?;
+    Ok((Settings { listen, database, demo: args.demo, bootstrap }, filter))
+}
+
+async fn serve(
+    settings: Settings,
+    temporary: Option<&TempDir>,
+    signals: Signals,
+) -> Result<(), Failure> {
+    // The address first: a start that fails for it has not made a store and told its token.
+    let listener = bind(settings.listen).await?;
+    let address = listener.local_addr().unwrap_or(settings.listen);
+    let url = match (settings.database, temporary) {
+        (Some(url), _) => url,
+        (None, Some(directory)) => {
+            format!("sqlite:{}", directory.path().join("clientbook.db").display())
+        }
+        (None, None) => DEFAULT_DATABASE.into(),
+    };
+    let db = store::to_serve(&url)?;
+    let (app, bootstrap) = App::start(db, Env::system(), settings.bootstrap).await?;
+    told(output::print(&format!("Clientbook listens on http://{address}")));
+    tell_bootstrap(bootstrap, settings.demo);
+    if settings.demo {
+        let store = if temporary.is_some() { None } else { Some(url.as_str()) };
+        told(output::print(&demo::prepare(&app, address, store).await?));
+    }
+    info!("listening on http://{address}");
+    if !address.ip().to_canonical().is_loopback() {
+        warn!("tokens pass the network in clear unless a proxy that speaks TLS stands in front");
+    }
+    let options = clientbook_api::Options { throttle_failed_logins: !settings.demo };
+    let connections = open_files::connections(http::CONNECTIONS);
+    if connections < http::CONNECTIONS {
+        info!(connections, "the limit of open files (ulimit -n) lowers that of connections");
+    }
+    let directory = temporary.map(|directory| directory.path().to_owned());
+    let router = clientbook_api::router(app, options);
+    http::serve(listener, router, connections, stop(signals, directory)).await;
+    Ok(())
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let why = match error.kind() {
+            io::ErrorKind::AddrInUse => "another process has this port: stop it, or choose \
+                 another port, or 0 for a free one"
+                .into(),
+            io::ErrorKind::PermissionDenied => "this user may not listen on this port: choose one \
+                 of 1024 or above"
+                .into(),
+            io::ErrorKind::AddrNotAvailable => "this machine does not have the address: choose \
+                 one it has, or 0.0.0.0 for all"
+                .into(),
+            _ => format!("it cannot be listened on ({error}): choose another"),
+        };
+        Failure::Failed(format!("--listen (CLIENTBOOK_LISTEN) is {address}, but {why}"))
+    })
+}
+
+fn tell_bootstrap(bootstrap: Bootstrap, demo: bool) {
+    match bootstrap {
+        Bootstrap::Made(secret) => {
+            let line = format!("Operator token, told this once: {}", secret.expose());
+            if let Err(error) = output::print(&line) {
+                let instead = "make another with: clientbook token create --role operator";
+                error!(%error, instead, "the operator's token could not be printed");
+            }
+        }
+        Bootstrap::Given if demo => {
+            told(output::print(&format!("Operator token: the value of {BOOTSTRAP_TOKEN}")));
+        }
+        Bootstrap::Given => info!("the operator's token is the value of {BOOTSTRAP_TOKEN}"),
+        Bootstrap::Kept => {}
+        Bootstrap::Differs => {
+            warn!("{BOOTSTRAP_TOKEN} is ignored: the store was made with another token");
+        }
+    }
+}
+
+/// A server whose standard output is closed goes on serving.
+fn told(printed: io::Result<()>) {
+    if let Err(error) = printed {
+        warn!(%error, "standard output cannot be written to");
+    }
+}
+
+fn temporary_directory() -> Result<TempDir, Failure> {
+    let owner_only = std::fs::Permissions::from_mode(0o700);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("clientbook-demo-").permissions(owner_only).tempdir().map_err(|error| {
+        Failure::Failed(format!(
+            "a temporary directory cannot be made ({error}): point TMPDIR to one that this user \
+             may write to, or give --database (CLIENTBOOK_DATABASE)"
+        ))
+    })
+}
+
+/// Done at the first signal. The second ends the process at once.
+async fn stop(mut signals: Signals, temporary: Option<PathBuf>) {
+    let signal = signals.next().await;
+    let seconds = http::GRACE.as_secs();
+    info!(signal, "stopping; requests that have begun may take another {seconds} s");
+    tokio::spawn(async move {
+        let signal = signals.next().await;
+        warn!(signal, "stopping at once");
+        if let Some(Err(error)) = temporary.map(std::fs::remove_dir_all) {
+            warn!(%error, "the demo's temporary directory could not be removed");
+        }
+        std::process::exit(1);
+    });
+}

@@ -1,0 +1,43 @@
+//! Opens the store, and says in a sentence why that cannot be done.
+
+use crate::failure::Failure;
+use crate::settings;
+use clientbook_store::{Access, Db, DbError};
+
+/// The store for `serve`: made if it is not there.
+pub(crate) fn to_serve(url: &str) -> Result<Db, Failure> {
+    settings::database_path(url).map_err(Failure::Setting)?;
+    Db::open(url, Access::Write).map_err(|error| match error {
+        DbError::Locked(_) => Failure::Failed(format!(
+            "{error}: stop that one, or give this one another --database (CLIENTBOOK_DATABASE)"
+        )),
+        error => cannot_open(&error),
+    })
+}
+
+/// A store that a server has made, for a change beside it; refused while that one runs.
+pub(crate) fn to_change(url: &str, instead: &str) -> Result<Db, Failure> {
+    // Also refuses what no server has made yet, and what would have to be migrated.
+    to_read(url)?;
+    Db::open(url, Access::Write).map_err(|error| match error {
+        DbError::Locked(_) => Failure::Failed(format!("{error}: {instead}")),
+        error => cannot_open(&error),
+    })
+}
+
+/// A store that a server has made, to read beside it.
+pub(crate) fn to_read(url: &str) -> Result<Db, Failure> {
+    let path = settings::database_path(url).map_err(Failure::Setting)?;
+    if !path.try_exists().unwrap_or(true) {
+        let path = path.display();
+        return Err(Failure::Failed(format!(
+            "there is no store at {path}: start the server once first (clientbook serve), or name \
+             the store with --database (CLIENTBOOK_DATABASE)"
+        )));
+    }
+    Db::open(url, Access::Read).map_err(|error| cannot_open(&error))
+}
+
+fn cannot_open(error: &DbError) -> Failure {
+    Failure::Failed(format!("the store cannot be opened: {error}"))
+}
