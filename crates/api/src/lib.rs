@@ -53,8 +53,8 @@ pub fn router(app: App, options: Options) -> Router {
     }
     let (missing, not_allowed) = (Arc::clone(&state), state);
     router
-        .fallback(async move |request: Request| endpoint::no_route(&missing, &request))
+        .fallback(async move |request: Request| endpoint::no_route(&missing, request).await)
         .method_not_allowed_fallback(async move |request: Request| {
-            endpoint::wrong_method(&not_allowed, &request)
+            endpoint::wrong_method(&not_allowed, request).await
         })
 }

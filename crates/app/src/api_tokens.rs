@@ -68,7 +68,6 @@ impl App {
             .write(async move |tx: &mut Tx| {
                 let reach = reach_of(tx, &caller, &wish).await?;
                 let now = env.now();
-                check(tx, &wish, reach, now).await?;
                 let token = ApiToken {
                     id: ApiTokenId(env.uuid(now)),
                     tenant_id: home_of(reach),
@@ -86,6 +85,8 @@ impl App {
                 };
                 policy::may_grant(&caller.principal, &token.grant)
                     .map_err(|overreach| AppError::Forbidden(Forbidden::Overreach(overreach)))?;
+                // Afterwards, so that a restricted caller cannot ask which clients there are.
+                check(tx, &token.grant, now).await?;
                 let secret = new_secret(&env);
                 add(tx, &env, &caller, operation_id, &token, &secret).await?;
                 Ok((token, secret))
@@ -236,24 +237,19 @@ async fn named_tenant(tx: &mut Tx, caller: &Caller, asked: &str) -> Result<Tenan
     }
 }
 
-async fn check(
-    tx: &mut Tx,
-    wish: &NewApiToken,
-    reach: Reach,
-    now: Timestamp,
-) -> Result<(), AppError> {
+async fn check(tx: &mut Tx, grant: &Grant, now: Timestamp) -> Result<(), AppError> {
     let mut violations = Vec::new();
-    if wish.expires_at.is_some_and(|end| end <= now) {
+    if grant.expires_at.is_some_and(|end| end <= now) {
         violations.push(Violation::new("future", "must be in the future").below("/expires_at"));
     }
     let restricted =
-        wish.client_ids.is_some() || wish.org_id.is_some() || wish.project_id.is_some();
-    if reach == Reach::Everywhere && restricted {
+        grant.client_ids.is_some() || grant.org_id.is_some() || grant.project_id.is_some();
+    if grant.reach == Reach::Everywhere && restricted {
         let message = "an operator's token cannot be restricted";
         violations.push(Violation::new("operator", message).below("/role"));
     }
-    if let Reach::Tenant(tenant) = reach {
-        for (at, id) in wish.client_ids.iter().flatten().enumerate() {
+    if let Reach::Tenant(tenant) = grant.reach {
+        for (at, id) in grant.client_ids.iter().flatten().enumerate() {
             if clients::status(tx, tenant, *id).await?.is_none() {
                 let message = "must be the id of a client of the tenant";
                 let path = format!("/client_ids/{at}");

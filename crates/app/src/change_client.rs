@@ -109,8 +109,9 @@ impl App {
             let purpose = Purpose::Change;
             let asked = &change.change;
             let record = load::client(tx, &caller, &target, asked.permission, purpose).await?;
-            check_version(&record, &change.precondition)?;
-            let record = apply(tx, &env, &caller, operation_id, record, asked).await?;
+            let precondition = &change.precondition;
+            let record =
+                apply(tx, &env, &caller, operation_id, record, asked, precondition).await?;
             if change.dry_run { Err(Stop::DryRun(Box::new(record))) } else { Ok(record) }
         });
         match done.await {
@@ -138,6 +139,7 @@ async fn apply(
     operation_id: Uuid,
     record: ClientRecord,
     change: &ClientChange,
+    precondition: &Precondition,
 ) -> Result<ClientRecord, AppError> {
     let mut violations = change.violations.clone();
     violations.extend(broken_echoes(&record, &change.echoes));
@@ -145,6 +147,7 @@ async fn apply(
     check_references(tx, &record.client, &patch, &mut violations).await?;
     let (next, changes) = decide(&record.client, &patch, violations)?;
     authorize(caller, &record.client, &changes)?;
+    check_version(&record, precondition)?;
     if changes.is_empty() {
         return Ok(record);
     }

@@ -8,6 +8,8 @@ use clientbook_model::id::{ClientId, TenantId, parse_uuid};
 use clientbook_model::tenant::TenantKey;
 use clientbook_store::clients::{self, ClientKey};
 use clientbook_store::{Tx, audit, tenants};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Which chains to check.
@@ -46,6 +48,8 @@ const LISTED: i64 = 500;
 
 /// Entries read at a time.
 const PAGE: i64 = 500;
+
+const GONE: &str = "the record that the chain belongs to is not there";
 
 impl App {
     /// Checks every chain in `scope`: each entry's hash and place, the head, and that the record
@@ -147,14 +151,12 @@ impl App {
         let orphans = self
             .db
             .scan(async move |tx: &mut Tx| {
-                Ok::<_, AppError>(audit::orphan_chains_across_tenants(tx, LISTED).await?)
+                Ok::<_, AppError>(audit::orphan_chains_across_tenants(tx, only, LISTED).await?)
             })
             .await?;
         for (tenant_id, chain_id) in orphans {
-            if only.is_none_or(|only| only == tenant_id) {
-                let what = "entries exist, but the record they belong to does not".to_owned();
-                report.faults.push(AuditFault { tenant_id, chain_id, what });
-            }
+            let what = GONE.to_owned();
+            report.faults.push(AuditFault { tenant_id, chain_id, what });
         }
         Ok(())
     }
@@ -169,7 +171,8 @@ impl App {
         let checked = self
             .db
             .scan(async move |tx: &mut Tx| check_chain(tx, tenant_id, chain_id).await)
-            .await?;
+            .await
+            .or_else(unreadable)?;
         report.chains += 1;
         report.entries += checked.entries;
         if let Some(what) = checked.fault {
@@ -184,6 +187,16 @@ struct Checked {
     fault: Option<String>,
 }
 
+// A column that cannot be read is damage to this chain, and says nothing of the others.
+fn unreadable(error: AppError) -> Result<Checked, AppError> {
+    match error {
+        AppError::Internal(why) => {
+            Ok(Checked { entries: 0, fault: Some(format!("it cannot be read: {why}")) })
+        }
+        other => Err(other),
+    }
+}
+
 async fn check_chain(
     tx: &mut Tx,
     tenant_id: TenantId,
@@ -192,22 +205,31 @@ async fn check_chain(
     let client = clients::get(tx, tenant_id, ClientKey::Id(ClientId(chain_id))).await?;
     let head = match &client {
         Some(record) => Some(record.client.audit),
-        None => tenants::chain_head(tx, TenantId(chain_id)).await?,
+        None if chain_id == tenant_id.0 => tenants::chain_head(tx, tenant_id).await?,
+        None => None,
+    };
+    let Some(head) = head else {
+        return Ok(Checked { entries: 0, fault: Some(GONE.to_owned()) });
     };
     let (mut check, mut entries, mut changes) = (ChainCheck::default(), 0, Vec::new());
-    let mut erased = false;
+    let mut erased = BTreeSet::new();
+    // Not from 1: an entry before the first would be one that nobody sees but the log shows.
+    let mut from = i64::MIN;
     loop {
-        let after = i64::try_from(entries).unwrap_or(i64::MAX);
-        let page = audit::chain(tx, tenant_id, chain_id, after, PAGE).await?;
+        let page = audit::chain(tx, tenant_id, chain_id, from, PAGE).await?;
         let last = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
         for entry in page {
             entries += 1;
             if let Err(fault) = check.next(&entry) {
                 return Ok(Checked { entries, fault: Some(fault.to_string()) });
             }
+            from = entry.sequence.saturating_add(1);
             if client.is_some() && entry.entity_id == chain_id {
                 for change in entry.contents.changes {
-                    erased |= matches!(change.after, Sealed::Erased { .. });
+                    match change.after {
+                        Sealed::Erased { .. } => erased.insert(change.field.clone()),
+                        Sealed::Open { .. } => erased.remove(&change.field),
+                    };
                     let (before, after) = (change.before.value(), change.after.value());
                     changes.push(FieldChange { field: change.field.into(), before, after });
                 }
@@ -217,22 +239,22 @@ async fn check_chain(
             break;
         }
     }
-    let head = head.unwrap_or_default();
     let mut fault = check.finish(&head).err().map(|fault| fault.to_string());
-    if let (None, false, Some(record)) = (&fault, erased, &client) {
-        fault = differing_fields(&record.client.facts(), &fold(changes));
+    if let (None, Some(record)) = (&fault, &client) {
+        fault = differing_fields(&record.client.facts(), &fold(changes), &erased);
     }
     Ok(Checked { entries, fault })
 }
 
-type Facts = std::collections::BTreeMap<std::borrow::Cow<'static, str>, serde_json::Value>;
+type Facts = BTreeMap<Cow<'static, str>, serde_json::Value>;
 
-/// The fields in which the record is not what its entries say.
-fn differing_fields(record: &Facts, trail: &Facts) -> Option<String> {
-    let fields: std::collections::BTreeSet<_> = record
+/// The fields in which the record is not what its entries say, as far as they still say it.
+fn differing_fields(record: &Facts, trail: &Facts, erased: &BTreeSet<String>) -> Option<String> {
+    let fields: BTreeSet<_> = record
         .keys()
         .chain(trail.keys())
         .filter(|field| record.get(*field) != trail.get(*field))
+        .filter(|field| !erased.contains(field.as_ref()))
         .collect();
     if fields.is_empty() {
         return None;

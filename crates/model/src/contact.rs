@@ -88,12 +88,17 @@ impl ContactMethods {
         if methods.is_empty() {
             return Err(Violation::new("min_items", "must hold at least 1 contact method"));
         }
-        let preferred = methods.iter().filter(|method| method.preferred).count();
-        if preferred != 1 {
-            let message = format!("exactly one must be preferred, not {preferred}");
-            return Err(Violation::new("one_preferred", message));
-        }
+        Self::check_preferred(methods.iter().filter(|method| method.preferred).count())?;
         Ok(Self(methods))
+    }
+
+    /// Checks how many of a list are preferred.
+    pub fn check_preferred(count: usize) -> Result<(), Violation> {
+        if count == 1 {
+            return Ok(());
+        }
+        let message = format!("exactly one must be preferred, not {count}");
+        Err(Violation::new("one_preferred", message))
     }
 
     /// The methods in the order given.

@@ -19,7 +19,12 @@ pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
     let (change, precondition) = (patch::change(&call)?, call.precondition());
     let change = Change { change, precondition, dry_run };
     let record = call.app.change_client(&call.caller, target(&call), change).await?;
-    Answer::record(record.client.version, &views::client(&record))
+    let mut answer = Answer::record(record.client.version, &views::client(&record))?;
+    if dry_run {
+        // A tag of a version that is not there yet would one day fit another change.
+        answer.version = None;
+    }
+    Ok(answer)
 }
 
 fn target(call: &Call) -> ClientRef {

@@ -1,7 +1,7 @@
 //! RFC 9457 `application/problem+json`
 
 use crate::shared::error::{Details, sentence};
-use crate::shared::shape::{Shaped, Told, camel, json};
+use crate::shared::shape::{Shaped, Told, json, path_in_camel};
 use axum::http::StatusCode;
 use serde::Serialize;
 
@@ -31,7 +31,7 @@ pub(crate) fn shape(told: &Told<'_>) -> Shaped {
     if let Details::Fields(fields) | Details::Parameters(fields) = &problem.details {
         let mut fields = fields.clone();
         for field in &mut fields {
-            field.path = camel(&field.path);
+            field.path = path_in_camel(field);
         }
         detail = sentence(&fields);
         let told = fields.into_iter();

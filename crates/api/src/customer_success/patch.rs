@@ -67,7 +67,10 @@ pub(super) fn change(call: &Call) -> Result<ClientChange, ApiError> {
     patch.parent_client_id = fields.patch("parentClientId");
     patch.client_type_id = fields.patch("clientTypeId");
     patch.success = attributes(&mut fields);
-    change.client_type_title = fields.patch("clientTypeTitle");
+    change.client_type_title = match fields.patch::<String>("clientTypeTitle") {
+        Patch::Set(title) if title.is_empty() => Patch::Clear,
+        title => title,
+    };
     fields.echo("id", |record, sent| sent.as_i64() == Some(record.client.number.get()));
     fields.echo("uuid", |record, sent| same_id(sent, &record.client.id));
     fields.echo("tenantId", |record, sent| same_id(sent, &record.tenant.id));

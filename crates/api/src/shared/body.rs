@@ -28,13 +28,13 @@ pub(crate) async fn read(
     body: axum::body::Body,
 ) -> Result<Body, ApiError> {
     if rule == BodyRule::None {
+        drain(headers, body).await;
         return Ok(Body::new());
     }
-    let waits = headers.get(header::EXPECT).is_some();
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let announced = announced.and_then(|length| length.parse::<usize>().ok()).unwrap_or(0);
     // A sender that waits for `100 Continue` reads the answer without sending the rest.
-    if waits && announced > LIMIT {
+    if waits(headers) && announced > LIMIT {
         return Err(ApiError::TooLarge);
     }
     let bytes = tokio::time::timeout(PATIENCE, collect(body)).await;
@@ -43,6 +43,19 @@ pub(crate) async fn read(
         check_media_type(method, headers)?;
     }
     Ok(bytes)
+}
+
+/// Throws away the body of a request that is answered without it. Clients that send everything
+/// before they read find a broken pipe instead of an answer where a server hangs up on them.
+pub(crate) async fn drain(headers: &HeaderMap, body: axum::body::Body) {
+    if !waits(headers) {
+        // Late or broken off: the answer is the same.
+        let _ = tokio::time::timeout(PATIENCE, collect(body)).await;
+    }
+}
+
+fn waits(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::EXPECT)
 }
 
 async fn collect(mut body: axum::body::Body) -> Result<Body, ApiError> {

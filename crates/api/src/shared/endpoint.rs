@@ -48,18 +48,20 @@ pub(crate) fn route(operation: Operation, state: Arc<State>) -> MethodRouter {
 }
 
 /// A path that no operation has.
-pub(crate) fn no_route(state: &State, request: &Request) -> Response<Body> {
-    outside(state, request, ApiError::NoRoute)
+pub(crate) async fn no_route(state: &State, request: Request) -> Response<Body> {
+    outside(state, request, ApiError::NoRoute).await
 }
 
 /// A method that the path does not have; the router adds `Allow`.
-pub(crate) fn wrong_method(state: &State, request: &Request) -> Response<Body> {
-    outside(state, request, ApiError::MethodNotAllowed)
+pub(crate) async fn wrong_method(state: &State, request: Request) -> Response<Body> {
+    outside(state, request, ApiError::MethodNotAllowed).await
 }
 
-fn outside(state: &State, request: &Request, error: ApiError) -> Response<Body> {
-    let path = request.uri().path();
-    let request_id = request_id(&state.app, request.headers().get(&REQUEST_ID));
+async fn outside(state: &State, request: Request, error: ApiError) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    body::drain(&parts.headers, body).await;
+    let path = parts.uri.path();
+    let request_id = request_id(&state.app, parts.headers.get(&REQUEST_ID));
     refuse(shape::surface_of(path), error, &request_id, path)
 }
 
@@ -87,14 +89,14 @@ async fn handle(
     body: Body,
     request_id: &str,
 ) -> Result<Answer, ApiError> {
-    let (caller, permission) = match operation.access {
-        // Public operations tell nothing of any tenant; nobody asks who calls.
-        Access::Public => (Caller::system(request_id.to_owned()), Permission::ClientsView),
-        Access::Permission(permission) => {
-            (authenticate(operation.surface, state, parts, request_id).await?, permission)
+    let admitted = admit(operation, state, parts, request_id).await;
+    let (caller, permission, query) = match admitted {
+        Ok(admitted) => admitted,
+        Err(error) => {
+            body::drain(&parts.headers, body).await;
+            return Err(error);
         }
     };
-    let query = Query::read(parts.uri.query().unwrap_or_default(), operation.query)?;
     let body = body::read(operation.body, &parts.method, &parts.headers, body).await?;
     let unreadable = |_| ApiError::NoRoute;
     let path: RawPathParams = parts.extract().await.map_err(unreadable)?;
@@ -108,6 +110,24 @@ async fn handle(
         Ok(Err(_panic)) => Err(ApiError::internal(&"a handler panicked")),
         Err(_elapsed) => Err(ApiError::TimedOut),
     }
+}
+
+/// What is checked before the body is read.
+async fn admit(
+    operation: &Operation,
+    state: &State,
+    parts: &Parts,
+    request_id: &str,
+) -> Result<(Caller, Permission, Query), ApiError> {
+    let (caller, permission) = match operation.access {
+        // Public operations tell nothing of any tenant; nobody asks who calls.
+        Access::Public => (Caller::system(request_id.to_owned()), Permission::ClientsView),
+        Access::Permission(permission) => {
+            (authenticate(operation.surface, state, parts, request_id).await?, permission)
+        }
+    };
+    let query = Query::read(parts.uri.query().unwrap_or_default(), operation.query)?;
+    Ok((caller, permission, query))
 }
 
 async fn authenticate(

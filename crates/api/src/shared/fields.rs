@@ -6,6 +6,9 @@ use clientbook_model::patch::{Parse, Patch};
 use clientbook_model::violation::{Violation, step};
 use serde_json::{Map, Value};
 
+/// The rule that a field breaks which the request does not have.
+pub(crate) const UNKNOWN_FIELD: &str = "unknown_field";
+
 /// An object being read.
 pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,
@@ -131,5 +134,5 @@ fn unknown_field(name: &str, known: &[&str]) -> Violation {
         Some(near) => format!("is no field of this request; did you mean {near}?"),
         None => "is no field of this request".to_owned(),
     };
-    Violation::new("unknown_field", message).below(&step(name))
+    Violation::new(UNKNOWN_FIELD, message).below(&step(name))
 }

@@ -6,6 +6,9 @@ use clientbook_model::patch::Parse;
 use clientbook_model::violation::{Violation, step};
 use serde_json::Value;
 
+/// The rule that a parameter breaks which the call does not have.
+pub(crate) const UNKNOWN_PARAMETER: &str = "unknown_parameter";
+
 /// The parameters of a request.
 #[derive(Default)]
 pub(crate) struct Query {
@@ -86,5 +89,5 @@ fn unknown(name: &str, known: &[&str]) -> Violation {
     let list = if known.is_empty() { "none".into() } else { known.join(", ") };
     let message = format!("is no query parameter of this call (it has: {list}){hint}");
     let allowed = known.iter().map(ToString::to_string).collect();
-    Violation { allowed, ..Violation::new("unknown_parameter", message).below(&step(name)) }
+    Violation { allowed, ..Violation::new(UNKNOWN_PARAMETER, message).below(&step(name)) }
 }

@@ -1,9 +1,12 @@
 //! The error shape of each surface.
 
 use super::error::Problem;
+use super::fields::UNKNOWN_FIELD;
+use super::query::UNKNOWN_PARAMETER;
 use crate::{customer_success, organizations, tenants, workspace};
 use axum::http::StatusCode;
 use clientbook_model::audit::Surface;
+use clientbook_model::violation::Violation;
 
 /// An error in a surface's shape.
 pub(crate) struct Shaped {
@@ -53,9 +56,18 @@ pub(crate) fn json(view: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(view).unwrap_or_default()
 }
 
+/// The pointer of a violation on the camel-case surfaces. What they do not know keeps the name it
+/// was sent by: `/site_url` told as `/siteUrl` would name a field that they do know.
+pub(crate) fn path_in_camel(violation: &Violation) -> String {
+    match violation.rule {
+        UNKNOWN_FIELD | UNKNOWN_PARAMETER => violation.path.clone(),
+        _ => camel(&violation.path),
+    }
+}
+
 /// A pointer whose first step is in camel case: `/avatar_url` becomes `/avatarUrl`. The record's
 /// fields have the same names on the camel-case surfaces, written that way.
-pub(crate) fn camel(pointer: &str) -> String {
+fn camel(pointer: &str) -> String {
     let steps = pointer.strip_prefix('/').unwrap_or_default();
     let (first, rest) = steps.split_at(steps.find('/').unwrap_or(steps.len()));
     let mut camel = String::from(if pointer.is_empty() { "" } else { "/" });

@@ -5,7 +5,7 @@ use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use axum::http::StatusCode;
-use clientbook_app::{Change, ClientChange, ClientKey, ClientRef};
+use clientbook_app::{AppError, Change, ClientChange, ClientKey, ClientRef, Forbidden};
 use clientbook_model::id::ClientNumber;
 use clientbook_model::status::Status;
 use clientbook_model::tenant::TenantKey;
@@ -35,7 +35,12 @@ async fn set_status(call: Call, status: Status) -> Result<Answer, ApiError> {
     let mut change = ClientChange::new(call.permission);
     change.patch.status.status = Some(status);
     let change = Change { change, precondition: call.precondition(), dry_run: false };
-    let record = call.app.change_client(&call.caller, target(&call)?, change).await?;
+    let changed = call.app.change_client(&call.caller, target(&call)?, change).await;
+    let record = changed.map_err(|error| match error {
+        // One published answer, whether the permission is missing or the client out of reach.
+        AppError::Forbidden(_) => AppError::Forbidden(Forbidden::Lacks(call.permission)),
+        other => other,
+    })?;
     let mut answer = Answer::json(StatusCode::OK, &json!({}))?;
     answer.version = Some(record.client.version);
     Ok(answer)

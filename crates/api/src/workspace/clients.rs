@@ -12,6 +12,7 @@ use clientbook_model::id::ObjectId;
 use clientbook_model::tenant::TenantKey;
 use clientbook_model::violation::Violation;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Reads one client.
 pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
@@ -61,47 +62,60 @@ fn change(call: &Call) -> Result<ClientChange, ApiError> {
 }
 
 fn contact_methods(fields: &mut Fields<'_>) -> Option<ContactMethods> {
-    let methods = fields.list("contactMethods", contact_method)?;
-    ContactMethods::new(methods).map_err(|broken| fields.refuse("contactMethods", broken)).ok()
+    let mut preferred = Vec::new();
+    let methods = fields.list("contactMethods", |value, at| {
+        preferred.push(value.get("isPreferred").and_then(Value::as_bool));
+        contact_method(value, at)
+    });
+    let checked = match methods {
+        Some(methods) => ContactMethods::new(methods).map(Some),
+        // What is wrong with an item must not hide what is wrong with the list.
+        None => match preferred.iter().filter(|flag| **flag == Some(true)).count() {
+            0 if preferred.is_empty() || preferred.contains(&None) => Ok(None),
+            count => ContactMethods::check_preferred(count).map(|()| None),
+        },
+    };
+    checked.unwrap_or_else(|broken| {
+        fields.refuse("contactMethods", broken);
+        None
+    })
 }
 
 fn contact_method(value: &Value, at: &str) -> Result<ContactMethod, Vec<Violation>> {
     let mut fields = item(value, at, &["type", "value", "isPreferred"])?;
     let kind: Option<ContactType> = fields.required("type");
     let value: Option<String> = fields.required("value");
-    let preferred = fields.required("isPreferred");
-    if let (Some(kind), Some(value), Some(preferred)) = (kind, value, preferred) {
-        match ContactMethod::new(kind, &value, preferred) {
-            Ok(method) if fields.violations.is_empty() => return Ok(method),
-            Ok(_) => {}
-            Err(broken) => fields.refuse("value", broken),
-        }
-    }
-    Err(fields.violations)
+    let preferred: Option<bool> = fields.required("isPreferred");
+    // The value is judged even where its neighbours are wrong: every broken rule is told.
+    let (kind, preferred) = (kind.unwrap_or(ContactType::Other), preferred.unwrap_or_default());
+    let method = value.and_then(|value| {
+        let checked = ContactMethod::new(kind, &value, preferred);
+        checked.map_err(|broken| fields.refuse("value", broken)).ok()
+    });
+    method.filter(|_| fields.violations.is_empty()).ok_or(fields.violations)
 }
 
 /// Sets the keys given and removes those whose value is null; keys not given stay.
 fn custom_fields(fields: &mut Fields<'_>) -> CustomPatch {
-    let mut patch = CustomPatch::new();
-    let Some(values) = fields.list("customFields", custom_field) else {
-        return patch;
-    };
-    for (at, (key, value)) in values.into_iter().enumerate() {
-        if patch.insert(key, value).is_some() {
-            let message = "names a key for the second time";
-            let at_key = format!("/customFields/{at}/fieldKey");
-            fields.violations.push(Violation::new("duplicate", message).below(&at_key));
-        }
-    }
-    patch
+    let mut seen = BTreeSet::new();
+    let values = fields.list("customFields", |value, at| custom_field(value, at, &mut seen));
+    values.unwrap_or_default().into_iter().collect()
 }
 
-fn custom_field(value: &Value, at: &str) -> Result<(FieldKey, Option<Value>), Vec<Violation>> {
+fn custom_field(
+    value: &Value,
+    at: &str,
+    seen: &mut BTreeSet<FieldKey>,
+) -> Result<(FieldKey, Option<Value>), Vec<Violation>> {
     let mut fields = item(value, at, &["fieldId", "fieldKey", "value"])?;
     let key: Option<String> = fields.required("fieldKey");
     let key = key.and_then(|key| {
         FieldKey::new(&key).map_err(|broken| fields.refuse("fieldKey", broken)).ok()
     });
+    if key.as_ref().is_some_and(|key| !seen.insert(key.clone())) {
+        let message = "names a key for the second time";
+        fields.refuse("fieldKey", Violation::new("duplicate", message));
+    }
     // No field is defined, so every one of them reads with a null id.
     if fields.raw("fieldId").is_some_and(|id| !id.is_null()) {
         let message = "must be null: no field with this id is defined";

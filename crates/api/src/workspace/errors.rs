@@ -1,7 +1,8 @@
 //! `{"error": {"code", "message", "fields"}}`; `fields` only where values break rules (422).
 
 use crate::shared::error::{Details, sentence};
-use crate::shared::shape::{Shaped, Told, camel, json};
+use crate::shared::fields::UNKNOWN_FIELD;
+use crate::shared::shape::{Shaped, Told, json, path_in_camel};
 use axum::http::StatusCode;
 use clientbook_model::violation::Violation;
 use serde::Serialize;
@@ -42,9 +43,15 @@ pub(crate) fn shape(told: &Told<'_>) -> Shaped {
 
 /// The violation under the name that the field has on this surface.
 fn named_here(violation: Violation) -> Violation {
-    let path = match violation.path.strip_prefix("/custom") {
-        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("/customFields{rest}"),
-        _ => camel(&violation.path),
+    let path = path_in_camel(&violation);
+    let path = match path.strip_prefix("/custom") {
+        // Only the record's own field has this name: one of the request would be unknown.
+        Some(rest)
+            if violation.rule != UNKNOWN_FIELD && (rest.is_empty() || rest.starts_with('/')) =>
+        {
+            format!("/customFields{rest}")
+        }
+        _ => path,
     };
     Violation { path, ..violation }
 }

@@ -1,0 +1,255 @@
+//! Who may do what. `access.txt` is the reviewed policy: the access table, and what every role
+//! gets from every operation, on its own tenant and on another. An operation that is missing there
+//! or here fails the tests, so that no route comes without a decision.
+
+use axum::http::Method;
+use clientbook_api::{Access, Operation, operations};
+use clientbook_model::audit::Surface;
+use clientbook_testkit::{ACME, ACME_OBJECT, Actor, INITECH, INITECH_OBJECT, TestApp};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+const REVIEWED: &str = include_str!("access.txt");
+
+/// What the roles hold, as the contract words it; `None` calls without a token.
+const ROLES: [(&str, Option<&[&str]>); 6] = [
+    ("anon", None),
+    ("useless", Some(&["fields.manage"])),
+    ("viewer", Some(&["clients.view"])),
+    ("member", Some(&["clients.view", "clients.create", "clients.update", "clients.delete"])),
+    (
+        "admin",
+        Some(&[
+            "clients.view",
+            "clients.create",
+            "clients.update",
+            "clients.delete",
+            "clients.status",
+            "collection.update",
+            "devices.update",
+            "telemetry.view",
+            "tokens.manage",
+            "fields.manage",
+            "audit.view",
+        ]),
+    ),
+    ("operator", Some(&["*"])),
+];
+
+/// The tenant that a request is aimed at.
+#[derive(Clone, Copy, PartialEq)]
+enum Target {
+    Own,
+    Other,
+}
+
+fn access(operation: &Operation) -> &'static str {
+    match operation.access {
+        Access::Public => "public",
+        Access::Permission(permission) => permission.as_str(),
+    }
+}
+
+/// The address of an operation with every segment filled in.
+fn fill(operation: &Operation, target: Target, token_id: &str) -> String {
+    let own = target == Target::Own;
+    let tenant = if own { "tenant123" } else { "tenant999" };
+    let (uuid, object_id) = if own { (ACME, ACME_OBJECT) } else { (INITECH, INITECH_OBJECT) };
+    let segments = operation.path.split('/').map(|segment| match segment {
+        "{tenant_id}" | "{workspace_id}" => tenant,
+        "{client_id}" if operation.surface == Surface::Workspace => object_id,
+        "{client_id}" | "{uuid}" => uuid,
+        "{id}" => "456",
+        "{token_id}" => token_id,
+        fixed => {
+            assert!(!fixed.contains('{'), "say what {fixed} of {} is", operation.path);
+            fixed
+        }
+    });
+    let path = segments.collect::<Vec<_>>().join("/");
+    let names_no_tenant = operation.method == Method::GET && operation.path == "/v2/api-tokens";
+    if names_no_tenant { format!("{path}?tenant={tenant}") } else { path }
+}
+
+/// A body with which an operation does something, whatever the roles before did.
+fn body(operation: &Operation, target: Target, role: &str) -> Option<Value> {
+    let mark = format!("{role} at {}", operation.path);
+    let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
+    let last = operation.path.rsplit('/').next().unwrap_or_default();
+    match (operation.surface, operation.method.as_str(), last) {
+        (_, "GET" | "DELETE", _) | (Surface::Tenants, "PATCH", "activate" | "deactivate") => None,
+        (Surface::Organizations, "PATCH", "{client_id}") => {
+            Some(json!({ "collection_mode": "disabled" }))
+        }
+        (Surface::Organizations, "POST", "api-tokens") => {
+            Some(json!({ "name": "A token", "tenant": tenant, "role": "viewer" }))
+        }
+        (Surface::Workspace, "PATCH", "{client_id}") => Some(json!({ "name": mark })),
+        (Surface::CustomerSuccess, "PATCH", "{uuid}") => Some(json!({ "note": mark })),
+        _ => panic!("say with what body to call {operation:?}"),
+    }
+}
+
+/// What the access table and the contract promise: `2xx` stands for any success.
+fn promised(operation: &Operation, held: Option<&[&str]>, target: Target) -> &'static str {
+    let Access::Permission(permission) = operation.access else {
+        return "2xx";
+    };
+    let Some(held) = held else {
+        return "401";
+    };
+    if held.contains(&"*") {
+        return "2xx";
+    }
+    let has = held.contains(&permission.as_str());
+    if target == Target::Own {
+        return if has { "2xx" } else { "403" };
+    }
+    let names_tenant =
+        operation.path.contains("{tenant_id}") || operation.path.contains("{workspace_id}");
+    let of_client = operation.path.contains("{client_id}") || operation.path.contains("{uuid}");
+    let named_in_request = operation.path == "/v2/api-tokens";
+    if names_tenant {
+        // A tenant that the caller does not know of is not there, whatever the caller holds.
+        "404"
+    } else if of_client {
+        // Who may not even read clients gets one answer for every id.
+        if has || held.contains(&"clients.view") { "404" } else { "403" }
+    } else if has && !named_in_request {
+        "404"
+    } else {
+        "403"
+    }
+}
+
+/// A token that a call may revoke: its id, and somebody who bears it.
+async fn victim(app: &TestApp, target: Target) -> (String, Actor) {
+    let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
+    let body = json!({ "name": "A victim", "tenant": tenant, "role": "viewer" });
+    let made = app.operator().post("/v2/api-tokens", &body).await.expect(201).json();
+    let text = |name: &str| made[name].as_str().expect("text").to_owned();
+    (text("id"), app.bearer(&text("token")))
+}
+
+/// What a refused call could have changed.
+async fn state(app: &TestApp) -> Vec<String> {
+    let operator = app.operator();
+    let mut state = Vec::new();
+    for path in [
+        format!("/client/{ACME}"),
+        format!("/client/{INITECH}"),
+        "/v2/api-tokens?tenant=tenant123&page_size=500".to_owned(),
+        "/v2/api-tokens?tenant=tenant999&page_size=500".to_owned(),
+    ] {
+        state.push(operator.get(&path).await.expect(200).header("etag").to_owned());
+    }
+    state
+}
+
+async fn actor(app: &TestApp, role: &str) -> Actor {
+    match role {
+        "anon" => app.anon(),
+        "operator" => app.operator(),
+        "useless" => {
+            app.grant(&json!({ "tenant": "tenant123", "permissions": ["fields.manage"] })).await
+        }
+        role => app.role("tenant123", role).await,
+    }
+}
+
+/// The status of a call, after checking that it is what was promised and that a refusal changed
+/// nothing.
+async fn attempt(
+    app: &TestApp,
+    role: usize,
+    actor: &Actor,
+    operation: &Operation,
+    target: Target,
+) -> u16 {
+    let (name, held) = ROLES[role];
+    let (token_id, bearer) = victim(app, target).await;
+    if operation.path.ends_with("/activate") {
+        let opposite = fill(operation, target, "").replace("/activate", "/deactivate");
+        app.operator().patch_empty(&opposite).await.expect(200);
+    }
+    let before = state(app).await;
+    let request = actor.request(operation.method.clone(), &fill(operation, target, &token_id));
+    let request = match body(operation, target, name) {
+        Some(body) => request.json(&body),
+        None => request,
+    };
+    let answer = actor.send(request).await;
+    let class = match answer.status {
+        200..=299 => "2xx".to_owned(),
+        status => status.to_string(),
+    };
+    let aim = if target == Target::Own { "own" } else { "other" };
+    let expected = promised(operation, held, target);
+    assert_eq!(class, expected, "{name} {operation:?} on its {aim} tenant: {}", answer.text);
+    if class != "2xx" {
+        assert_eq!(state(app).await, before, "{name} {operation:?} on its {aim} tenant");
+        bearer.get("/v2/api-tokens").await.expect(403);
+    }
+    answer.status
+}
+
+/// The access table as text: one line for each operation.
+fn table(operations: &[Operation]) -> String {
+    let mut text = String::new();
+    for operation in operations {
+        let (method, path) = (operation.method.as_str(), operation.path);
+        writeln!(text, "{method:<6} {path:<64} {}", access(operation)).expect("text grows");
+    }
+    text
+}
+
+#[tokio::test]
+async fn every_role_tries_every_operation() {
+    let app = TestApp::start().await;
+    let operations = operations();
+    let mut actors = Vec::new();
+    for (role, _) in ROLES {
+        actors.push(actor(&app, role).await);
+    }
+    let mut text = format!("# What each operation takes\n\n{}", table(&operations));
+    text += "\n# What each role gets: on its own tenant / on another\n\n";
+    write!(text, "{:<71}", "").expect("text grows");
+    for (role, _) in ROLES {
+        write!(text, " {role:<8}").expect("text grows");
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    for operation in &operations {
+        write!(text, "{:<6} {:<64}", operation.method.as_str(), operation.path)
+            .expect("text grows");
+        for (role, actor) in actors.iter().enumerate() {
+            let own = attempt(&app, role, actor, operation, Target::Own).await;
+            let other = attempt(&app, role, actor, operation, Target::Other).await;
+            write!(text, " {:<8}", format!("{own}/{other}")).expect("text grows");
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    }
+    assert!(text == REVIEWED, "review this, then make it access.txt:\n{text}<end>");
+}
+
+/// A route that is not in the table does not exist, and one that is answers: the walk above would
+/// otherwise prove nothing.
+#[tokio::test]
+async fn the_table_is_what_is_served() {
+    let app = TestApp::start().await;
+    for operation in operations() {
+        let path = fill(&operation, Target::Own, "x");
+        let answer = app.anon().send(app.anon().request(Method::TRACE, &path)).await.expect(405);
+        let allowed = answer.header("allow").to_owned();
+        let methods: Vec<_> = allowed.split(',').map(str::trim).collect();
+        assert!(methods.contains(&operation.method.as_str()), "{operation:?}: {allowed}");
+        for method in methods {
+            let known = operations().into_iter().any(|other| {
+                let stands_for = if method == "HEAD" { "GET" } else { method };
+                other.path == operation.path && other.method.as_str() == stands_for
+            });
+            assert!(known, "{method} {} is in no table", operation.path);
+        }
+    }
+}
