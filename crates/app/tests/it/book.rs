@@ -1,0 +1,168 @@
+//! A store with the demo data and a history, to verify and to tamper with.
+
+use clientbook_app::{
+    App, AppError, AuditReport, AuditScope, Caller, Change, ClientChange, ClientKey, ClientRef,
+    Clock, Entropy, Env, Precondition,
+};
+use clientbook_model::client::ClientPatch;
+use clientbook_model::collection::CollectionMode;
+use clientbook_model::custom_field::FieldKey;
+use clientbook_model::id::ClientId;
+use clientbook_model::patch::{Parse, Patch};
+use clientbook_model::principal::Permission;
+use clientbook_model::secret::Secret;
+use clientbook_model::status::{Status, StatusPatch};
+use clientbook_model::success::SuccessPatch;
+use clientbook_store::{Access, Db};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use tempfile::TempDir;
+use uuid::{Uuid, uuid};
+
+/// The demo's first tenant, with two clients.
+pub(crate) const OURS: Uuid = uuid!("b2c3d4e5-f6a7-8901-bcde-f12345678901");
+/// Its other tenant, with one.
+pub(crate) const RIVAL: Uuid = uuid!("b2c3d4e5-f6a7-8901-bcde-f12345678902");
+pub(crate) const ACME: Uuid = uuid!("aa7cf840-9ca9-46a3-9778-9015d6580d50");
+pub(crate) const GLOBEX: Uuid = uuid!("aa7cf840-9ca9-46a3-9778-9015d6580d51");
+pub(crate) const INITECH: Uuid = uuid!("bb7cf840-9ca9-46a3-9778-9015d6580d50");
+
+fn env() -> Env {
+    let clock = Arc::new(AtomicI64::new(1_773_153_000_000));
+    Env { clock: Clock::Manual(clock), entropy: Entropy::seeded(7) }
+}
+
+/// A closed store. A copy of one is another.
+pub(crate) struct Book {
+    directory: TempDir,
+}
+
+impl Book {
+    /// The demo and three dozen changes.
+    pub(crate) async fn with_history() -> Self {
+        let (book, app) = Self::open_new().await;
+        for (client, changes) in [(ACME, 18), (GLOBEX, 12), (INITECH, 6)] {
+            for number in 0..changes {
+                change(&app, client, patch(number)).await;
+            }
+        }
+        // The token's end is part of the chain.
+        let deleted = Some(CollectionMode::Deleted);
+        change(&app, ACME, ClientPatch { collection_mode: deleted, ..ClientPatch::default() }).await;
+        book
+    }
+
+    /// The demo, opened for writing.
+    pub(crate) async fn open_new() -> (Self, App) {
+        let book = Self { directory: TempDir::new().expect("a temporary directory") };
+        let db = Db::open(&book.url(), Access::Write).expect("a new store");
+        let secret = Some(Secret::new("operator-token-of-the-tests"));
+        let (app, _) = App::start(db, env(), secret).await.expect("a first start");
+        assert!(app.load_demo().await.expect("the demo data"), "the store was new");
+        (book, app)
+    }
+
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self { directory: TempDir::new().expect("a temporary directory") };
+        std::fs::copy(self.path(), copy.path()).expect("a copy of a closed store");
+        copy
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("clientbook.db")
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite:{}", self.path().display())
+    }
+
+    /// Opens it as `audit verify` does.
+    pub(crate) fn inspect(&self) -> App {
+        App::inspect(Db::open(&self.url(), Access::Read).expect("the store"), env())
+    }
+
+    pub(crate) async fn verify(&self, tenant: Option<&str>, client: Option<Uuid>) -> AuditReport {
+        verify(&self.inspect(), tenant, client.map(|id| id.to_string())).await.expect("a report")
+    }
+
+    /// A connection behind the trail's back, which no foreign key holds up.
+    pub(crate) fn outside(&self) -> rusqlite::Connection {
+        let outside = rusqlite::Connection::open(self.path()).expect("the file");
+        outside.pragma_update(None, "foreign_keys", false).expect("no foreign keys");
+        outside
+    }
+
+    /// Runs statements that change at least one row each.
+    #[track_caller]
+    pub(crate) fn tamper(&self, statements: &[&str]) {
+        let outside = self.outside();
+        for sql in statements {
+            let changed = outside.execute(sql, []).unwrap_or_else(|error| panic!("{sql}: {error}"));
+            assert!(changed > 0, "nothing to change: {sql}");
+        }
+    }
+}
+
+pub(crate) async fn verify(
+    app: &App,
+    tenant: Option<&str>,
+    client: Option<String>,
+) -> Result<AuditReport, AppError> {
+    app.verify_audit(AuditScope { tenant: tenant.map(str::to_owned), client }).await
+}
+
+fn parsed<T: Parse>(value: &Value) -> T {
+    T::parse(value).unwrap_or_else(|violation| panic!("{value}: {violation:?}"))
+}
+
+/// Changes of many kinds, no two of one client alike.
+pub(crate) fn patch(number: usize) -> ClientPatch {
+    let text = format!("value {number}");
+    let mode = [CollectionMode::Discovery, CollectionMode::SaasUsage][number / 6 % 2];
+    let key = FieldKey::new("notes").expect("a key");
+    match number % 6 {
+        0 => ClientPatch { name: Some(parsed(&json!(text))), ..ClientPatch::default() },
+        1 => ClientPatch {
+            tags: Some(vec![parsed(&json!(text)), parsed(&json!("vip"))]),
+            external_id: Patch::Set(parsed(&json!(text))),
+            ..ClientPatch::default()
+        },
+        2 => ClientPatch { collection_mode: Some(mode), ..ClientPatch::default() },
+        3 => ClientPatch {
+            custom_values: [(key, Some(json!(text)))].into(),
+            success: SuccessPatch { city: Patch::Set(parsed(&json!(text))), ..Default::default() },
+            ..ClientPatch::default()
+        },
+        4 => ClientPatch {
+            status: StatusPatch {
+                status: Some([Status::Trial, Status::Active][number / 6 % 2]),
+                active: None,
+            },
+            ..ClientPatch::default()
+        },
+        // What was set is cleared: the record has the fact no longer.
+        _ => ClientPatch {
+            external_id: Patch::Clear,
+            custom_values: [(key, None)].into(),
+            success: SuccessPatch { city: Patch::Clear, ..Default::default() },
+            ..ClientPatch::default()
+        },
+    }
+}
+
+/// A change through the door that every surface takes.
+pub(crate) async fn change(app: &App, client: Uuid, patch: ClientPatch) {
+    let target = ClientRef {
+        tenant: None,
+        asked: client.to_string(),
+        key: Some(ClientKey::Id(ClientId(client))),
+    };
+    let change = ClientChange { patch, ..ClientChange::new(Permission::ClientsUpdate) };
+    let change = Change { change, precondition: Precondition::None, dry_run: false };
+    let caller = Caller::cli("a request".into());
+    let before = app.now();
+    let record = app.change_client(&caller, target, change).await.expect("a change");
+    assert_eq!(record.client.updated_at, before, "it changed something");
+}

@@ -1,0 +1,5 @@
+//! The use cases from outside, as the surfaces and the command line use them.
+
+mod book;
+mod tampering;
+mod verify_audit;
