@@ -1,5 +1,6 @@
 //! The audit trail: appended to, read, and walked for verification.
 
+use crate::column::damaged;
 use crate::error::DbError;
 use crate::row::Row;
 use crate::tx::Tx;
@@ -43,7 +44,7 @@ macro_rules! select_entry {
         concat!(
             "SELECT tenant_id, chain_id, sequence, id, created_at, entity_type, entity_id, action,
                 actor_kind, actor_id, surface, request_id, operation_id, contents, previous_hash,
-                hash FROM audit_entries ",
+                hash, collection_control FROM audit_entries ",
             $rest
         )
     };
@@ -114,18 +115,18 @@ pub async fn count_collection_control(
     tx.one(sql, &filter.args(), |row| row.get(0)).await
 }
 
-/// A stretch of one chain, oldest first.
+/// A stretch of one chain, oldest first, starting with the entry with the sequence `from`.
 pub async fn chain(
     tx: &mut Tx,
     tenant: TenantId,
     chain: Uuid,
-    after: i64,
+    from: i64,
     limit: i64,
 ) -> Result<Vec<Entry>, DbError> {
     let sql = select_entry!(
-        "WHERE tenant_id = $1 AND chain_id = $2 AND sequence > $3 ORDER BY sequence LIMIT $4"
+        "WHERE tenant_id = $1 AND chain_id = $2 AND sequence >= $3 ORDER BY sequence LIMIT $4"
     );
-    tx.all(sql, &[tenant.into(), chain.into(), after.into(), limit.into()], entry).await
+    tx.all(sql, &[tenant.into(), chain.into(), from.into(), limit.into()], entry).await
 }
 
 /// Tenants, each with a chain of its own, in order, starting after `after`; crosses tenants, for
@@ -152,21 +153,35 @@ pub async fn client_chains_across_tenants(
     tx.all(sql, &args, |row| Ok((row.get(0)?, row.get(1)?))).await
 }
 
-/// Chains whose client or tenant is not there; crosses tenants, for verification.
+/// Chains, of one tenant or of all, whose client or tenant is not there; crosses tenants, for
+/// verification.
 pub async fn orphan_chains_across_tenants(
     tx: &mut Tx,
+    only: Option<TenantId>,
     limit: i64,
 ) -> Result<Vec<(TenantId, Uuid)>, DbError> {
-    let sql = "SELECT DISTINCT a.tenant_id, a.chain_id FROM audit_entries a
-        WHERE NOT EXISTS (SELECT 1 FROM clients c
+    // The look-up table still knows a client whose entries went with it.
+    let sql = "SELECT a.tenant_id, a.chain_id FROM audit_entries a
+        WHERE ($1 IS NULL OR a.tenant_id = $1)
+            AND NOT EXISTS (SELECT 1 FROM clients c
                 WHERE c.tenant_id = a.tenant_id AND c.id = a.chain_id)
             AND NOT (a.chain_id = a.tenant_id AND EXISTS (SELECT 1 FROM tenants t
                 WHERE t.id = a.tenant_id))
-        LIMIT $1";
-    tx.all(sql, &[limit.into()], |row| Ok((row.get(0)?, row.get(1)?))).await
+        UNION
+        SELECT i.tenant_id, i.id FROM client_ids i
+        WHERE ($1 IS NULL OR i.tenant_id = $1)
+            AND NOT EXISTS (SELECT 1 FROM clients c
+                WHERE c.tenant_id = i.tenant_id AND c.id = i.id)
+        LIMIT $2";
+    tx.all(sql, &[only.into(), limit.into()], |row| Ok((row.get(0)?, row.get(1)?))).await
 }
 
 fn entry(row: &Row<'_>) -> Result<Entry, DbError> {
+    let action: Action = row.name(7)?;
+    // The one column that no hash covers: it would hide the entry from the log it belongs to.
+    if row.get::<bool>(16)? != action.is_collection_control() {
+        return Err(damaged(16));
+    }
     Ok(Entry {
         tenant_id: row.get(0)?,
         chain_id: row.get(1)?,
@@ -175,7 +190,7 @@ fn entry(row: &Row<'_>) -> Result<Entry, DbError> {
         created_at: row.get(4)?,
         entity_type: row.name(5)?,
         entity_id: row.get(6)?,
-        action: row.name::<Action>(7)?,
+        action,
         actor_kind: row.name(8)?,
         actor_id: row.get(9)?,
         surface: row.name(10)?,

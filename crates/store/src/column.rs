@@ -46,6 +46,16 @@ named! {
     clientbook_model::audit::Surface
 }
 
+impl Column for bool {
+    fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
+        match value.as_i64() {
+            Ok(0) => Some(false),
+            Ok(1) => Some(true),
+            _ => None,
+        }
+    }
+}
+
 impl Column for i64 {
     fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
         value.as_i64().ok()

@@ -24,7 +24,9 @@ pub struct Db {
 impl Db {
     /// Opens the store that `url` names: `sqlite:PATH`.
     pub fn open(url: &str, access: Access) -> Result<Self, DbError> {
-        let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) else {
+        // What is in memory has no lock and no log, and each connection its own.
+        let is_file = |path: &&str| !path.is_empty() && *path != ":memory:";
+        let Some(path) = url.strip_prefix("sqlite:").filter(is_file) else {
             let message = format!("the database {url:?} is not of the form sqlite:PATH");
             return Err(DbError::Refused(message));
         };

@@ -19,7 +19,23 @@ impl Connection {
         Self { raw, fault: None }
     }
 
+    /// Begins a transaction with nothing remembered of the one before.
+    pub(super) fn begin(&mut self, sql: &str) -> Result<(), DbError> {
+        self.fault = None;
+        self.execute(sql, &[]).map(|_| ())
+    }
+
+    // A transaction that SQLite has rolled back may not go on: each further statement would be a
+    // transaction of its own, and stand.
+    fn still_open(&self) -> Result<(), DbError> {
+        match &self.fault {
+            Some(fault) if self.raw.is_autocommit() => Err(fault.clone()),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn execute(&mut self, sql: &str, args: &[Value<'_>]) -> Result<u64, DbError> {
+        self.still_open()?;
         let done = (|| {
             let mut statement = self.raw.prepare_cached(sql)?;
             bind(&mut statement, args)?;
@@ -34,6 +50,7 @@ impl Connection {
         args: &[Value<'_>],
         decode: impl FnOnce(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<Option<T>, DbError> {
+        self.still_open()?;
         let done = (|| {
             let mut statement = self.raw.prepare_cached(sql)?;
             bind(&mut statement, args)?;
@@ -49,6 +66,7 @@ impl Connection {
         args: &[Value<'_>],
         mut decode: impl FnMut(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<Vec<T>, DbError> {
+        self.still_open()?;
         let done = (|| {
             let mut statement = self.raw.prepare_cached(sql)?;
             bind(&mut statement, args)?;
@@ -72,6 +90,8 @@ impl Connection {
 }
 
 fn bind(statement: &mut CachedStatement<'_>, args: &[Value<'_>]) -> rusqlite::Result<()> {
+    // A parameter without an argument would be NULL.
+    debug_assert_eq!(statement.parameter_count(), args.len(), "one argument for each parameter");
     for (at, arg) in args.iter().enumerate() {
         // SQLite numbers `$n` by first appearance, PostgreSQL by its digits: they must agree.
         debug_assert_eq!(
@@ -141,12 +161,38 @@ fn index_name(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::index_name;
+    use super::{Connection, index_name};
 
     #[test]
     fn indexes_are_named_after_their_columns() {
         let message = "UNIQUE constraint failed: clients.tenant_id, clients.external_id";
         assert_eq!(index_name(message), "clients_external_id");
         assert_eq!(index_name("UNIQUE constraint failed: tenants.slug"), "tenants_slug");
+    }
+
+    fn connection() -> Connection {
+        Connection::new(rusqlite::Connection::open_in_memory().expect("a connection"))
+    }
+
+    // Release builds trust what debug builds have checked.
+    #[cfg(debug_assertions)]
+    #[test]
+    #[should_panic(expected = "in the order of their first appearance")]
+    fn parameters_out_of_order_are_caught() {
+        let _never = connection().execute("SELECT $2, $1", &[1.into(), 2.into()]);
+    }
+
+    #[cfg(debug_assertions)]
+    #[test]
+    #[should_panic(expected = "one argument for each parameter")]
+    fn a_missing_argument_is_caught() {
+        let _never = connection().execute("SELECT $1, $2", &[1.into()]);
+    }
+
+    #[test]
+    fn a_parameter_may_be_repeated() {
+        let args = [1.into(), 2.into()];
+        let sum = connection().opt("SELECT $1 + $2 + $1", &args, |row| row.get::<i64>(0));
+        assert_eq!(sum.expect("a row"), Some(4));
     }
 }

@@ -5,9 +5,12 @@
 
 mod checkpoint;
 mod connection;
+mod limits;
 mod open;
 mod poll;
 mod readers;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub(crate) use connection::Connection;
@@ -15,8 +18,8 @@ pub(crate) use connection::Connection;
 use crate::db::Access;
 use crate::error::DbError;
 use crate::tx::Tx;
+use limits::Limits;
 use readers::Readers;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -29,25 +32,28 @@ const SCANS: usize = 8;
 pub(crate) struct Sqlite {
     readers: Readers,
     scans: Arc<Semaphore>,
+    // Dropped last, so that the writer's connections are the last to close the file.
     writer: Option<Writer>,
-    // Held until the writer has closed the file; fields drop in this order.
-    _lock: Option<File>,
 }
 
 impl Sqlite {
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, DbError> {
-        let (lock, writer) = match access {
+        Self::open_with(path, access, Limits::SERVING)
+    }
+
+    fn open_with(path: &Path, access: Access, limits: Limits) -> Result<Self, DbError> {
+        let writer = match access {
             Access::Write => {
                 let (lock, connection) = open::writable(path)?;
-                (Some(lock), Some(Writer::start(path, connection)?))
+                Some(Writer::start(path, connection, lock, limits)?)
             }
             Access::Read => {
                 open::check_readable(path)?;
-                (None, None)
+                None
             }
         };
         let scans = Arc::new(Semaphore::new(SCANS));
-        Ok(Self { readers: Readers::new(path), scans, writer, _lock: lock })
+        Ok(Self { readers: Readers::new(path), scans, writer })
     }
 
     pub(crate) fn read<T, E, F>(&self, read: &F) -> Result<T, E>
@@ -56,7 +62,7 @@ impl Sqlite {
         E: From<DbError>,
     {
         let mut tx = self.readers.take()?;
-        tx.sqlite.execute("BEGIN", &[])?;
+        tx.sqlite.begin("BEGIN")?;
         let outcome = poll::ready(read(&mut tx));
         // A reader that cannot end its snapshot is dropped with its connection.
         if tx.sqlite.execute("COMMIT", &[]).is_ok() {

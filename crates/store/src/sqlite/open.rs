@@ -1,15 +1,16 @@
 //! Opens a store file: whose it is, whether it may be opened, what it must be set to.
 
-use super::connection::from_sqlite;
 use crate::error::DbError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::Read as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Marks a file as Clientbook's (`PRAGMA application_id`): "Clbk".
-const APPLICATION_ID: i64 = 0x436C_626B;
+const APPLICATION_ID: u32 = 0x436C_626B;
 
 /// How long a statement waits for another connection, such as a checkpoint's.
 const BUSY: Duration = Duration::from_secs(5);
@@ -29,18 +30,21 @@ pub(super) fn writable(path: &Path) -> Result<(File, Connection), DbError> {
     }
     let lock = lock(path)?;
     // Made here, so that only its owner can read it; SQLite gives its side files the same mode.
-    OpenOptions::new()
+    let file = OpenOptions::new()
         .create(true)
         .truncate(false)
+        .read(true)
         .write(true)
         .mode(0o600)
         .open(path)
         .map_err(|error| refused(path, "it cannot be opened for writing", &error))?;
+    own(file, path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)
         .map_err(|error| refused(path, "it cannot be opened", &error))?;
-    prepare(&mut connection).map_err(|error| refused(path, "it cannot be used", &error))?;
-    own(&connection, path)?;
+    mark(&connection)
+        .and_then(|()| prepare(&mut connection))
+        .map_err(|error| refused(path, "it cannot be used", &error))?;
     migrations::migrations::runner().set_abort_missing(true).run(&mut connection).map_err(
         |error| {
             let why = "its tables are not those this version knows; was it written by a newer one?";
@@ -57,7 +61,11 @@ pub(super) fn check_readable(path: &Path) -> Result<(), DbError> {
         return Err(DbError::Refused(message));
     }
     let connection = reader(path).map_err(|error| refused(path, "it cannot be opened", &error))?;
-    own(&connection, path)?;
+    let id = connection.query_row("PRAGMA application_id", [], |row| row.get::<_, u32>(0));
+    if id.map_err(|error| refused(path, "it cannot be read", &error))? != APPLICATION_ID {
+        let message = format!("{} is empty or belongs to another program", path.display());
+        return Err(DbError::Refused(message));
+    }
     let newest = migrations::migrations::runner()
         .get_migrations()
         .iter()
@@ -83,21 +91,24 @@ pub(super) fn check_readable(path: &Path) -> Result<(), DbError> {
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    stable_plans(&connection)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
 
-/// A connection that moves the log into the database file.
-pub(super) fn checkpointer(path: &Path) -> rusqlite::Result<Connection> {
+/// A connection that moves the log into the database file, and waits for readers so long.
+pub(super) fn checkpointer(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     prepare(&mut connection)?;
+    connection.busy_timeout(patience)?;
     Ok(connection)
 }
 
 fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
+    stable_plans(connection)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
@@ -107,20 +118,38 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "temp_store", "memory")
 }
 
-// An empty file becomes ours; a file of another program is left as it is.
-fn own(connection: &Connection, path: &Path) -> Result<(), DbError> {
-    let read = |pragma| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
-    let id = read("PRAGMA application_id").map_err(|error| from_sqlite(&error))?;
-    let tables = read("SELECT count(*) FROM sqlite_schema").map_err(|error| from_sqlite(&error))?;
+// The bundled SQLite keeps statistics (STAT4) for whose sake it would parse a statement anew each
+// time its arguments change: four fifths of a read's time.
+fn stable_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
+}
+
+// An empty file becomes ours; anything else is left as it is. SQLite itself must not look: opening
+// another program's database for writing can already empty its log or change its journal mode.
+fn own(file: File, path: &Path) -> Result<(), DbError> {
+    let mut header = Vec::new();
+    file.take(100)
+        .read_to_end(&mut header)
+        .map_err(|error| refused(path, "it cannot be read", &error))?;
+    // Where they stand: https://sqlite.org/fileformat.html#the_database_header
+    let what = if header.is_empty() || header.get(68..72) == Some(&APPLICATION_ID.to_be_bytes()) {
+        return Ok(());
+    } else if header.starts_with(b"SQLite format 3\0") {
+        "is a SQLite database of another program"
+    } else {
+        "is not a SQLite database"
+    };
+    Err(DbError::Refused(format!("{} {what}", path.display())))
+}
+
+// Before anything else is written, and before there is a log it could stand in: see `own`.
+fn mark(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    let id = connection.query_row("PRAGMA application_id", [], |row| row.get::<_, u32>(0))?;
     if id == APPLICATION_ID {
         return Ok(());
     }
-    if id != 0 || tables != 0 {
-        let message = format!("{} is a SQLite database of another program", path.display());
-        return Err(DbError::Refused(message));
-    }
-    let marked = connection.pragma_update(None, "application_id", APPLICATION_ID);
-    marked.map_err(|error| refused(path, "it cannot be written", &error))
+    connection.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
 fn lock(path: &Path) -> Result<File, DbError> {

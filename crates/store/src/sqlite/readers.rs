@@ -31,4 +31,9 @@ impl Readers {
     pub(super) fn put_back(&self, tx: Tx) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(tx);
     }
+
+    #[cfg(test)]
+    pub(super) fn idle(&self) -> usize {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
 }

@@ -6,18 +6,21 @@
 
 use super::checkpoint::Checkpointer;
 use super::connection::{Connection, from_sqlite};
+use super::limits::Limits;
 use super::poll;
 use crate::error::DbError;
 use crate::tx::Tx;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{mpsc, oneshot};
 
 /// How many transactions may wait for the writer.
-const QUEUE: usize = 4_096;
+pub(super) const QUEUE: usize = 4_096;
 
 /// How long a transaction waits for a place in the queue before it is told to come back.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,21 +28,25 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The most transactions of one group.
 const GROUP: usize = 256;
 
-/// The longest a group gathers: its first member waits for it.
-const GATHER: Duration = Duration::from_millis(5);
-
 pub(super) struct Writer {
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
+    /// Starts the thread, which holds `lock` until it has closed the file.
     pub(super) fn start(
         path: &Path,
         mut connection: rusqlite::Connection,
+        lock: File,
+        limits: Limits,
     ) -> Result<Self, DbError> {
         let refuse = |error: std::io::Error| DbError::Unavailable(error.to_string());
-        let checkpointer = Checkpointer::start(path).map_err(refuse)?;
+        let mut checkpointer = Checkpointer::start(path, limits).map_err(refuse)?;
+        // What a long read let the log grow beyond, its next start gives back.
+        connection
+            .pragma_update(None, "journal_size_limit", i64::from(limits.cap) * 4096)
+            .map_err(|error| from_sqlite(&error))?;
         let pages = Arc::new(AtomicI32::new(0));
         let counter = Arc::clone(&pages);
         connection
@@ -52,7 +59,14 @@ impl Writer {
         let tx = Tx { sqlite: Connection::new(connection) };
         let thread = std::thread::Builder::new()
             .name("writer".into())
-            .spawn(move || run(tx, waiting, &checkpointer, &pages))
+            .spawn(move || {
+                run(tx, waiting, &mut checkpointer, &pages, limits.gather);
+                drop(checkpointer);
+                // Closing the file would do, unless a process that is just being started shares it.
+                if let Err(error) = lock.unlock() {
+                    tracing::error!(%error, "the store's lock could not be given back");
+                }
+            })
             .map_err(refuse)?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -67,10 +81,12 @@ impl Writer {
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Change { run: change, outcome: None, reply });
-        queue
-            .send_timeout(job, PATIENCE)
-            .await
-            .map_err(|_| DbError::Unavailable("too many writes are waiting".into()))?;
+        queue.send_timeout(job, PATIENCE).await.map_err(|error| match error {
+            SendTimeoutError::Timeout(_) => {
+                DbError::Unavailable("too many writes are waiting".into())
+            }
+            SendTimeoutError::Closed(_) => stopped(),
+        })?;
         answer.await.unwrap_or_else(|_| Err(stopped().into()))
     }
 }
@@ -79,7 +95,11 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.queue = None;
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+        // A transaction whose caller is gone may own the last handle. Then this is the writer's
+        // own thread: it cannot wait for itself, and ends when the queue is empty.
+        let this = std::thread::current().id();
+        let other = self.thread.take().filter(|thread| thread.thread().id() != this);
+        if other.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the writer thread panicked");
         }
     }
@@ -128,12 +148,13 @@ where
 fn run(
     mut tx: Tx,
     mut waiting: mpsc::Receiver<Box<dyn Job>>,
-    checkpointer: &Checkpointer,
+    checkpointer: &mut Checkpointer,
     pages: &AtomicI32,
+    gather: Duration,
 ) {
     let mut group = Vec::with_capacity(GROUP);
     while let Some(first) = waiting.blocking_recv() {
-        let committed = commit_group(&mut tx, first, &mut waiting, &mut group);
+        let committed = commit_group(&mut tx, first, &mut waiting, &mut group, gather);
         if let Err(error) = &committed {
             tracing::error!(%error, transactions = group.len(), "a group of writes was rolled back");
         }
@@ -149,16 +170,16 @@ fn commit_group(
     first: Box<dyn Job>,
     waiting: &mut mpsc::Receiver<Box<dyn Job>>,
     group: &mut Vec<Box<dyn Job>>,
+    gather: Duration,
 ) -> Result<(), DbError> {
     let begun = Instant::now();
-    tx.sqlite.fault = None;
     let mut next = Some(first);
-    let gathered = tx.sqlite.execute("BEGIN IMMEDIATE", &[]).and_then(|_| {
+    let gathered = tx.sqlite.begin("BEGIN IMMEDIATE").and_then(|()| {
         while let Some(mut job) = next.take() {
             let ran = run_one(tx, job.as_mut());
             group.push(job);
             ran?;
-            if group.len() < GROUP && begun.elapsed() < GATHER {
+            if group.len() < GROUP && begun.elapsed() < gather {
                 next = waiting.try_recv().ok();
             }
         }

@@ -1,0 +1,248 @@
+//! Every query stays within its tenant: whatever is asked in the name of one sees and touches
+//! nothing of another.
+//!
+//! Both tenants hold rows of the same numbers, object ids and titles; only ids differ.
+
+use crate::make::{
+    Store, api_token, client, client_type, digest, enrollment_token, fill, reference, tenant, time,
+};
+use clientbook_model::audit::ChainHead;
+use clientbook_model::client::Client;
+use clientbook_model::id::{ClientNumber, TenantId};
+use clientbook_model::text::{ClientName, Text};
+use clientbook_store::api_tokens::TokenFilter;
+use clientbook_store::audit::CollectionControlFilter;
+use clientbook_store::clients::ClientKey;
+use clientbook_store::{
+    DbError, Tx, api_tokens, audit, client_types, clients, enrollment_tokens, tenants,
+};
+
+const OURS: u8 = 1;
+const THEIRS: u8 = 2;
+/// One that holds nothing: it must see nothing.
+const EMPTY: u8 = 3;
+
+async fn store() -> Store {
+    let store = Store::new();
+    let filled = store.write(async |tx: &mut Tx| {
+        fill(tx, OURS).await?;
+        fill(tx, THEIRS).await?;
+        tenants::insert(tx, &tenant(EMPTY)).await
+    });
+    filled.await.expect("rows of three tenants");
+    store
+}
+
+/// What a tenant sees of its own client 1, by each of its keys, in each way.
+async fn found(tx: &mut Tx, asking: TenantId, of: &Client) -> Result<Vec<TenantId>, DbError> {
+    let keys =
+        [ClientKey::Id(of.id), ClientKey::Number(of.number), ClientKey::ObjectId(of.object_id)];
+    let mut found = Vec::new();
+    for key in keys {
+        let seen =
+            [clients::get(tx, asking, key).await?, clients::get_for_update(tx, asking, key).await?];
+        found.extend(seen.into_iter().flatten().map(|record| {
+            let around = [
+                Some(record.client.tenant_id),
+                Some(record.tenant.id),
+                record.enrollment_token.as_ref().map(|token| token.tenant_id),
+            ];
+            assert_eq!(around, [Some(asking); 3]);
+            let parent = record.parent.expect("a parent");
+            assert_eq!(parent.id, client(&tenant_of(asking), 2).id);
+            assert_eq!(record.client_type.expect("a type").id, reference(1));
+            record.client.tenant_id
+        }));
+    }
+    Ok(found)
+}
+
+fn tenant_of(id: TenantId) -> clientbook_model::tenant::Tenant {
+    tenant(id.0.as_bytes()[15])
+}
+
+#[tokio::test]
+async fn clients_are_found_in_their_tenant_only() {
+    let store = store().await;
+    let checked = store.write(async |tx: &mut Tx| {
+        let [ours, theirs, empty] = [OURS, THEIRS, EMPTY].map(tenant);
+        let own = client(&ours, 1);
+        assert_eq!(found(tx, ours.id, &own).await?, [ours.id; 6]);
+        // Their number and object id are also ours: those find our client. Their id finds none.
+        let other = client(&theirs, 1);
+        assert_eq!(found(tx, ours.id, &other).await?, [ours.id; 4]);
+        assert_eq!(found(tx, empty.id, &own).await?, []);
+        assert!(clients::status(tx, ours.id, own.id).await?.is_some());
+        assert_eq!(clients::status(tx, theirs.id, own.id).await?, None);
+        assert_eq!(clients::tenant_across_tenants(tx, own.id).await?, Some(ours.id));
+        Ok(())
+    });
+    checked.await.expect("queries");
+}
+
+#[tokio::test]
+async fn parents_are_of_the_same_tenant() {
+    let store = store().await;
+    let checked = store.write(async |tx: &mut Tx| {
+        let [ours, theirs, empty] = [OURS, THEIRS, EMPTY].map(|which| tenant(which).id);
+        let [one, two, three] = [1, 2, 3].map(|number| ClientNumber::new(number).expect("one"));
+        // Only they have a third client, which stands above their second.
+        clients::insert(tx, &client(&tenant(THEIRS), 3)).await?;
+        let second = Client { parent_client_id: Some(reference(3)), ..client(&tenant(THEIRS), 2) };
+        clients::update(tx, &second).await?;
+        assert!(clients::lock_parents(tx, theirs, three).await?);
+        assert!(!clients::lock_parents(tx, ours, three).await?);
+        assert!(!clients::lock_parents(tx, empty, one).await?);
+        assert!(clients::is_above_or_same(tx, theirs, three, 1).await?);
+        assert!(!clients::is_above_or_same(tx, ours, three, 1).await?);
+        assert!(clients::is_above_or_same(tx, ours, two, 1).await?);
+        assert!(!clients::is_above_or_same(tx, empty, two, 1).await?);
+        // A parent that only another tenant has is refused by the store itself.
+        let own = Client { parent_client_id: Some(reference(3)), ..client(&tenant(OURS), 1) };
+        let refused = clients::update(tx, &own).await;
+        assert!(matches!(refused, Err(DbError::ForeignKey)), "{refused:?}");
+        Ok(())
+    });
+    checked.await.expect("queries");
+}
+
+#[tokio::test]
+async fn changes_touch_their_tenant_only() {
+    let store = store().await;
+    let checked = store.write(async |tx: &mut Tx| {
+        let [ours, theirs] = [OURS, THEIRS].map(tenant);
+        // Our tenant with their client's id: no such row.
+        let stolen = Client {
+            tenant_id: ours.id,
+            name: ClientName::new("Stolen").expect("a name"),
+            ..client(&theirs, 1)
+        };
+        clients::update(tx, &stolen).await?;
+        let token = enrollment_token(&client(&theirs, 1), 1);
+        enrollment_tokens::revoke(tx, ours.id, token.id, time(1)).await?;
+        let bearer = api_token(&theirs, 1);
+        api_tokens::revoke(tx, ours.id, bearer.id, time(1)).await?;
+        tenants::set_chain_head(tx, ours.id, &ChainHead { count: 9, hash: [9; 32] }).await?;
+        tenants::reserve_client_number(tx, ours.id, stolen.number).await?;
+
+        let key = ClientKey::Id(stolen.id);
+        let untouched = clients::get(tx, theirs.id, key).await?.expect("their client");
+        assert_eq!(untouched.client.name.as_str(), "Client 1");
+        // Both tenants have an enrolment token of this id: ours alone is revoked.
+        assert!(untouched.enrollment_token.is_some());
+        let own = clients::get(tx, ours.id, ClientKey::Number(stolen.number)).await?;
+        assert!(own.expect("our client").enrollment_token.is_none());
+        assert!(api_tokens::find_across_tenants(tx, digest(&bearer)).await?.is_some());
+        assert_eq!(tenants::chain_head(tx, theirs.id).await?, Some(ChainHead::default()));
+        assert_eq!(
+            tenants::chain_head_for_update(tx, ours.id).await?.map(|head| head.count),
+            Some(9)
+        );
+        assert_eq!(tenants::next_client_number(tx, ours.id).await?.get(), 2);
+        assert_eq!(tenants::next_client_number(tx, theirs.id).await?.get(), 1);
+        Ok(())
+    });
+    checked.await.expect("queries");
+}
+
+#[tokio::test]
+async fn api_tokens_are_listed_in_their_tenant_only() {
+    let store = store().await;
+    let checked = store.write(async |tx: &mut Tx| {
+        let [ours, theirs, empty] = [OURS, THEIRS, EMPTY].map(tenant);
+        for (asking, expected) in [(&ours, 1), (&theirs, 1), (&empty, 0)] {
+            let filter = TokenFilter { tenant_id: asking.id, created_by: None };
+            let listed = api_tokens::list(tx, &filter, None, 10).await?;
+            assert!(listed.iter().all(|token| token.tenant_id == asking.id));
+            assert_eq!(listed.len(), expected);
+            let counted = api_tokens::count(tx, &filter).await?;
+            assert_eq!(usize::try_from(counted), Ok(expected));
+        }
+        let token = api_token(&theirs, 1);
+        assert!(api_tokens::get_for_update(tx, theirs.id, token.id).await?.is_some());
+        assert!(api_tokens::get_for_update(tx, ours.id, token.id).await?.is_none());
+        assert_eq!(api_tokens::tenant_across_tenants(tx, token.id).await?, Some(theirs.id));
+        Ok(())
+    });
+    checked.await.expect("queries");
+}
+
+#[tokio::test]
+async fn client_types_are_of_one_tenant() {
+    let store = store().await;
+    let checked = store.write(async |tx: &mut Tx| {
+        let [ours, theirs] = [OURS, THEIRS].map(|which| tenant(which).id);
+        client_types::insert(tx, theirs, &client_type(2)).await?;
+        for (asking, expected) in [(theirs, true), (ours, false)] {
+            assert_eq!(client_types::exists(tx, asking, reference(2)).await?, expected);
+            let by_title = client_types::find_by_title(tx, asking, "Type 2").await?;
+            assert_eq!(by_title.is_some(), expected);
+            let listed = client_types::list(tx, asking).await?;
+            assert_eq!(listed.contains(&client_type(2)), expected);
+        }
+        // A type that only another tenant has is refused by the store itself.
+        let own = Client { client_type_id: Some(reference(2)), ..client(&tenant(OURS), 1) };
+        let refused = clients::update(tx, &own).await;
+        assert!(matches!(refused, Err(DbError::ForeignKey)), "{refused:?}");
+        Ok(())
+    });
+    checked.await.expect("queries");
+}
+
+#[tokio::test]
+async fn the_audit_trail_is_read_in_its_tenant_only() {
+    let store = store().await;
+    let checked = store.write(async |tx: &mut Tx| {
+        let [ours, theirs, empty] = [OURS, THEIRS, EMPTY].map(tenant);
+        let own = client(&ours, 1);
+        for (asking, expected) in [(&ours, 1), (&theirs, 0), (&empty, 0)] {
+            let filter = CollectionControlFilter {
+                tenant_id: asking.id,
+                client_id: own.id,
+                entity_type: None,
+                entity_id: None,
+            };
+            for ascending in [true, false] {
+                let page = audit::collection_control(tx, &filter, ascending, None, 10).await?;
+                assert_eq!(page.len(), expected);
+            }
+            let counted = audit::count_collection_control(tx, &filter).await?;
+            assert_eq!(usize::try_from(counted), Ok(expected));
+            let chain = audit::chain(tx, asking.id, own.id.0, 1, 10).await?;
+            assert_eq!(chain.len(), expected);
+        }
+        let none = audit::orphan_chains_across_tenants(tx, None, 10).await?;
+        assert_eq!(none, []);
+        Ok(())
+    });
+    checked.await.expect("queries");
+    // What they lost is not told to us.
+    let outside = store.outside();
+    outside.execute_batch("PRAGMA foreign_keys = OFF").expect("no foreign keys");
+    let delete = "DELETE FROM clients WHERE tenant_id = ?1";
+    outside.execute(delete, [tenant(THEIRS).id.0.as_bytes()]).expect("two clients fewer");
+    let orphans = async |tx: &mut Tx, only| audit::orphan_chains_across_tenants(tx, only, 10).await;
+    let checked = store.write(async move |tx: &mut Tx| {
+        let [ours, theirs] = [OURS, THEIRS].map(|which| tenant(which).id);
+        assert_eq!(orphans(tx, Some(ours)).await?, []);
+        let [one, two] = [1, 2].map(|number| (theirs, client(&tenant(THEIRS), number).id.0));
+        assert_eq!(orphans(tx, Some(theirs)).await?, [one, two]);
+        assert_eq!(orphans(tx, None).await?, [one, two]);
+        Ok(())
+    });
+    checked.await.expect("queries");
+}
+
+#[tokio::test]
+async fn an_external_id_is_taken_in_its_tenant_only() {
+    let store = store().await;
+    let checked = store.write(async |tx: &mut Tx| {
+        let external_id = Some(Text::new("crm-1").expect("a text"));
+        for which in [OURS, THEIRS] {
+            let own = Client { external_id: external_id.clone(), ..client(&tenant(which), 1) };
+            clients::update(tx, &own).await?;
+        }
+        Ok(())
+    });
+    checked.await.expect("the same id in two tenants");
+}

@@ -1,0 +1,7 @@
+//! The store from outside, as the other crates use it.
+
+mod damage;
+mod isolation;
+mod make;
+mod opening;
+mod rules;
