@@ -45,12 +45,13 @@ impl Book {
         let (book, app) = Self::open_new().await;
         for (client, changes) in [(ACME, 18), (GLOBEX, 12), (INITECH, 6)] {
             for number in 0..changes {
-                change(&app, client, patch(number)).await;
+                change_once_more(&app, client, number).await;
             }
         }
         // The token's end is part of the chain.
         let deleted = Some(CollectionMode::Deleted);
-        change(&app, ACME, ClientPatch { collection_mode: deleted, ..ClientPatch::default() }).await;
+        change(&app, ACME, ClientPatch { collection_mode: deleted, ..ClientPatch::default() })
+            .await;
         book
     }
 
@@ -95,8 +96,7 @@ impl Book {
     }
 
     /// Runs statements that change at least one row each.
-    #[track_caller]
-    pub(crate) fn tamper(&self, statements: &[&str]) {
+    pub(crate) fn tamper(&self, statements: &[String]) {
         let outside = self.outside();
         for sql in statements {
             let changed = outside.execute(sql, []).unwrap_or_else(|error| panic!("{sql}: {error}"));
@@ -118,7 +118,7 @@ fn parsed<T: Parse>(value: &Value) -> T {
 }
 
 /// Changes of many kinds, no two of one client alike.
-pub(crate) fn patch(number: usize) -> ClientPatch {
+fn patch(client: Uuid, number: usize) -> ClientPatch {
     let text = format!("value {number}");
     let mode = [CollectionMode::Discovery, CollectionMode::SaasUsage][number / 6 % 2];
     let key = FieldKey::new("notes").expect("a key");
@@ -126,7 +126,7 @@ pub(crate) fn patch(number: usize) -> ClientPatch {
         0 => ClientPatch { name: Some(parsed(&json!(text))), ..ClientPatch::default() },
         1 => ClientPatch {
             tags: Some(vec![parsed(&json!(text)), parsed(&json!("vip"))]),
-            external_id: Patch::Set(parsed(&json!(text))),
+            external_id: Patch::Set(parsed(&json!(format!("{client} {number}")))),
             ..ClientPatch::default()
         },
         2 => ClientPatch { collection_mode: Some(mode), ..ClientPatch::default() },
@@ -152,8 +152,13 @@ pub(crate) fn patch(number: usize) -> ClientPatch {
     }
 }
 
+/// The change with this number in a client's history.
+pub(crate) async fn change_once_more(app: &App, client: Uuid, number: usize) {
+    change(app, client, patch(client, number)).await;
+}
+
 /// A change through the door that every surface takes.
-pub(crate) async fn change(app: &App, client: Uuid, patch: ClientPatch) {
+async fn change(app: &App, client: Uuid, patch: ClientPatch) {
     let target = ClientRef {
         tenant: None,
         asked: client.to_string(),
@@ -162,7 +167,5 @@ pub(crate) async fn change(app: &App, client: Uuid, patch: ClientPatch) {
     let change = ClientChange { patch, ..ClientChange::new(Permission::ClientsUpdate) };
     let change = Change { change, precondition: Precondition::None, dry_run: false };
     let caller = Caller::cli("a request".into());
-    let before = app.now();
-    let record = app.change_client(&caller, target, change).await.expect("a change");
-    assert_eq!(record.client.updated_at, before, "it changed something");
+    app.change_client(&caller, target, change).await.expect("a change");
 }

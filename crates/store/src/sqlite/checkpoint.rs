@@ -7,23 +7,29 @@ use rusqlite::Connection;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long SQLite waits for readers before it looks again which ones there are. It waits for the
+/// place where it once saw an old read, even if newer reads have taken that over since: steady
+/// reads would keep it waiting for ever.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The checkpointing thread, as the writer sees it.
 pub(super) struct Checkpointer {
     wake: Option<SyncSender<Option<SyncSender<bool>>>>,
     thread: Option<JoinHandle<()>>,
     limits: Limits,
-    cap: i32,
+    pub(super) cap: i32,
 }
 
 impl Checkpointer {
     pub(super) fn start(path: &Path, limits: Limits) -> std::io::Result<Self> {
-        let connection =
-            open::checkpointer(path, limits.patience).map_err(std::io::Error::other)?;
+        let look = LOOK.min(limits.patience);
+        let connection = open::checkpointer(path, look).map_err(std::io::Error::other)?;
         let (wake, woken) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("checkpoint".into())
-            .spawn(move || run(&connection, &woken))?;
+            .spawn(move || run(&connection, &woken, limits.patience))?;
         Ok(Self { wake: Some(wake), thread: Some(thread), limits, cap: limits.cap })
     }
 
@@ -60,22 +66,36 @@ impl Drop for Checkpointer {
     }
 }
 
-// SQLite starts the log over only when a writer finds all of it moved and no reader in it, which
-// steady writes beside steady reads never let happen: so at the cap the writer stands still, and
-// RESTART waits for the readers in the log. New ones meanwhile need only the database file.
-fn run(connection: &Connection, woken: &Receiver<Option<SyncSender<bool>>>) {
+fn run(connection: &Connection, woken: &Receiver<Option<SyncSender<bool>>>, patience: Duration) {
     while let Ok(answer) = woken.recv() {
-        let mode = match answer {
-            None => "PRAGMA wal_checkpoint(PASSIVE)",
-            Some(_) => "PRAGMA wal_checkpoint(RESTART)",
+        let done = match answer {
+            None => checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)"),
+            Some(_) => empty(connection, patience),
         };
-        let busy = connection.query_row(mode, [], |row| row.get::<_, bool>(0));
-        if let Err(error) = &busy {
+        if let Err(error) = &done {
             tracing::error!(%error, "a checkpoint failed; the write-ahead log keeps what it has");
         }
         if let Some(answer) = answer {
             // The writer waits for it, unless it has panicked.
-            let _listening = answer.send(matches!(busy, Ok(false)));
+            let _listening = answer.send(done.unwrap_or(false));
         }
     }
+}
+
+// SQLite starts the log over only when a writer finds all of it moved and no reader in it, which
+// steady writes beside steady reads never let happen: so at the cap the writer stands still, and
+// RESTART waits for the readers in the log. New ones meanwhile need only the database file.
+fn empty(connection: &Connection, patience: Duration) -> rusqlite::Result<bool> {
+    let begun = Instant::now();
+    loop {
+        let done = checkpoint(connection, "PRAGMA wal_checkpoint(RESTART)")?;
+        if done || begun.elapsed() >= patience {
+            return Ok(done);
+        }
+    }
+}
+
+/// Whether nobody was in its way.
+fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<bool> {
+    connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|busy| busy == 0)
 }

@@ -71,6 +71,7 @@ async fn clients_are_found_in_their_tenant_only() {
         // Their number and object id are also ours: those find our client. Their id finds none.
         let other = client(&theirs, 1);
         assert_eq!(found(tx, ours.id, &other).await?, [ours.id; 4]);
+        assert_eq!(found(tx, theirs.id, &other).await?, [theirs.id; 6]);
         assert_eq!(found(tx, empty.id, &own).await?, []);
         assert!(clients::status(tx, ours.id, own.id).await?.is_some());
         assert_eq!(clients::status(tx, theirs.id, own.id).await?, None);

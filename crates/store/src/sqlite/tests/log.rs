@@ -2,6 +2,7 @@
 
 use super::{Limits, Store};
 use crate::error::DbError;
+use crate::sqlite::checkpoint::Checkpointer;
 use crate::tx::Tx;
 use crate::value::Value;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::time::Duration;
 const CAP: i32 = 64;
 
 const SMALL: Limits =
-    Limits { worth_while: 16, cap: CAP, patience: Duration::from_secs(60), ..Limits::SERVING };
+    Limits { worth_while: 16, cap: CAP, patience: Duration::from_secs(10), ..Limits::SERVING };
 
 /// Bytes of a log with so many pages beyond the cap: 24 of each frame's header, 32 of the log's.
 fn pages_over_cap(pages: i32) -> u64 {
@@ -31,6 +32,13 @@ async fn write_some(store: &Store, number: usize) {
 
 fn begin(reader: &rusqlite::Connection) {
     reader.execute_batch("BEGIN; SELECT count(*) FROM settings").expect("a snapshot");
+}
+
+/// Some milliseconds.
+fn take_a_while(reader: &rusqlite::Connection) {
+    let count = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 30000)
+        SELECT count(*) FROM n";
+    assert_eq!(reader.query_row(count, [], |row| row.get::<_, i64>(0)), Ok(30_000));
 }
 
 #[tokio::test]
@@ -55,6 +63,7 @@ async fn steady_reads_do_not_keep_the_log_from_starting_over() {
         while !until.load(Ordering::Relaxed) {
             for (next, last) in [(&other, &one), (&one, &other)] {
                 begin(next);
+                take_a_while(next);
                 last.execute_batch("COMMIT").expect("the end of a snapshot");
             }
         }
@@ -87,6 +96,28 @@ async fn a_long_read_lets_writes_go_on_and_the_log_shrinks_after_it() {
         write_some(&store, number).await;
     }
     assert!(store.log_size() <= pages_over_cap(16), "{} bytes", store.log_size());
+}
+
+/// Else each commit would wait for the same read.
+#[tokio::test]
+async fn a_wait_in_vain_is_not_repeated_at_once() {
+    let store = Store::open(Limits::SERVING);
+    let long = store.connection();
+    begin(&long);
+    write_some(&store, 0).await;
+    let limits = Limits { patience: Duration::ZERO, ..SMALL };
+    let mut checkpointer = Checkpointer::start(&store.path(), limits).expect("a checkpointer");
+    checkpointer.log_is(CAP);
+    assert_eq!(checkpointer.cap, CAP + CAP / 4);
+    checkpointer.log_is(CAP + 1);
+    assert_eq!(checkpointer.cap, CAP + CAP / 4);
+    checkpointer.log_is(CAP + CAP / 4);
+    assert_eq!(checkpointer.cap, CAP + CAP / 2);
+    long.execute_batch("COMMIT").expect("the end of the snapshot");
+    checkpointer.log_is(CAP + CAP / 2);
+    assert_eq!(checkpointer.cap, CAP + CAP / 2, "nothing is in the way");
+    checkpointer.log_is(1);
+    assert_eq!(checkpointer.cap, CAP);
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tokio::task::unconstrained;
 
 /// A group ends when nothing is queued any more, however slow the machine.
-const PATIENT: Limits = Limits { gather: Duration::from_secs(3600), ..Limits::SERVING };
+const PATIENT: Limits = Limits { gather: Duration::from_hours(1), ..Limits::SERVING };
 
 pub(super) struct Store {
     sqlite: Arc<Sqlite>,

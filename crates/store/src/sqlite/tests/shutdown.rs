@@ -40,6 +40,10 @@ async fn a_transaction_may_own_the_last_handle() {
         assert!(Arc::strong_count(&owned) > 0);
         insert(tx, "kept").await
     }));
+    // More than fit into its group.
+    for number in 0..300 {
+        drop(store.queue(async move |tx: &mut Tx| insert(tx, &number.to_string()).await));
+    }
     drop(first);
     let (path, lock) = (store.path(), store.directory.path().join("clientbook.db.lock"));
     let Store { sqlite, directory } = store;
@@ -48,7 +52,8 @@ async fn a_transaction_may_own_the_last_handle() {
     // Waits for the writer's end.
     let lock = File::open(lock).expect("the lock's file");
     lock.lock().expect("the lock");
-    assert_eq!(super::rows(&rusqlite::Connection::open(&path).expect("the database")), ["kept"]);
+    let rows = super::rows(&rusqlite::Connection::open(&path).expect("the database"));
+    assert_eq!(rows.len(), 301);
     lock.unlock().expect("an unlocked file");
     drop(Sqlite::open_with(&path, Access::Write, PATIENT).expect("its lock is free"));
     drop(directory);
