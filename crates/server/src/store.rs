@@ -4,6 +4,10 @@ use crate::failure::Failure;
 use crate::settings;
 use clientbook_store::{Access, Db, DbError};
 
+/// What would be right for whoever may make a store, and for whoever may not.
+const MAKES: &str = "name a store of this version or a new file, where this user may write";
+const TAKES: &str = "name a store of this version that this user may open";
+
 /// The store for `serve`: made if it is not there.
 pub(crate) fn to_serve(url: &str) -> Result<Db, Failure> {
     settings::database_path(url).map_err(Failure::Setting)?;
@@ -11,7 +15,7 @@ pub(crate) fn to_serve(url: &str) -> Result<Db, Failure> {
         DbError::Locked(_) => Failure::Failed(format!(
             "{error}: stop that one, or give this one another --database (CLIENTBOOK_DATABASE)"
         )),
-        error => cannot_open(&error),
+        error => cannot_open(&error, MAKES),
     })
 }
 
@@ -21,7 +25,7 @@ pub(crate) fn to_change(url: &str, instead: &str) -> Result<Db, Failure> {
     to_read(url)?;
     Db::open(url, Access::Write).map_err(|error| match error {
         DbError::Locked(_) => Failure::Failed(format!("{error}: {instead}")),
-        error => cannot_open(&error),
+        error => cannot_open(&error, TAKES),
     })
 }
 
@@ -35,9 +39,9 @@ pub(crate) fn to_read(url: &str) -> Result<Db, Failure> {
              the store with --database (CLIENTBOOK_DATABASE)"
         )));
     }
-    Db::open(url, Access::Read).map_err(|error| cannot_open(&error))
+    Db::open(url, Access::Read).map_err(|error| cannot_open(&error, TAKES))
 }
 
-fn cannot_open(error: &DbError) -> Failure {
-    Failure::Failed(format!("the store cannot be opened: {error}"))
+fn cannot_open(error: &DbError, right: &str) -> Failure {
+    Failure::Failed(format!("--database (CLIENTBOOK_DATABASE) cannot be opened: {error}: {right}"))
 }

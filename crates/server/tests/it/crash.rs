@@ -3,8 +3,8 @@
 //!
 //! The model of what was answered is kept out here, in the process that is not killed.
 
-use crate::process::{OPERATOR, Server, run, store_url};
-use reqwest::{Client, Method, StatusCode};
+use crate::process::{ACME_OBJECT, Caller, Server, behind, run, store_url};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,6 @@ use tempfile::TempDir;
 const ACME: &str = "/v2/clients/aa7cf840-9ca9-46a3-9778-9015d6580d50";
 const GLOBEX: &str = "/client/aa7cf840-9ca9-46a3-9778-9015d6580d51";
 const GLOBEX_NUMBER: &str = "/clients/v1/tenants/tenant123/clients/457";
-const ACME_OBJECT: &str = "/v1/workspace/tenant123/clients/507f1f77bcf86cd799439011";
 const INITECH: &str = "/client/bb7cf840-9ca9-46a3-9778-9015d6580d50";
 
 /// One writer, on fields that no other writer touches.
@@ -111,33 +110,6 @@ fn number(value: &Value) -> u64 {
     value.as_str().and_then(|text| text.parse().ok()).expect("a number as text")
 }
 
-#[derive(Clone)]
-struct Caller {
-    http: Client,
-    base: String,
-}
-
-impl Caller {
-    fn new(server: &Server) -> Self {
-        let http = Client::builder().no_proxy().build().expect("an HTTP client");
-        Self { http, base: server.base.clone() }
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(OPERATOR);
-        let response = request.send().await.expect("an answer");
-        assert_eq!(response.status(), StatusCode::OK, "{path}");
-        response.json().await.expect("JSON")
-    }
-
-    /// The status of a change; `None` if the connection broke before the answer.
-    async fn patch(&self, path: &str, body: &Value) -> Option<StatusCode> {
-        let request = self.http.request(Method::PATCH, format!("{}{path}", self.base));
-        let sent = request.bearer_auth(OPERATOR).json(body).send().await;
-        sent.ok().map(|response| response.status())
-    }
-}
-
 /// Writes step after step until the server is gone; the newest answered one.
 async fn write(lane: Lane, caller: Caller, from: u64, stop: Arc<AtomicBool>) -> u64 {
     let mut answered = from;
@@ -195,12 +167,12 @@ async fn check(directory: &Path, steps: &mut [u64; Lane::ALL.len()]) {
             Lane::Custom(_) | Lane::Attributes => *answered = shown,
         }
     }
-    let store = rusqlite::Connection::open(directory.join("clientbook.db")).expect("the store");
+    let store = behind(directory);
     let intact: String =
         store.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a check");
     assert_eq!(intact, "ok");
     let verified = run(&["audit", "verify", "--database", &store_url(directory)]);
-    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    assert_eq!(verified.code, Some(0), "{verified:?}");
 }
 
 /// Each effective change of the mode has exactly one entry; the newest may be the one whose answer

@@ -1,4 +1,11 @@
 //! The binary, as its users start it, call it, stop it and kill it.
 
 mod crash;
+mod lock;
 mod process;
+mod serve;
+mod shutdown;
+mod token;
+mod verify;
+mod written;
+mod wrong;

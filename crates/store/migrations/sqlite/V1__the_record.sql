@@ -113,6 +113,8 @@ CREATE TABLE credentials (
     id BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX credentials_id ON credentials (id);
+
 CREATE TABLE audit_entries (
     tenant_id BLOB NOT NULL REFERENCES tenants (id),
     chain_id BLOB NOT NULL,
