@@ -54,6 +54,15 @@ pub struct ApiTokenQuery {
 }
 
 impl App {
+    /// Whether the caller may manage tokens at all.
+    pub fn may_manage_tokens(caller: &Caller) -> Result<(), AppError> {
+        let permission = Permission::TokensManage;
+        if caller.principal.permissions.has(permission) {
+            return Ok(());
+        }
+        Err(AppError::Forbidden(Forbidden::Lacks(permission)))
+    }
+
     /// Makes a token; its secret is told here and never again. Needs `tokens.manage`, and all
     /// that the token is to hold.
     pub async fn issue_api_token(
@@ -61,13 +70,14 @@ impl App {
         caller: &Caller,
         wish: NewApiToken,
     ) -> Result<(ApiToken, Secret), AppError> {
-        require(caller)?;
+        Self::may_manage_tokens(caller)?;
         let (env, caller) = (self.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
         self.db
             .write(async move |tx: &mut Tx| {
-                let reach = reach_of(tx, &caller, &wish).await?;
                 let now = env.now();
+                load::still_works(tx, &caller, now).await?;
+                let reach = reach_of(tx, &caller, &wish).await?;
                 let token = ApiToken {
                     id: ApiTokenId(env.uuid(now)),
                     tenant_id: home_of(reach),
@@ -100,7 +110,7 @@ impl App {
         caller: &Caller,
         query: ApiTokenQuery,
     ) -> Result<Page<ApiToken>, AppError> {
-        require(caller)?;
+        Self::may_manage_tokens(caller)?;
         let (caller, cursors) = (caller.clone(), self.cursors.clone());
         self.db
             .scan(async move |tx: &mut Tx| {
@@ -130,11 +140,12 @@ impl App {
 
     /// Takes a token back, from the next request on. Taking it back again changes nothing.
     pub async fn revoke_api_token(&self, caller: &Caller, asked: String) -> Result<(), AppError> {
-        require(caller)?;
+        Self::may_manage_tokens(caller)?;
         let (env, caller) = (self.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
         self.db
             .write(async move |tx: &mut Tx| {
+                load::still_works(tx, &caller, env.now()).await?;
                 let missing =
                     || AppError::NotFound(Missing { kind: "api_token", id: asked.clone() });
                 let id = ApiTokenId(parse_uuid(&asked).ok_or_else(missing)?);
@@ -190,14 +201,6 @@ pub(crate) fn new_secret(env: &Env) -> Secret {
     Secret::new(format!("{}{random}", api_token::PREFIX))
 }
 
-fn require(caller: &Caller) -> Result<(), AppError> {
-    let permission = Permission::TokensManage;
-    if caller.principal.permissions.has(permission) {
-        return Ok(());
-    }
-    Err(AppError::Forbidden(Forbidden::Lacks(permission)))
-}
-
 /// Where an operators' token is kept, and where a tenant's.
 fn home_of(reach: Reach) -> TenantId {
     match reach {
@@ -246,6 +249,10 @@ async fn check(tx: &mut Tx, grant: &Grant, now: Timestamp) -> Result<(), AppErro
         grant.client_ids.is_some() || grant.org_id.is_some() || grant.project_id.is_some();
     if grant.reach == Reach::Everywhere && restricted {
         let message = "an operator's token cannot be restricted";
+        violations.push(Violation::new("operator", message).below("/role"));
+    }
+    if grant.reach != Reach::Everywhere && grant.permissions().has(Permission::TenantsManage) {
+        let message = "a tenant's token cannot manage tenants: choose another role or permissions";
         violations.push(Violation::new("operator", message).below("/role"));
     }
     if let Reach::Tenant(tenant) = grant.reach {

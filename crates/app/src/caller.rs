@@ -25,6 +25,15 @@ impl Caller {
         Self::trusted(ActorKind::System, "Clientbook", Surface::System, request_id)
     }
 
+    /// Nobody in particular, who may do nothing: the caller of what is public.
+    pub fn nobody(request_id: String) -> Self {
+        let caller = Self::trusted(ActorKind::System, "nobody", Surface::System, request_id);
+        let mut principal = (*caller.principal).clone();
+        principal.permissions = Permissions::default();
+        principal.reach = Reach::Tenant(TenantId::SYSTEM);
+        Self { principal: Arc::new(principal), ..caller }
+    }
+
     fn trusted(kind: ActorKind, name: &str, surface: Surface, request_id: String) -> Self {
         let actor = Actor { kind, id: kind.as_str().to_owned(), name: name.to_owned() };
         let principal = Principal {

@@ -11,7 +11,7 @@ use clientbook_model::client::{Client, ClientPatch, FieldChange, Refusal};
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::id::ClientNumber;
 use clientbook_model::patch::Patch;
-use clientbook_model::policy::{self, ClientFacts};
+use clientbook_model::policy::{self, ClientFacts, Decision};
 use clientbook_model::principal::Permission;
 use clientbook_model::violation::Violation;
 use clientbook_store::clients::{ClientKey, ClientRecord};
@@ -106,6 +106,7 @@ impl App {
         let (env, caller) = (self.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
         let done = self.db.write(async move |tx: &mut Tx| {
+            load::still_works(tx, &caller, env.now()).await?;
             let purpose = Purpose::Change;
             let asked = &change.change;
             let record = load::client(tx, &caller, &target, asked.permission, purpose).await?;
@@ -122,12 +123,13 @@ impl App {
     }
 }
 
-fn check_version(record: &ClientRecord, precondition: &Precondition) -> Result<(), AppError> {
-    match precondition {
-        Precondition::Versions(versions) if !versions.contains(&record.client.version) => {
-            Err(AppError::PreconditionFailed)
+impl Precondition {
+    /// Whether it holds for a record of this version.
+    pub fn holds(&self, version: i64) -> bool {
+        match self {
+            Self::None => true,
+            Self::Versions(versions) => versions.contains(&version),
         }
-        _ => Ok(()),
     }
 }
 
@@ -144,10 +146,12 @@ async fn apply(
     let mut violations = change.violations.clone();
     violations.extend(broken_echoes(&record, &change.echoes));
     let patch = resolve_client_type(tx, &record, change, &mut violations).await?;
-    check_references(tx, &record.client, &patch, &mut violations).await?;
+    check_references(tx, caller, &record.client, &patch, &mut violations).await?;
     let (next, changes) = decide(&record.client, &patch, violations)?;
     authorize(caller, &record.client, &changes)?;
-    check_version(&record, precondition)?;
+    if !precondition.holds(record.client.version) {
+        return Err(AppError::PreconditionFailed);
+    }
     if changes.is_empty() {
         return Ok(record);
     }
@@ -221,6 +225,7 @@ async fn resolve_client_type(
 /// What the record is to point at must exist, and parents must not form a circle.
 async fn check_references(
     tx: &mut Tx,
+    caller: &Caller,
     client: &Client,
     patch: &ClientPatch,
     violations: &mut Vec<Violation>,
@@ -233,7 +238,7 @@ async fn check_references(
     }
     match patch.parent_client_id {
         Patch::Set(parent) if client.parent_client_id != Some(parent) => {
-            let broken = check_parent(tx, client, parent.get()).await?;
+            let broken = check_parent(tx, caller, client, parent.get()).await?;
             violations.extend(broken.map(|rule| rule.below("/parent_client_id")));
         }
         _ => {}
@@ -241,16 +246,25 @@ async fn check_references(
     Ok(())
 }
 
+/// A parent that the caller may not read is answered like one that is not there.
 async fn check_parent(
     tx: &mut Tx,
+    caller: &Caller,
     client: &Client,
     parent: i64,
 ) -> Result<Option<Violation>, AppError> {
-    let exists = match ClientNumber::new(parent) {
-        Some(number) => clients::lock_parents(tx, client.tenant_id, number).await?,
-        None => false,
+    let found = match ClientNumber::new(parent) {
+        Some(number) => {
+            clients::lock_parents(tx, client.tenant_id).await?;
+            clients::get(tx, client.tenant_id, ClientKey::Number(number)).await?
+        }
+        None => None,
     };
-    if !exists {
+    let readable = |record: &ClientRecord| {
+        let facts = ClientFacts::from(&record.client);
+        policy::permits(&caller.principal, Permission::ClientsView, &facts) == Decision::Allow
+    };
+    if !found.as_ref().is_some_and(readable) {
         let message = "must be the number of a client of the same tenant";
         return Ok(Some(Violation::new("exists", message)));
     }

@@ -1,13 +1,14 @@
 //! Loads what a request names, within the tenant, and asks the policy.
 
 use crate::caller::Caller;
-use crate::error::{AppError, Forbidden, Missing, enforce};
-use clientbook_model::id::TenantId;
+use crate::error::{AppError, Forbidden, Missing, Unauthenticated, enforce};
+use clientbook_model::id::{ApiTokenId, TenantId, parse_uuid};
 use clientbook_model::policy::{self, ClientFacts};
-use clientbook_model::principal::{Permission, Reach};
+use clientbook_model::principal::{ActorKind, Permission, Reach};
 use clientbook_model::tenant::{Tenant, TenantKey};
+use clientbook_model::time::Timestamp;
 use clientbook_store::clients::{self, ClientKey, ClientRecord};
-use clientbook_store::{Tx, tenants};
+use clientbook_store::{Tx, api_tokens, tenants};
 
 /// How a request names a client.
 #[derive(Debug, Clone)]
@@ -31,6 +32,25 @@ impl ClientRef {
 pub(crate) enum Purpose {
     Read,
     Change,
+}
+
+/// Refuses a caller whose token was revoked, or ended, between its request's head and this
+/// transaction: a body may take its time.
+pub(crate) async fn still_works(
+    tx: &mut Tx,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<(), AppError> {
+    let actor = &caller.principal.actor;
+    let id = match actor.kind {
+        ActorKind::ApiToken => parse_uuid(&actor.id).map(ApiTokenId),
+        ActorKind::Subject | ActorKind::Cli | ActorKind::System => return Ok(()),
+    };
+    let works = match id {
+        Some(id) => api_tokens::works(tx, caller.home(), id, now).await?,
+        None => false,
+    };
+    if works { Ok(()) } else { Err(AppError::Unauthenticated(Unauthenticated::Invalid)) }
 }
 
 /// The client that `target` names, if the caller may do with it what `permission` names.

@@ -22,4 +22,19 @@ impl App {
             })
             .await
     }
+
+    /// Whether the caller may do to the client that `target` names what `permission` says.
+    pub async fn admit(
+        &self,
+        caller: &Caller,
+        target: ClientRef,
+        permission: Permission,
+    ) -> Result<(), AppError> {
+        let caller = caller.clone();
+        self.db
+            .read(async move |tx: &mut Tx| {
+                load::client(tx, &caller, &target, permission, Purpose::Read).await.map(|_| ())
+            })
+            .await
+    }
 }

@@ -118,6 +118,24 @@ pub enum Refusal {
     Invalid(Vec<Violation>),
 }
 
+/// The most bytes of JSON that a client's contact methods, custom values and customer-success
+/// attributes take together. What a client holds can be sent back in one request.
+pub const MAX_SIZE: usize = 900_000;
+
+/// Counts bytes without keeping them.
+struct Count(usize);
+
+impl std::io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The JSON form of a value in the audit trail.
 pub(crate) fn json(value: &impl Serialize) -> Value {
     // Our own values have string keys and finite numbers: nothing here can fail to serialise.
@@ -155,7 +173,20 @@ impl Client {
                 self.collection_mode.transition(mode).map_err(Refusal::Transition)?;
         }
         let changes = self.differences(&next);
+        if !changes.is_empty() && next.size() > MAX_SIZE.max(self.size()) {
+            let message = format!("a client's values must not exceed {MAX_SIZE} bytes of JSON");
+            return Err(Refusal::Invalid(vec![Violation::new("max_size", message)]));
+        }
         Ok((next, changes))
+    }
+
+    /// Bytes of JSON that the parts without a small limit of their own take.
+    fn size(&self) -> usize {
+        let mut count = Count(0);
+        let parts = (&self.contact_methods, &self.custom_values, &self.success);
+        // Counting cannot fail, and our own values have string keys.
+        let _counted = serde_json::to_writer(&mut count, &parts);
+        count.0
     }
 
     /// The changes that make a new client out of nothing: every field that has a value.

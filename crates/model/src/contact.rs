@@ -49,6 +49,9 @@ impl crate::patch::Parse for ContactType {
     }
 }
 
+/// The most contact methods of a client.
+pub const MAX_METHODS: usize = 100;
+
 /// One way to reach a client. The value is kept as typed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContactMethod {

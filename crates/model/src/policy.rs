@@ -5,6 +5,7 @@ use crate::client::Client;
 use crate::id::{ClientId, TenantId};
 use crate::principal::{Permission, Permissions, Principal, Reach};
 use crate::text::ScopeId;
+use crate::time::Timestamp;
 
 /// What the policy says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,8 +102,8 @@ pub enum Overreach {
     Tenant,
     /// More clients, organizations or projects than the caller may touch.
     Restriction,
-    /// A longer life than the caller's own token has.
-    Expiry,
+    /// A longer life than the caller's own token has; it ends then.
+    Expiry(Timestamp),
 }
 
 /// Nobody grants more than they hold.
@@ -129,9 +130,9 @@ pub fn may_grant(principal: &Principal, grant: &Grant) -> Result<(), Overreach> 
     if !clients || !scopes {
         return Err(Overreach::Restriction);
     }
-    let outlives = |own| grant.expires_at.is_none_or(|end| end > own);
-    if principal.expires_at.is_some_and(outlives) {
-        return Err(Overreach::Expiry);
+    let outlives = |own: &Timestamp| grant.expires_at.is_none_or(|end| end > *own);
+    match principal.expires_at.filter(outlives) {
+        Some(own) => Err(Overreach::Expiry(own)),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -20,6 +20,9 @@ pub struct Region {
     pub name: String,
 }
 
+/// The most roles of an account team.
+pub const MAX_ROLES: usize = 500;
+
 /// Who does what for the client on the account team.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TeamingRole {

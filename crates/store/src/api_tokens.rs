@@ -55,6 +55,22 @@ pub async fn get_for_update(
     .await
 }
 
+/// Whether a token is neither revoked nor past its end at `now`.
+pub async fn works(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ApiTokenId,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    let sql = "SELECT revoked_at, expires_at FROM api_tokens WHERE tenant_id = $1 AND id = $2";
+    let args = [tenant.into(), id.into()];
+    let found = tx.opt(sql, &args, |row| {
+        let (revoked, end): (Option<Timestamp>, Option<Timestamp>) = (row.get(0)?, row.get(1)?);
+        Ok(revoked.is_none() && end.is_none_or(|end| end > now))
+    });
+    Ok(found.await?.unwrap_or(false))
+}
+
 /// The tenant of a token; crosses tenants, for operators' calls that name no tenant.
 pub async fn tenant_across_tenants(
     tx: &mut Tx,

@@ -1,7 +1,11 @@
 //! A whole Clientbook for tests: a real server on a real port, a real HTTP client, the demo data,
 //! a clock that stands still and ids that are the same every time.
 
-#![expect(clippy::missing_panics_doc, clippy::return_self_not_must_use, reason = "a test ends where something is not as it should be")]
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::return_self_not_must_use,
+    reason = "a test ends where something is not as it should be"
+)]
 
 mod actor;
 mod answer;

@@ -14,9 +14,12 @@ pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Changes the properties sent; with `dryRun`, only says what the record would become.
-pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
-    let dry_run = call.query.flag("dryRun")?;
-    let (change, precondition) = (patch::change(&call)?, call.precondition());
+pub(super) async fn update(mut call: Call) -> Result<Answer, ApiError> {
+    let mut parameters = std::mem::take(&mut call.query);
+    let dry_run = parameters.flag("dryRun");
+    parameters.finish()?;
+    let change = call.admitted(target(&call), patch::change(&call)).await?;
+    let precondition = call.precondition();
     let change = Change { change, precondition, dry_run };
     let record = call.app.change_client(&call.caller, target(&call), change).await?;
     let mut answer = Answer::record(record.client.version, &views::client(&record))?;

@@ -6,7 +6,7 @@ use crate::shared::fields::{Fields, item, same_id};
 use clientbook_app::ClientChange;
 use clientbook_model::custom_field::{self, CustomPatch, FieldKey};
 use clientbook_model::patch::Patch;
-use clientbook_model::success::{Region, SuccessPatch, TeamingRole};
+use clientbook_model::success::{MAX_ROLES, Region, SuccessPatch, TeamingRole};
 use clientbook_model::violation::{Violation, step};
 use serde_json::Value;
 
@@ -158,7 +158,7 @@ fn teaming_roles(fields: &mut Fields<'_>) -> Patch<Vec<TeamingRole>> {
         Some(Value::Null) => return Patch::Clear,
         Some(_) => {}
     }
-    let roles = fields.list("accTeamingRoles", |value, at| {
+    let roles = fields.list("accTeamingRoles", MAX_ROLES, |value, at| {
         let mut role = item(value, at, &["employeeId", "role"])?;
         let (employee_id, name) = (role.required("employeeId"), role.required("role"));
         match (employee_id, name) {
@@ -175,7 +175,7 @@ fn collected<T>(fields: &mut Fields<'_>, read: Result<T, Vec<Violation>>) -> Pat
     match read {
         Ok(value) => Patch::Set(value),
         Err(broken) => {
-            fields.violations.extend(broken);
+            fields.note(broken);
             Patch::Absent
         }
     }

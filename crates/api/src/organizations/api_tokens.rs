@@ -6,34 +6,37 @@ use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::Fields;
 use axum::http::StatusCode;
-use clientbook_app::{ApiTokenQuery, AppError, NewApiToken};
+use clientbook_app::{ApiTokenQuery, App, AppError, NewApiToken};
 use clientbook_model::api_token::{Capability, MAX_CLIENTS};
 use clientbook_model::id::ClientId;
 use clientbook_model::patch::Parse as _;
 use clientbook_model::principal::{Permission, Role};
 use clientbook_model::violation::Violation;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 pub(super) const PARAMETERS: &[&str] = &["tenant", "page_size", "cursor"];
 
 /// Tokens that work or have expired, newest first; revoked ones are in the audit trail.
 pub(super) async fn list(call: Call) -> Result<Answer, ApiError> {
+    let mut parameters = call.query;
     let query = ApiTokenQuery {
-        tenant: call.query.text("tenant").map(str::to_owned),
-        page_size: call.query.size("page_size", 50, 500)?,
-        cursor: call.query.text("cursor").map(str::to_owned),
+        tenant: parameters.text("tenant").map(str::to_owned),
+        page_size: parameters.size("page_size", 50, 500),
+        cursor: parameters.text("cursor").map(str::to_owned),
     };
+    parameters.finish()?;
     let page = call.app.list_api_tokens(&call.caller, query).await?;
     Answer::list(&views::list(&page, views::api_token))
 }
 
 /// Makes a token; the answer is the only one that ever holds its secret.
 pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
+    App::may_manage_tokens(&call.caller)?;
     let (token, secret) = call.app.issue_api_token(&call.caller, wish(&call)?).await?;
     let view = views::new_api_token(&token, &secret);
     let mut answer = Answer::json(StatusCode::CREATED, &view)?;
     answer.secret = true;
-    answer.location = Some(format!("/v2/api-tokens/{}", token.id));
     Ok(answer)
 }
 
@@ -77,7 +80,7 @@ fn capability(fields: &mut Fields<'_>) -> Option<Capability> {
             role.map(Capability::Role)
         }
         (false, true) => {
-            let permissions = fields.list("permissions", |item, at| {
+            let permissions = fields.list("permissions", Permission::ALL.len(), |item, at| {
                 let known = item.as_str().and_then(Permission::from_name);
                 let names = Permission::ALL.map(Permission::as_str);
                 known.ok_or_else(|| vec![Violation::not_one_of(&names).below(at)])
@@ -99,14 +102,16 @@ fn client_ids(fields: &mut Fields<'_>) -> Option<Vec<ClientId>> {
     if fields.raw("client_ids")?.is_null() {
         return None;
     }
-    let mut ids = fields.list("client_ids", |item, at| {
-        ClientId::parse(item).map_err(|broken| vec![broken.below(at)])
+    let mut seen = BTreeSet::new();
+    let ids = fields.list("client_ids", MAX_CLIENTS, |item, at| {
+        let id = ClientId::parse(item).and_then(|id| {
+            let twice = || Violation::new("duplicate", "names a client for the second time");
+            if seen.insert(id) { Ok(id) } else { Err(twice()) }
+        });
+        id.map_err(|broken| vec![broken.below(at)])
     })?;
-    ids.sort_unstable();
-    ids.dedup();
-    if !(1..=MAX_CLIENTS).contains(&ids.len()) {
-        let message = format!("must hold 1 to {MAX_CLIENTS} ids");
-        fields.refuse("client_ids", Violation::new("items", message));
+    if ids.is_empty() {
+        fields.refuse("client_ids", Violation::new("min_items", "must hold at least 1 id"));
     }
     Some(ids)
 }

@@ -2,8 +2,10 @@
 
 use super::error::ApiError;
 use super::operation::BodyRule;
+use super::unique::Unique;
 use axum::http::{HeaderMap, Method, header};
 use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -48,10 +50,20 @@ pub(crate) async fn read(
 /// Throws away the body of a request that is answered without it. Clients that send everything
 /// before they read find a broken pipe instead of an answer where a server hangs up on them.
 pub(crate) async fn drain(headers: &HeaderMap, body: axum::body::Body) {
-    if !waits(headers) {
-        // Late or broken off: the answer is the same.
-        let _ = tokio::time::timeout(PATIENCE, collect(body)).await;
+    if waits(headers) || body.is_end_stream() {
+        return;
     }
+    let thrown_away = async move {
+        let (mut body, mut seen) = (body, 0);
+        while let Some(Ok(frame)) = body.frame().await {
+            seen += frame.data_ref().map_or(0, Bytes::len);
+            if seen > DRAIN {
+                break;
+            }
+        }
+    };
+    // Late or broken off: the answer is the same.
+    let _in_time = tokio::time::timeout(PATIENCE, thrown_away).await;
 }
 
 fn waits(headers: &HeaderMap) -> bool {
@@ -93,7 +105,7 @@ fn check_media_type(method: &Method, headers: &HeaderMap) -> Result<(), ApiError
 /// The JSON object in `body`.
 pub(crate) fn object(body: &Body) -> Result<Map<String, Value>, ApiError> {
     let unreadable = |error| ApiError::Unreadable(format!("The body is not JSON: {error}"));
-    match serde_json::from_slice(body).map_err(unreadable)? {
+    match serde_json::from_slice::<Unique>(body).map_err(unreadable)?.0 {
         Value::Object(object) => Ok(object),
         _ => Err(ApiError::Unreadable("The body must be a JSON object".into())),
     }

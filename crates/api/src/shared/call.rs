@@ -5,7 +5,7 @@ use super::error::ApiError;
 use super::query::Query;
 use super::{body, conditional};
 use axum::http::HeaderMap;
-use clientbook_app::{App, Caller, Precondition};
+use clientbook_app::{App, Caller, ClientRef, Precondition};
 use clientbook_model::principal::Permission;
 use serde_json::{Map, Value};
 
@@ -30,6 +30,19 @@ impl Call {
     /// The body, which must be a JSON object.
     pub(crate) fn object(&self) -> Result<Map<String, Value>, ApiError> {
         body::object(&self.body)
+    }
+
+    /// What was read of the request, or why it could not be; the latter is told only to those who
+    /// may do with `target` what they ask.
+    pub(crate) async fn admitted<T>(
+        &self,
+        target: ClientRef,
+        read: Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        if read.is_err() {
+            self.app.admit(&self.caller, target, self.permission).await?;
+        }
+        read
     }
 
     /// What `If-Match` demands.

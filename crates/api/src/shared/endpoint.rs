@@ -121,7 +121,7 @@ async fn admit(
 ) -> Result<(Caller, Permission, Query), ApiError> {
     let (caller, permission) = match operation.access {
         // Public operations tell nothing of any tenant; nobody asks who calls.
-        Access::Public => (Caller::system(request_id.to_owned()), Permission::ClientsView),
+        Access::Public => (Caller::nobody(request_id.to_owned()), Permission::ClientsView),
         Access::Permission(permission) => {
             (authenticate(operation.surface, state, parts, request_id).await?, permission)
         }
@@ -182,6 +182,10 @@ fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<B
     if let Some(version) = answer.version {
         let tag = conditional::tag(version, &body);
         let safe = matches!(parts.method, Method::GET | Method::HEAD);
+        // Writes have looked at it already, inside their transaction.
+        if safe && !conditional::precondition(&parts.headers).holds(version) {
+            return Err(AppError::PreconditionFailed.into());
+        }
         if safe && conditional::has(&parts.headers, &tag) {
             response = response.status(StatusCode::NOT_MODIFIED);
             body = Vec::new();

@@ -207,15 +207,16 @@ fn forbidden(why: &Forbidden) -> Problem {
             let names: Vec<_> = missing.iter().map(Permission::as_str).collect();
             refuse(format!("Nobody grants more than they hold; missing: {}", names.join(", ")))
         }
-        Forbidden::Overreach(Overreach::Tenant) => refuse(
-            "Nobody grants more than they hold; the token can only be for your tenant".into(),
-        ),
+        Forbidden::Overreach(Overreach::Tenant) => {
+            refuse("The only tenant that you can name is your own".into())
+        }
         Forbidden::Overreach(Overreach::Restriction) => refuse(
             "Nobody grants more than they hold; the token must have your restrictions".into(),
         ),
-        Forbidden::Overreach(Overreach::Expiry) => {
-            refuse("Nobody grants more than they hold; the token must not outlive your own".into())
-        }
+        Forbidden::Overreach(Overreach::Expiry(end)) => refuse(format!(
+            "Nobody grants more than they hold; your own token ends at {end}: give expires_at, no \
+             later than that"
+        )),
     }
 }
 

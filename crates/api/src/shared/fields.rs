@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 /// The rule that a field breaks which the request does not have.
 pub(crate) const UNKNOWN_FIELD: &str = "unknown_field";
 
+/// How many violations are told of one request.
+const MAX_VIOLATIONS: usize = 100;
+
 /// An object being read.
 pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,
@@ -22,9 +25,29 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Starts to read `object`, which stands at the pointer `at`; names beyond `known` are wrong.
     pub(crate) fn new(object: &'a Map<String, Value>, at: &str, known: &[&str]) -> Self {
+        let at = at.to_owned();
+        let mut fields = Self { object, at, violations: Vec::new(), echoes: Vec::new() };
         let unknown = object.keys().filter(|name| !known.contains(&name.as_str()));
-        let violations = unknown.map(|name| unknown_field(name, known).below(at)).collect();
-        Self { object, at: at.to_owned(), violations, echoes: Vec::new() }
+        for name in unknown.take(MAX_VIOLATIONS + 1) {
+            // A suggestion takes time: more than a few typos are no typos.
+            let hints = if fields.violations.len() < 10 { known } else { &[] };
+            fields.note([unknown_field(name, hints).below(&fields.at)]);
+        }
+        fields
+    }
+
+    /// Notes what is wrong, up to a number that a person can use and an answer can hold.
+    pub(crate) fn note(&mut self, found: impl IntoIterator<Item = Violation>) {
+        for violation in found {
+            match self.violations.len() {
+                ..MAX_VIOLATIONS => self.violations.push(violation),
+                MAX_VIOLATIONS => {
+                    let message = format!("more is wrong than these {MAX_VIOLATIONS}");
+                    self.violations.push(Violation::new("more", message));
+                }
+                _ => return,
+            }
+        }
     }
 
     /// A field that may be absent but not null.
@@ -67,10 +90,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A list; `read` turns each item, with its pointer, into a value or violations.
+    /// A list of at most `max` items; `read` turns each, with its pointer, into a value or
+    /// violations.
     pub(crate) fn list<T>(
         &mut self,
         name: &str,
+        max: usize,
         mut read: impl FnMut(&'a Value, &str) -> Result<T, Vec<Violation>>,
     ) -> Option<Vec<T>> {
         let value = self.object.get(name)?;
@@ -78,11 +103,16 @@ impl<'a> Fields<'a> {
             self.refuse(name, Violation::not_a("an array"));
             return None;
         };
+        if items.len() > max {
+            let message = format!("must have at most {max} items");
+            self.refuse(name, Violation::new("max_items", message));
+            return None;
+        }
         let mut list = Vec::with_capacity(items.len());
         for (at, item) in items.iter().enumerate() {
             match read(item, &format!("{}{}/{at}", self.at, step(name))) {
                 Ok(item) => list.push(item),
-                Err(broken) => self.violations.extend(broken),
+                Err(broken) => self.note(broken),
             }
         }
         (list.len() == items.len()).then_some(list)
@@ -103,7 +133,8 @@ impl<'a> Fields<'a> {
 
     /// Notes that `name` breaks a rule.
     pub(crate) fn refuse(&mut self, name: &str, violation: Violation) {
-        self.violations.push(violation.below(&format!("{}{}", self.at, step(name))));
+        let at = format!("{}{}", self.at, step(name));
+        self.note([violation.below(&at)]);
     }
 
     fn parse<T: Parse>(&mut self, name: &str, value: &Value) -> Option<T> {

@@ -12,3 +12,4 @@ pub(crate) mod operation;
 pub(crate) mod query;
 pub(crate) mod shape;
 pub(crate) mod throttle;
+pub(crate) mod unique;

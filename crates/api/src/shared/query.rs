@@ -9,28 +9,38 @@ use serde_json::Value;
 /// The rule that a parameter breaks which the call does not have.
 pub(crate) const UNKNOWN_PARAMETER: &str = "unknown_parameter";
 
+/// How many violations are told of one query.
+const MAX_VIOLATIONS: usize = 20;
+
 /// The parameters of a request.
 #[derive(Default)]
 pub(crate) struct Query {
     values: Vec<(String, String)>,
+    violations: Vec<Violation>,
 }
 
 impl Query {
     /// Reads a query string; every parameter must be one of `known`.
     pub(crate) fn read(text: &str, known: &[&str]) -> Result<Self, ApiError> {
-        let mut values: Vec<(String, String)> = Vec::new();
-        let mut violations = Vec::new();
+        let mut query = Self::default();
         for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
+            if query.violations.len() == MAX_VIOLATIONS {
+                break;
+            }
             if !known.contains(&&*name) {
-                violations.push(unknown(&name, known));
-            } else if values.iter().any(|(seen, _)| *seen == name) {
-                let twice = Violation::new("repeated", "must be there once at most");
-                violations.push(twice.below(&step(&name)));
+                query.violations.push(unknown(&name, known));
+            } else if query.text(&name).is_some() {
+                query.refuse(&name, Violation::new("repeated", "must be there once at most"));
             } else {
-                values.push((name.into_owned(), value.into_owned()));
+                query.values.push((name.into_owned(), value.into_owned()));
             }
         }
-        if violations.is_empty() { Ok(Self { values }) } else { Err(ApiError::Query(violations)) }
+        if query.violations.is_empty() { Ok(query) } else { Err(ApiError::Query(query.violations)) }
+    }
+
+    /// Ends the reading: everything that was wrong, at once.
+    pub(crate) fn finish(self) -> Result<(), ApiError> {
+        if self.violations.is_empty() { Ok(()) } else { Err(ApiError::Query(self.violations)) }
     }
 
     /// A parameter as text.
@@ -39,48 +49,55 @@ impl Query {
     }
 
     /// `true` or `false`; `false` if absent.
-    pub(crate) fn flag(&self, name: &str) -> Result<bool, ApiError> {
+    pub(crate) fn flag(&mut self, name: &str) -> bool {
         match self.text(name) {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(_) => Err(refuse(name, Violation::not_one_of(&["true", "false"]))),
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => {
+                self.refuse(name, Violation::not_one_of(&["true", "false"]));
+                false
+            }
         }
     }
 
     /// A whole number from 1 to `max`, never clamped.
-    pub(crate) fn size(&self, name: &str, default: i64, max: i64) -> Result<i64, ApiError> {
+    pub(crate) fn size(&mut self, name: &str, default: i64, max: i64) -> i64 {
         let Some(text) = self.text(name) else {
-            return Ok(default);
+            return default;
         };
         let plain = text.bytes().all(|byte| byte.is_ascii_digit());
         let size = text.parse().ok().filter(|size| plain && (1..=max).contains(size));
-        size.ok_or_else(|| {
+        size.unwrap_or_else(|| {
             let message = format!("must be a whole number from 1 to {max}");
-            refuse(name, Violation::new("range", message))
+            self.refuse(name, Violation::new("range", message));
+            default
         })
     }
 
     /// A parameter of a type of the model.
-    pub(crate) fn parse<T: Parse>(&self, name: &str) -> Result<Option<T>, ApiError> {
-        let parse = |text| T::parse(&Value::from(text)).map_err(|broken| refuse(name, broken));
-        self.text(name).map(parse).transpose()
+    pub(crate) fn parse<T: Parse>(&mut self, name: &str) -> Option<T> {
+        let read = T::parse(&Value::from(self.text(name)?));
+        read.map_err(|broken| self.refuse(name, broken)).ok()
     }
 
     /// One of a list of names.
     pub(crate) fn one_of<T>(
-        &self,
+        &mut self,
         name: &str,
         allowed: &[&str],
         read: impl Fn(&str) -> Option<T>,
-    ) -> Result<Option<T>, ApiError> {
-        let known = |text| allowed.contains(&text).then(|| read(text)).flatten();
-        let parse = |text| known(text).ok_or_else(|| refuse(name, Violation::not_one_of(allowed)));
-        self.text(name).map(parse).transpose()
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        let found = allowed.contains(&text).then(|| read(text)).flatten();
+        if found.is_none() {
+            self.refuse(name, Violation::not_one_of(allowed));
+        }
+        found
     }
-}
 
-fn refuse(name: &str, violation: Violation) -> ApiError {
-    ApiError::Query(vec![violation.below(&step(name))])
+    fn refuse(&mut self, name: &str, violation: Violation) {
+        self.violations.push(violation.below(&step(name)));
+    }
 }
 
 fn unknown(name: &str, known: &[&str]) -> Violation {

@@ -7,6 +7,7 @@ use crate::shared::error::ApiError;
 use axum::http::StatusCode;
 use clientbook_app::{AppError, Change, ClientChange, ClientKey, ClientRef, Forbidden};
 use clientbook_model::id::ClientNumber;
+use clientbook_model::principal::Permission;
 use clientbook_model::status::Status;
 use clientbook_model::tenant::TenantKey;
 use serde_json::json;
@@ -28,22 +29,32 @@ pub(super) async fn deactivate(call: Call) -> Result<Answer, ApiError> {
 }
 
 async fn set_status(call: Call, status: Status) -> Result<Answer, ApiError> {
-    if !call.body.is_empty() && !call.object()?.is_empty() {
-        let message = "The body must be empty or {}";
-        return Err(ApiError::Unreadable(message.into()));
-    }
+    call.admitted(target(&call)?, without_body(&call)).await.map_err(published)?;
     let mut change = ClientChange::new(call.permission);
     change.patch.status.status = Some(status);
     let change = Change { change, precondition: call.precondition(), dry_run: false };
     let changed = call.app.change_client(&call.caller, target(&call)?, change).await;
-    let record = changed.map_err(|error| match error {
-        // One published answer, whether the permission is missing or the client out of reach.
-        AppError::Forbidden(_) => AppError::Forbidden(Forbidden::Lacks(call.permission)),
-        other => other,
-    })?;
+    let record = changed.map_err(|error| published(error.into()))?;
     let mut answer = Answer::json(StatusCode::OK, &json!({}))?;
     answer.version = Some(record.client.version);
     Ok(answer)
+}
+
+fn without_body(call: &Call) -> Result<(), ApiError> {
+    if call.body.is_empty() || call.object()?.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::Unreadable("The body must be empty or {}".into()))
+}
+
+/// One published answer, whether the permission is missing or the client out of reach.
+fn published(error: ApiError) -> ApiError {
+    match error {
+        ApiError::App(AppError::Forbidden(_)) => {
+            AppError::Forbidden(Forbidden::Lacks(Permission::ClientsStatus)).into()
+        }
+        other => other,
+    }
 }
 
 fn target(call: &Call) -> Result<ClientRef, ApiError> {

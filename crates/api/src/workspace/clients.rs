@@ -6,8 +6,8 @@ use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::{Fields, item, same_id};
 use clientbook_app::{Change, ClientChange, ClientKey, ClientRef};
-use clientbook_model::contact::{ContactMethod, ContactMethods, ContactType};
-use clientbook_model::custom_field::{self, CustomPatch, FieldKey};
+use clientbook_model::contact::{ContactMethod, ContactMethods, ContactType, MAX_METHODS};
+use clientbook_model::custom_field::{self, CustomPatch, FieldKey, MAX_VALUES};
 use clientbook_model::id::ObjectId;
 use clientbook_model::tenant::TenantKey;
 use clientbook_model::violation::Violation;
@@ -22,8 +22,8 @@ pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
 
 /// Changes name, avatar, contact methods or custom fields.
 pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
-    let change =
-        Change { change: change(&call)?, precondition: call.precondition(), dry_run: false };
+    let change = call.admitted(target(&call), change(&call)).await?;
+    let change = Change { change, precondition: call.precondition(), dry_run: false };
     let record = call.app.change_client(&call.caller, target(&call), change).await?;
     Answer::record(record.client.version, &views::client(&record))
 }
@@ -63,7 +63,7 @@ fn change(call: &Call) -> Result<ClientChange, ApiError> {
 
 fn contact_methods(fields: &mut Fields<'_>) -> Option<ContactMethods> {
     let mut preferred = Vec::new();
-    let methods = fields.list("contactMethods", |value, at| {
+    let methods = fields.list("contactMethods", MAX_METHODS, |value, at| {
         preferred.push(value.get("isPreferred").and_then(Value::as_bool));
         contact_method(value, at)
     });
@@ -98,7 +98,8 @@ fn contact_method(value: &Value, at: &str) -> Result<ContactMethod, Vec<Violatio
 /// Sets the keys given and removes those whose value is null; keys not given stay.
 fn custom_fields(fields: &mut Fields<'_>) -> CustomPatch {
     let mut seen = BTreeSet::new();
-    let values = fields.list("customFields", |value, at| custom_field(value, at, &mut seen));
+    let values =
+        fields.list("customFields", MAX_VALUES, |value, at| custom_field(value, at, &mut seen));
     values.unwrap_or_default().into_iter().collect()
 }
 

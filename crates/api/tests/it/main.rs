@@ -1,5 +1,6 @@
 //! The surfaces over real HTTP, against the demo data.
 
+mod abuse;
 mod access;
 mod audit;
 mod conditional;

@@ -108,7 +108,7 @@ proptest! {
                 prop_assert_eq!(missing, lacking.collect());
             }
             Err(Overreach::Restriction) => prop_assert!(!(clients && org && project)),
-            Err(Overreach::Expiry) => prop_assert!(!ends),
+            Err(Overreach::Expiry(_)) => prop_assert!(!ends),
         }
     }
 
