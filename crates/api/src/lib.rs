@@ -4,7 +4,9 @@
 //! its own error shape on purpose: repeating a shape is not repeating a rule.
 
 mod customer_success;
+mod docs;
 mod health;
+mod openapi;
 mod organizations;
 mod shared;
 mod tenants;
@@ -39,8 +41,15 @@ pub fn operations() -> Vec<Operation> {
         workspace::operations(),
         customer_success::operations(),
         health::operations(),
+        docs::operations(),
     ];
     surfaces.into_iter().flatten().collect()
+}
+
+/// The OpenAPI 3.1 document of each surface, as it is served, by the name of its file without
+/// `.json`.
+pub fn documents() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    docs::texts()
 }
 
 /// The routes of `operations`, and answers in the surface's own shape for everything else.

@@ -4,8 +4,16 @@ use super::{patch, views};
 use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
+use crate::shared::query::Parameter;
+use crate::shared::schema;
 use clientbook_app::{Change, ClientKey, ClientRef};
 use clientbook_model::id::{ClientId, parse_uuid};
+
+pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
+    name: "dryRun",
+    about: "Only answer what the record would become; save nothing",
+    schema: schema::flag,
+}];
 
 /// Reads one client.
 pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {

@@ -4,9 +4,10 @@ use crate::shared::error::{Details, sentence};
 use crate::shared::shape::{Shaped, Told, json, path_in_camel};
 use axum::http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
-struct View<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct View<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'a str,
@@ -16,10 +17,12 @@ struct View<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Field>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     request_id: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = BrokenRule)]
 struct Field {
     pointer: String,
     detail: String,

@@ -1,10 +1,12 @@
 //! Customer success: some 35 attributes of a client.
 
 mod clients;
+mod docs;
 pub(crate) mod errors;
 mod patch;
 mod views;
 
+use crate::openapi::Doc;
 use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
@@ -19,20 +21,32 @@ pub(crate) fn operations() -> Vec<Operation> {
         .into_iter()
         .flat_map(|client| {
             [
-                operation(Method::GET, client, P::ClientsView, clients::read),
-                operation(Method::PATCH, client, P::ClientsUpdate, clients::update)
-                    .query(&["dryRun"])
-                    .body(BodyRule::Json),
+                operation(Method::GET, client, P::ClientsView, clients::read, docs::read_client),
+                operation(
+                    Method::PATCH,
+                    client,
+                    P::ClientsUpdate,
+                    clients::update,
+                    docs::update_client,
+                )
+                .query(clients::PARAMETERS)
+                .body(BodyRule::Json),
             ]
         })
         .collect()
 }
 
-fn operation<F, R>(method: Method, path: &'static str, permission: P, handler: F) -> Operation
+fn operation<F, R>(
+    method: Method,
+    path: &'static str,
+    permission: P,
+    handler: F,
+    doc: fn() -> Doc,
+) -> Operation
 where
     F: Fn(Call) -> R + Send + Sync + 'static,
     R: Future<Output = Result<Answer, ApiError>> + Send + 'static,
 {
     let access = Access::Permission(permission);
-    Operation::new(Surface::CustomerSuccess, method, path, access, handler)
+    Operation::new(Surface::CustomerSuccess, method, path, access, handler, doc)
 }

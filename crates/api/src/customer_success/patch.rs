@@ -11,7 +11,7 @@ use clientbook_model::violation::{Violation, step};
 use serde_json::Value;
 
 /// What can be written.
-const WRITABLE: &[&str] = &[
+pub(super) const WRITABLE: &[&str] = &[
     "custom",
     "name",
     "siteUrl",
@@ -50,7 +50,7 @@ const WRITABLE: &[&str] = &[
 ];
 
 /// What callers may send back as they read it.
-const KEPT: &[&str] =
+pub(super) const KEPT: &[&str] =
     &["id", "uuid", "tenantId", "createdTime", "modifiedTime", "parentClient", "clientType"];
 
 pub(super) fn change(call: &Call) -> Result<ClientChange, ApiError> {

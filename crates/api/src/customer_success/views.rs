@@ -1,5 +1,6 @@
 //! What the customer-success API shows: the whole client, null where unset.
 
+use crate::shared::schema;
 use clientbook_app::ClientRecord;
 use clientbook_model::custom_field::CustomValues;
 use clientbook_model::id::{ClientId, ClientNumber, TenantId};
@@ -9,49 +10,88 @@ use clientbook_model::success::{Region, TeamingRole};
 use clientbook_model::text::Text;
 use clientbook_model::time::{Day, TimeZoneName, Timestamp};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ClientView<'a> {
+    #[schema(value_type = schema::ClientNumber)]
     id: ClientNumber,
+    #[schema(value_type = schema::Id)]
     uuid: ClientId,
+    #[schema(value_type = schema::Id)]
     tenant_id: TenantId,
+    #[schema(value_type = schema::Timestamp)]
     created_time: Timestamp,
+    #[schema(value_type = schema::Timestamp)]
     modified_time: Timestamp,
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     custom: &'a CustomValues,
     name: &'a str,
+    #[schema(required)]
     site_url: Option<&'a str>,
+    #[schema(required)]
     logo_url: Option<&'a str>,
+    #[schema(value_type = super::docs::Status)]
     status: &'static str,
     active: bool,
+    #[schema(value_type = Option<schema::Day>, required)]
     inception_date: Option<Day>,
+    #[schema(value_type = Option<schema::Day>, required)]
     terminated_date: Option<Day>,
+    #[schema(required)]
     street: Option<&'a str>,
+    #[schema(required)]
     city: Option<&'a str>,
+    #[schema(required)]
     state: Option<&'a str>,
+    #[schema(required)]
     country: Option<&'a str>,
+    #[schema(required)]
     zip: Option<&'a str>,
+    #[schema(value_type = Option<super::docs::RegionView>, required)]
     region: Option<&'a Region>,
+    #[schema(value_type = Option<String>, required)]
     timezone: Option<&'a TimeZoneName>,
+    #[schema(required)]
     external_id: Option<&'a str>,
+    #[schema(required)]
     salesforce_account_id: Option<&'a str>,
+    #[schema(required)]
     zendesk_id: Option<&'a str>,
+    #[schema(required)]
     freshdesk_id: Option<&'a str>,
+    #[schema(required)]
     usage_id: Option<&'a str>,
+    #[schema(required)]
     stripe_id: Option<&'a str>,
+    #[schema(required)]
     external_status_id: Option<&'a str>,
+    #[schema(value_type = Option<schema::NpsScore>, required)]
     nps_score: Option<NpsScore>,
+    #[schema(required)]
     note: Option<&'a str>,
+    #[schema(value_type = Option<schema::Reference>, required)]
     created_by_employee_id: Option<Reference>,
+    #[schema(value_type = Option<schema::Reference>, required)]
     modified_by_employee_id: Option<Reference>,
+    #[schema(value_type = Option<schema::Reference>, required)]
     managed_by_employee_id: Option<Reference>,
+    #[schema(value_type = Option<schema::Reference>, required)]
     assigned_sales_rep_id: Option<Reference>,
+    #[schema(required)]
     assigned_sales_rep: Option<&'a str>,
+    #[schema(value_type = Option<schema::Reference>, required)]
     client_type_id: Option<Reference>,
+    #[schema(required)]
     client_type_title: Option<&'a str>,
+    #[schema(value_type = Option<schema::Reference>, required)]
     success_cycle_id: Option<Reference>,
+    #[schema(value_type = Option<schema::Reference>, required)]
     primary_contact_id: Option<Reference>,
+    #[schema(value_type = Option<schema::Reference>, required)]
     parent_client_id: Option<Reference>,
+    #[schema(required)]
     acc_teaming_roles: Option<Vec<TeamingRoleView<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_client: Option<ParentView<'a>>,
@@ -59,22 +99,26 @@ pub(super) struct ClientView<'a> {
     client_type: Option<ClientTypeView<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct TeamingRoleView<'a> {
+    #[schema(value_type = schema::AnyInt)]
     employee_id: AnyInt,
     role: &'a str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ParentView<'a> {
+    #[schema(value_type = schema::ClientNumber)]
     id: ClientNumber,
+    #[schema(value_type = schema::Id)]
     uuid: ClientId,
     name: &'a str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ClientTypeView<'a> {
+    #[schema(value_type = schema::Reference)]
     id: Reference,
     title: &'a str,
 }

@@ -5,6 +5,8 @@ use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::Fields;
+use crate::shared::query::Parameter;
+use crate::shared::schema;
 use axum::http::StatusCode;
 use clientbook_app::{ApiTokenQuery, App, AppError, NewApiToken};
 use clientbook_model::api_token::{Capability, MAX_CLIENTS};
@@ -15,7 +17,19 @@ use clientbook_model::violation::Violation;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-pub(super) const PARAMETERS: &[&str] = &["tenant", "page_size", "cursor"];
+pub(super) const PARAMETERS: &[Parameter] = &[
+    Parameter {
+        name: "tenant",
+        about: "The tenant: its slug, UUID or 24 hex digits. Absent: the caller's own",
+        schema: schema::any_text,
+    },
+    Parameter { name: "page_size", about: "Rows on a page", schema: || schema::page_size(50, 500) },
+    Parameter {
+        name: "cursor",
+        about: "The `next_cursor` of the page before",
+        schema: schema::any_text,
+    },
+];
 
 /// Tokens that work or have expired, newest first; revoked ones are in the audit trail.
 pub(super) async fn list(call: Call) -> Result<Answer, ApiError> {
@@ -47,7 +61,7 @@ pub(super) async fn revoke(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::no_content())
 }
 
-const KNOWN: &[&str] =
+pub(super) const KNOWN: &[&str] =
     &["name", "tenant", "role", "permissions", "client_ids", "org_id", "project_id", "expires_at"];
 
 fn wish(call: &Call) -> Result<NewApiToken, ApiError> {

@@ -30,7 +30,7 @@ pub(super) fn target(call: &Call) -> ClientRef {
 }
 
 /// What callers read can be sent back: identity must match, what the server keeps is ignored.
-const KNOWN: &[&str] = &[
+pub(super) const KNOWN: &[&str] = &[
     "id",
     "name",
     "status",

@@ -4,21 +4,46 @@ use super::{clients, views};
 use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
+use crate::shared::query::Parameter;
+use crate::shared::schema;
 use clientbook_app::CollectionControlQuery;
 use clientbook_model::audit::EntityType;
 use clientbook_model::id::EntryId;
 
-pub(super) const PARAMETERS: &[&str] =
-    &["entity_type", "entity_id", "sort_order", "page_size", "cursor"];
+const TYPES: &[&str] = &["client", "device", "user"];
+const ORDERS: &[&str] = &["asc", "desc"];
+
+pub(super) const PARAMETERS: &[Parameter] = &[
+    Parameter {
+        name: "entity_type",
+        about: "Only changes of this kind of thing",
+        schema: || schema::choice(TYPES, None),
+    },
+    Parameter {
+        name: "entity_id",
+        about: "Only changes of the thing with this id",
+        schema: schema::uuid,
+    },
+    Parameter {
+        name: "sort_order",
+        about: "By time",
+        schema: || schema::choice(ORDERS, Some("desc")),
+    },
+    Parameter { name: "page_size", about: "Rows on a page", schema: || schema::page_size(50, 200) },
+    Parameter {
+        name: "cursor",
+        about: "The `next_cursor` of the page before",
+        schema: schema::any_text,
+    },
+];
 
 /// A page of the log, newest first unless asked otherwise.
 pub(super) async fn audit_log(call: Call) -> Result<Answer, ApiError> {
-    let types = ["client", "device", "user"];
     let target = clients::target(&call);
     let mut parameters = call.query;
-    let order = parameters.one_of("sort_order", &["asc", "desc"], |order| Some(order == "asc"));
+    let order = parameters.one_of("sort_order", ORDERS, |order| Some(order == "asc"));
     let query = CollectionControlQuery {
-        entity_type: parameters.one_of("entity_type", &types, EntityType::from_name),
+        entity_type: parameters.one_of("entity_type", TYPES, EntityType::from_name),
         entity_id: parameters.parse::<EntryId>("entity_id").map(|id| id.0),
         ascending: order.unwrap_or(false),
         page_size: parameters.size("page_size", 50, 200),

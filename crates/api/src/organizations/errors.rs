@@ -5,16 +5,20 @@ use crate::shared::shape::{Shaped, Told, json};
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
-struct View<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct View<'a> {
     error: Error<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ErrorContent)]
 struct Error<'a> {
+    #[schema(value_type = super::docs::Code)]
     code: &'static str,
     message: &'a str,
+    #[schema(value_type = super::docs::Details)]
     details: Value,
 }
 

@@ -1,5 +1,6 @@
 //! What v2 shows. The order of fields is part of the published API.
 
+use crate::shared::schema;
 use clientbook_app::{ClientRecord, Page};
 use clientbook_model::api_token::{ApiToken, Capability};
 use clientbook_model::audit::{Entry, SealedChange};
@@ -11,36 +12,54 @@ use clientbook_model::text::ScopeId;
 use clientbook_model::time::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct ClientView<'a> {
+    #[schema(value_type = schema::Id)]
     id: ClientId,
     name: &'a str,
+    #[schema(value_type = super::docs::Status)]
     status: &'static str,
+    #[schema(value_type = schema::Mode)]
     collection_mode: &'static str,
     partner: PartnerView<'a>,
+    #[schema(required)]
     enrollment_token: Option<EnrollmentTokenView<'a>>,
+    #[schema(value_type = schema::Timestamp)]
     created_at: Timestamp,
+    #[schema(value_type = schema::Timestamp)]
     updated_at: Timestamp,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct PartnerView<'a> {
+    #[schema(value_type = schema::Id)]
     id: TenantId,
     name: &'a str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct EnrollmentTokenView<'a> {
+    #[schema(value_type = schema::Id)]
     id: EnrollmentTokenId,
     value: &'a str,
+    #[schema(required)]
     description: Option<&'a str>,
+    #[schema(required)]
     site_id: Option<&'a str>,
+    #[schema(value_type = super::docs::EnrollmentTokenState)]
     status: &'static str,
+    #[schema(required)]
     max_uses: Option<i64>,
+    #[schema(required)]
     remaining_uses: Option<i64>,
+    #[schema(value_type = Option<schema::Timestamp>, required)]
     expires_at: Option<Timestamp>,
+    #[schema(value_type = schema::Timestamp)]
     created_at: Timestamp,
 }
 
@@ -75,15 +94,19 @@ fn enrollment_token(token: &EnrollmentToken, now: Timestamp) -> EnrollmentTokenV
     }
 }
 
-#[derive(Serialize)]
-pub(super) struct ListView<T> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct ListView<T: ToSchema> {
     data: Vec<T>,
     total_count: i64,
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 
 /// A page of a list.
-pub(super) fn list<'a, R, T>(page: &'a Page<R>, view: impl Fn(&'a R) -> T) -> ListView<T> {
+pub(super) fn list<'a, R, T: ToSchema>(
+    page: &'a Page<R>,
+    view: impl Fn(&'a R) -> T,
+) -> ListView<T> {
     ListView {
         data: page.rows.iter().map(view).collect(),
         total_count: page.total,
@@ -91,17 +114,25 @@ pub(super) fn list<'a, R, T>(page: &'a Page<R>, view: impl Fn(&'a R) -> T) -> Li
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct EntryView<'a> {
+    #[schema(value_type = schema::Id)]
     id: EntryId,
+    #[schema(value_type = super::docs::EntityKind)]
     entity_type: &'static str,
+    #[schema(value_type = schema::Id)]
     entity_id: Uuid,
     actor_id: &'a str,
     action: &'static str,
+    #[schema(schema_with = schema::values)]
     previous_value: Map<String, Value>,
+    #[schema(schema_with = schema::values)]
     new_value: Map<String, Value>,
+    #[schema(value_type = schema::Timestamp)]
     created_at: Timestamp,
+    #[schema(value_type = schema::Digest)]
     entry_hash: String,
+    #[schema(value_type = schema::Digest)]
     previous_hash: String,
 }
 
@@ -124,18 +155,27 @@ pub(super) fn entry(entry: &Entry) -> EntryView<'_> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct ApiTokenView<'a> {
+    #[schema(value_type = schema::Id)]
     id: ApiTokenId,
     name: &'a str,
+    #[schema(value_type = Option<schema::Id>, required)]
     tenant_id: Option<TenantId>,
+    #[schema(value_type = Option<schema::RoleName>, required)]
     role: Option<&'static str>,
+    #[schema(value_type = Vec<schema::PermissionName>)]
     permissions: Vec<&'static str>,
+    #[schema(value_type = Option<Vec<schema::Id>>, required)]
     client_ids: Option<&'a [ClientId]>,
+    #[schema(required)]
     org_id: Option<&'a str>,
+    #[schema(required)]
     project_id: Option<&'a str>,
+    #[schema(value_type = Option<schema::Timestamp>, required)]
     expires_at: Option<Timestamp>,
     created_by: &'a str,
+    #[schema(value_type = schema::Timestamp)]
     created_at: Timestamp,
 }
 
@@ -166,6 +206,23 @@ pub(super) struct NewApiTokenView<'a> {
     about: ApiTokenView<'a>,
     /// The secret, told once.
     token: &'a str,
+}
+
+impl PartialSchema for NewApiTokenView<'_> {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = ApiTokenView::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            object.properties.insert("token".into(), super::docs::Secret::schema());
+            object.required.push("token".into());
+        }
+        schema
+    }
+}
+
+impl ToSchema for NewApiTokenView<'_> {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        ApiTokenView::schemas(schemas);
+    }
 }
 
 /// A new API token, with its secret.

@@ -178,6 +178,9 @@ fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<B
     if let Some(location) = &answer.location {
         response = response.header(header::LOCATION, location);
     }
+    if let Some(policy) = answer.security_policy {
+        response = response.header(header::CONTENT_SECURITY_POLICY, policy);
+    }
     let mut body = answer.body;
     if let Some(version) = answer.version {
         let tag = conditional::tag(version, &body);
@@ -193,7 +196,7 @@ fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<B
         response = response.header(header::ETAG, tag);
     }
     if !body.is_empty() {
-        response = response.header(header::CONTENT_TYPE, "application/json");
+        response = response.header(header::CONTENT_TYPE, answer.content_type);
     }
     response.body(Body::from(body)).map_err(|error| ApiError::internal(&error))
 }

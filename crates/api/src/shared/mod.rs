@@ -10,6 +10,7 @@ pub(crate) mod error;
 pub(crate) mod fields;
 pub(crate) mod operation;
 pub(crate) mod query;
+pub(crate) mod schema;
 pub(crate) mod shape;
 pub(crate) mod throttle;
 pub(crate) mod unique;

@@ -3,6 +3,8 @@
 use super::answer::Answer;
 use super::call::Call;
 use super::error::ApiError;
+use super::query::Parameter;
+use crate::openapi::Doc;
 use axum::http::Method;
 use clientbook_model::audit::Surface;
 use clientbook_model::principal::Permission;
@@ -44,9 +46,11 @@ pub struct Operation {
     pub path: &'static str,
     /// What it takes.
     pub access: Access,
-    pub(crate) query: &'static [&'static str],
+    pub(crate) query: &'static [Parameter],
     pub(crate) body: BodyRule,
     pub(crate) handler: Handler,
+    /// Its description; made when asked for, which is once.
+    pub(crate) doc: fn() -> Doc,
 }
 
 impl Operation {
@@ -56,19 +60,25 @@ impl Operation {
         path: &'static str,
         access: Access,
         handler: F,
+        doc: fn() -> Doc,
     ) -> Self
     where
         F: Fn(Call) -> R + Send + Sync + 'static,
         R: Future<Output = Result<Answer, ApiError>> + Send + 'static,
     {
         let handler: Handler = Arc::new(move |call| Box::pin(handler(call)));
-        Self { surface, method, path, access, query: &[], body: BodyRule::None, handler }
+        Self { surface, method, path, access, query: &[], body: BodyRule::None, handler, doc }
     }
 
     /// Takes these query parameters.
-    pub(crate) fn query(mut self, names: &'static [&'static str]) -> Self {
-        self.query = names;
+    pub(crate) fn query(mut self, parameters: &'static [Parameter]) -> Self {
+        self.query = parameters;
         self
+    }
+
+    /// The names of its query parameters.
+    pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
+        self.query.iter().map(|parameter| parameter.name)
     }
 
     /// Reads a body.

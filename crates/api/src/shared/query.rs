@@ -5,12 +5,21 @@ use clientbook_model::nearest::nearest;
 use clientbook_model::patch::Parse;
 use clientbook_model::violation::{Violation, step};
 use serde_json::Value;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 
 /// The rule that a parameter breaks which the call does not have.
 pub(crate) const UNKNOWN_PARAMETER: &str = "unknown_parameter";
 
 /// How many violations are told of one query.
 const MAX_VIOLATIONS: usize = 20;
+
+/// A parameter that a call has.
+pub(crate) struct Parameter {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) schema: fn() -> RefOr<Schema>,
+}
 
 /// The parameters of a request.
 #[derive(Default)]
@@ -21,14 +30,18 @@ pub(crate) struct Query {
 
 impl Query {
     /// Reads a query string; every parameter must be one of `known`.
-    pub(crate) fn read(text: &str, known: &[&str]) -> Result<Self, ApiError> {
+    pub(crate) fn read(text: &str, known: &[Parameter]) -> Result<Self, ApiError> {
         let mut query = Self::default();
+        if text.is_empty() {
+            return Ok(query);
+        }
+        let known: Vec<_> = known.iter().map(|parameter| parameter.name).collect();
         for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
             if query.violations.len() == MAX_VIOLATIONS {
                 break;
             }
             if !known.contains(&&*name) {
-                query.violations.push(unknown(&name, known));
+                query.violations.push(unknown(&name, &known));
             } else if query.text(&name).is_some() {
                 query.refuse(&name, Violation::new("repeated", "must be there once at most"));
             } else {

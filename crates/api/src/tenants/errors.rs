@@ -5,12 +5,14 @@ use crate::shared::shape::{Shaped, Told, json};
 use axum::http::StatusCode;
 use clientbook_model::principal::Permission;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
-struct View<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct View<'a> {
     error: &'a str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     request_id: Option<&'a str>,
 }
 

@@ -1,5 +1,6 @@
 //! What the tenants API shows.
 
+use crate::shared::schema;
 use clientbook_app::ClientRecord;
 use clientbook_model::contact::EmailAddress;
 use clientbook_model::id::{ClientId, ClientNumber};
@@ -7,21 +8,32 @@ use clientbook_model::status::Status;
 use clientbook_model::text::{ScopeId, Tag};
 use clientbook_model::time::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct ClientView<'a> {
+    #[schema(value_type = schema::ClientNumber)]
     id: ClientNumber,
+    #[schema(value_type = schema::Id)]
     client_id: ClientId,
     tenant_id: &'a str,
+    #[schema(required)]
     org_id: Option<&'a str>,
+    #[schema(required)]
     project_id: Option<&'a str>,
+    #[schema(required)]
     owner_id: Option<&'a str>,
     name: &'a str,
+    #[schema(required)]
     email: Option<&'a str>,
+    #[schema(value_type = super::docs::Status)]
     status: &'static str,
     active: bool,
+    #[schema(value_type = Vec<String>)]
     tags: &'a [Tag],
+    #[schema(value_type = schema::Timestamp)]
     created_at: Timestamp,
+    #[schema(value_type = schema::Timestamp)]
     updated_at: Timestamp,
 }
 

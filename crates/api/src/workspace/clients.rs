@@ -39,7 +39,7 @@ fn target(call: &Call) -> ClientRef {
 
 const WRITABLE: &[&str] = &["name", "avatarUrl", "contactMethods", "customFields"];
 
-const KNOWN: &[&str] =
+pub(super) const KNOWN: &[&str] =
     &["id", "name", "avatarUrl", "contactMethods", "customFields", "createdAt", "updatedAt"];
 
 fn change(call: &Call) -> Result<ClientChange, ApiError> {

@@ -2,23 +2,29 @@
 
 use crate::shared::error::{Details, sentence};
 use crate::shared::fields::UNKNOWN_FIELD;
+use crate::shared::schema;
 use crate::shared::shape::{Shaped, Told, json, path_in_camel};
 use axum::http::StatusCode;
 use clientbook_model::violation::Violation;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
-struct View<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct View<'a> {
     error: Error<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ErrorContent)]
 struct Error<'a> {
+    #[schema(value_type = super::docs::Code)]
     code: &'static str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<schema::BrokenRule>>, nullable = false)]
     fields: Option<Vec<Violation>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     request_id: Option<&'a str>,
 }
 

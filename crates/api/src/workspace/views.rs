@@ -1,5 +1,6 @@
 //! What the workspace API shows. Its times have no decimals.
 
+use crate::shared::schema;
 use clientbook_app::ClientRecord;
 use clientbook_model::custom_field::FieldKey;
 use clientbook_model::id::ObjectId;
@@ -7,41 +8,51 @@ use clientbook_model::time::Timestamp;
 use clientbook_model::web::WebUrl;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ClientAnswer)]
 pub(super) struct Wrapped<'a> {
     client: ClientView<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ClientView<'a> {
+    #[schema(value_type = schema::ObjectId)]
     id: ObjectId,
     name: &'a str,
+    #[schema(required)]
     avatar_url: Option<&'a str>,
     contact_methods: Vec<ContactMethodView<'a>>,
     custom_fields: Vec<CustomFieldView<'a>>,
     #[serde(serialize_with = "seconds")]
+    #[schema(value_type = schema::Seconds)]
     created_at: Timestamp,
     #[serde(serialize_with = "seconds")]
+    #[schema(value_type = schema::Seconds)]
     updated_at: Timestamp,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ContactMethodView<'a> {
     #[serde(rename = "type")]
+    #[schema(value_type = schema::ContactKind)]
     kind: &'static str,
     value: &'a str,
     #[serde(rename = "isPreferred")]
     preferred: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct CustomFieldView<'a> {
     /// Null for a key that nobody defined.
+    #[schema(value_type = Option<schema::ObjectId>, required)]
     field_id: Option<ObjectId>,
+    #[schema(value_type = String)]
     field_key: &'a FieldKey,
+    #[schema(value_type = String)]
     value: &'a Value,
 }
 

@@ -1,0 +1,139 @@
+//! What a description says of an operation beyond what the access table knows.
+
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+
+/// The description of one operation.
+pub(crate) struct Doc {
+    pub(super) id: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) success: Success,
+    pub(super) body: Option<Body>,
+    pub(super) refusals: Vec<Refusal>,
+}
+
+/// How an operation answers when it does what it was asked.
+pub(super) struct Success {
+    pub(super) status: u16,
+    pub(super) about: &'static str,
+    pub(super) content: Option<Content>,
+    /// It has an entity tag, and reads answer 304.
+    pub(super) tagged: bool,
+}
+
+pub(super) struct Content {
+    pub(super) media_type: &'static str,
+    pub(super) shape: Option<Shape>,
+    pub(super) example: Option<Value>,
+}
+
+pub(super) struct Body {
+    pub(super) shape: Shape,
+    /// Names and values.
+    pub(super) examples: Vec<(&'static str, Value)>,
+}
+
+/// Refusals that only some operations have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Something else already has what must be unique.
+    Conflict,
+    /// Nothing leaves the mode `deleted`.
+    Transition,
+}
+
+/// A schema and all that it refers to.
+pub(super) struct Shape {
+    pub(super) name: String,
+    pub(super) schemas: Vec<(String, RefOr<Schema>)>,
+}
+
+impl Shape {
+    pub(super) fn of<T: ToSchema>() -> Self {
+        let name = T::name().into_owned();
+        let mut schemas = Vec::new();
+        T::schemas(&mut schemas);
+        schemas.push((name.clone(), T::schema()));
+        Self { name, schemas }
+    }
+}
+
+impl Doc {
+    /// An operation that answers 204 until `answers` says otherwise.
+    pub(crate) fn new(id: &'static str, summary: &'static str) -> Self {
+        let (status, about) = (204, "Done; there is nothing to show");
+        let success = Success { status, about, content: None, tagged: false };
+        Self { id, summary, success, body: None, refusals: Vec::new() }
+    }
+
+    /// Answers JSON of this shape.
+    pub(crate) fn answers<T: ToSchema>(
+        mut self,
+        status: u16,
+        about: &'static str,
+        example: Value,
+    ) -> Self {
+        let (media_type, shape) = ("application/json", Some(Shape::of::<T>()));
+        self.success.content = Some(Content { media_type, shape, example: Some(example) });
+        (self.success.status, self.success.about) = (status, about);
+        self
+    }
+
+    /// Its answer's list holds these: derived schemas do not bring their type parameters along.
+    pub(crate) fn listing<T: ToSchema>(mut self) -> Self {
+        if let Some(Content { shape: Some(shape), .. }) = &mut self.success.content {
+            shape.schemas.extend(Shape::of::<T>().schemas);
+        }
+        self
+    }
+
+    /// Answers 200 with something that has no schema.
+    pub(crate) fn serves(mut self, media_type: &'static str, about: &'static str) -> Self {
+        self.success.content = Some(Content { media_type, shape: None, example: None });
+        (self.success.status, self.success.about) = (200, about);
+        self.tagged()
+    }
+
+    /// Its answer has an entity tag.
+    pub(crate) fn tagged(mut self) -> Self {
+        self.success.tagged = true;
+        self
+    }
+
+    /// Takes a body of this shape.
+    pub(crate) fn takes<T: ToSchema>(mut self, examples: Vec<(&'static str, Value)>) -> Self {
+        self.body = Some(Body { shape: Shape::of::<T>(), examples });
+        self
+    }
+
+    /// Also refuses for these reasons.
+    pub(crate) fn refuses(mut self, refusals: &[Refusal]) -> Self {
+        self.refusals.extend_from_slice(refusals);
+        self
+    }
+}
+
+impl Content {
+    pub(super) fn schema(&self) -> Value {
+        self.shape.as_ref().map_or_else(|| json!({}), Shape::reference)
+    }
+}
+
+impl Shape {
+    pub(super) fn reference(&self) -> Value {
+        json!({ "$ref": format!("{SCHEMAS}{}", public(&self.name)) })
+    }
+}
+
+/// Where references to schemas lead.
+pub(super) const SCHEMAS: &str = "#/components/schemas/";
+
+/// The name under which a schema is published: our views are their readers' things.
+pub(super) fn public(name: &str) -> String {
+    match name.split_once('_') {
+        Some((_, item)) => format!("{}List", public(item)),
+        None => name.trim_end_matches("View").to_owned(),
+    }
+}

@@ -1,0 +1,106 @@
+//! Parameters of paths, queries and headers.
+
+use super::doc::Doc;
+use crate::shared::operation::Operation;
+use axum::http::Method;
+use clientbook_model::audit::Surface;
+use serde_json::{Value, json};
+
+/// The request id in examples.
+pub(super) const REQUEST_ID: &str = "0195803b-5c40-7b1e-8b2a-2f6d1c9e4a77";
+
+/// The names of the segments of `path` that vary.
+pub(super) fn names(path: &'static str) -> impl Iterator<Item = &'static str> {
+    path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+}
+
+/// A value of the demo data for a segment.
+pub(super) fn example(surface: Surface, name: &str) -> String {
+    let example = match name {
+        "tenant_id" | "workspace_id" => "tenant123",
+        "id" => "456",
+        "client_id" if surface == Surface::Workspace => "507f1f77bcf86cd799439011",
+        "token_id" => "0195803b-5c40-7d0f-9c1b-7a6e5d4c3b2a",
+        "file" => "swagger-ui.css",
+        _ => "aa7cf840-9ca9-46a3-9778-9015d6580d50",
+    };
+    example.to_owned()
+}
+
+/// The path with the demo's values in it.
+pub(super) fn example_path(operation: &Operation) -> String {
+    let mut path = operation.path.to_owned();
+    for name in names(operation.path) {
+        path = path.replace(&format!("{{{name}}}"), &example(operation.surface, name));
+    }
+    path
+}
+
+/// All parameters of an operation.
+pub(super) fn of(operation: &Operation, doc: &Doc) -> Vec<Value> {
+    let mut parameters: Vec<_> =
+        names(operation.path).map(|name| in_path(operation.surface, name)).collect();
+    parameters.extend(operation.query.iter().map(|parameter| {
+        json!({
+            "name": parameter.name,
+            "in": "query",
+            "description": parameter.about,
+            "schema": (parameter.schema)(),
+        })
+    }));
+    if doc.success.tagged {
+        if operation.method == Method::GET {
+            let about = "Tags of answers that you have: if this is one of them, 304";
+            parameters.push(header("If-None-Match", about, "\"7-0011223344556677\""));
+        }
+        let about = "Tags of the version you mean; only the version in them counts. Another: 412";
+        parameters.push(header("If-Match", about, "*"));
+    }
+    let about = "Your id for the request, 1 to 128 letters, digits or `._:/+=@-`; else we make one";
+    parameters.push(header("X-Request-Id", about, REQUEST_ID));
+    parameters
+}
+
+fn header(name: &str, about: &str, example: &str) -> Value {
+    json!({
+        "name": name,
+        "in": "header",
+        "description": about,
+        "schema": { "type": "string" },
+        "example": example,
+    })
+}
+
+fn in_path(surface: Surface, name: &str) -> Value {
+    let tenant = json!({ "type": "string", "minLength": 2, "maxLength": 63 });
+    let uuid = json!({ "type": "string", "format": "uuid" });
+    let (about, schema) = match name {
+        "tenant_id" => ("The tenant: its slug, UUID or 24 hex digits", tenant),
+        "workspace_id" => ("The workspace: its slug, UUID or 24 hex digits", tenant),
+        "id" => {
+            let schema = json!({
+                "type": "integer", "format": "int64", "minimum": 1, "maximum": i64::MAX,
+            });
+            ("The client's number in its tenant", schema)
+        }
+        "client_id" if surface == Surface::Workspace => {
+            let schema = json!({ "type": "string", "pattern": "^[0-9A-Fa-f]{24}$" });
+            ("The client's 24 hex digits", schema)
+        }
+        "token_id" => ("The token's UUID", uuid),
+        "file" => ("A file of the page", json!({ "type": "string", "enum": crate::docs::FILES })),
+        _ => ("The client's UUID", uuid),
+    };
+    let mut example = Value::from(example(surface, name));
+    if name == "id" {
+        example = json!(456);
+    }
+    json!({
+        "name": name,
+        "in": "path",
+        "required": true,
+        "description": about,
+        "schema": schema,
+        "example": example,
+    })
+}

@@ -1,0 +1,162 @@
+//! The error answers of an operation. Their examples are made by the code that makes the answers,
+//! so status, media type and body are what callers get.
+
+use super::doc::{Doc, Refusal};
+use super::parameters;
+use crate::shared::error::{ApiError, Problem};
+use crate::shared::operation::{Access, BodyRule, Operation};
+use crate::shared::shape::{self, Told};
+use axum::http::Method;
+use clientbook_app::{AppError, Forbidden, Missing, Unauthenticated};
+use clientbook_model::collection::{CollectionMode, TransitionError};
+use clientbook_model::violation::Violation;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// A way to fail, by name.
+type Sample = (&'static str, ApiError);
+
+/// Every error answer of an operation, by status.
+pub(super) fn answers(operation: &Operation, doc: &Doc) -> Map<String, Value> {
+    let mut answers = Map::new();
+    for (name, error) in samples(operation, doc) {
+        let problem = Problem::from(error);
+        let path = parameters::example_path(operation);
+        let told = Told { problem: &problem, request_id: parameters::REQUEST_ID, path: &path };
+        let shaped = shape::shape(operation.surface, &told);
+        let example: Value = serde_json::from_slice(&shaped.body).unwrap_or_default();
+        let status = shaped.status.as_u16();
+        let answer = answers.entry(status.to_string()).or_insert_with(|| {
+            json!({
+                "description": about(status),
+                "headers": headers(status),
+                "content": { shaped.content_type: {
+                    "schema": { "$ref": format!("#/components/schemas/{ERROR}") },
+                    "examples": {},
+                } },
+            })
+        });
+        answer["content"][shaped.content_type]["examples"][name] = json!({ "value": example });
+    }
+    answers
+}
+
+/// The name of every surface's error schema.
+pub(super) const ERROR: &str = "Error";
+
+fn samples(operation: &Operation, doc: &Doc) -> Vec<Sample> {
+    let (mut samples, app) = (vec![query(operation)], ApiError::App);
+    if let Access::Permission(permission) = operation.access {
+        let missing = app(AppError::Unauthenticated(Unauthenticated::Missing));
+        let invalid = app(AppError::Unauthenticated(Unauthenticated::Invalid));
+        samples.push(("missing_token", missing));
+        samples.push(("invalid_token", invalid));
+        samples.push(("forbidden", app(AppError::Forbidden(Forbidden::Lacks(permission)))));
+        let wait = Duration::from_millis(500);
+        samples.push(("rate_limited", ApiError::TooManyFailedLogins(wait)));
+    }
+    if let Some(missing) = missing(operation) {
+        samples.push(("not_found", missing));
+    }
+    samples.push(("method_not_allowed", ApiError::MethodNotAllowed));
+    if operation.body != BodyRule::None {
+        samples.extend(of_a_body(operation));
+    }
+    samples.extend(doc.refusals.iter().map(refusal));
+    if doc.success.tagged {
+        samples.push(("precondition_failed", AppError::PreconditionFailed.into()));
+    }
+    samples.push(("internal_error", app(AppError::Internal(String::new()))));
+    samples.push(("unavailable", app(AppError::Unavailable(String::new()))));
+    if operation.method != Method::GET || operation.path == "/readyz" {
+        samples.push(("insufficient_storage", app(AppError::StorageFull)));
+    }
+    samples
+}
+
+fn query(operation: &Operation) -> Sample {
+    let has: Vec<_> = operation.parameters().collect();
+    let has = if has.is_empty() { "none".into() } else { has.join(", ") };
+    let message = format!("is no query parameter of this call (it has: {has})");
+    let violation = Violation::new(crate::shared::query::UNKNOWN_PARAMETER, message);
+    ("unknown_parameter", ApiError::Query(vec![violation.below("/verbose")]))
+}
+
+fn missing(operation: &Operation) -> Option<ApiError> {
+    let last = parameters::names(operation.path).last()?;
+    let id = parameters::example(operation.surface, last);
+    let kind = if last == "token_id" { "api_token" } else { "client" };
+    Some(match operation.access {
+        Access::Public => ApiError::NoRoute,
+        Access::Permission(_) => AppError::NotFound(Missing { kind, id }).into(),
+    })
+}
+
+fn of_a_body(operation: &Operation) -> Vec<Sample> {
+    let unreadable = "The body is not JSON: expected value at line 1 column 1";
+    let patch = operation.method == Method::PATCH;
+    let media_type =
+        if patch { "application/json or application/merge-patch+json" } else { "application/json" };
+    let mut samples = vec![
+        ("unreadable", ApiError::Unreadable(unreadable.into())),
+        ("slow_body", ApiError::SlowBody),
+        ("payload_too_large", ApiError::TooLarge),
+        ("unsupported_media_type", ApiError::UnsupportedMediaType(media_type)),
+    ];
+    if operation.body == BodyRule::Json {
+        let broken = Violation::new("unknown_field", "is no field of this request");
+        let broken = AppError::Invalid(vec![broken.below("/colour")]);
+        samples.push(("invalid_field", broken.into()));
+    }
+    samples
+}
+
+fn refusal(refusal: &Refusal) -> Sample {
+    match refusal {
+        Refusal::Conflict => {
+            let message = "another client of the tenant already has this external id";
+            let violation = Violation::new("unique", message).below("/external_id");
+            ("conflict", AppError::Conflict(violation).into())
+        }
+        Refusal::Transition => {
+            let (current, requested) = (CollectionMode::Deleted, CollectionMode::SaasUsage);
+            let refused = TransitionError { current, requested };
+            ("invalid_transition", AppError::Transition(refused).into())
+        }
+    }
+}
+
+fn about(status: u16) -> &'static str {
+    match status {
+        400 => "The request cannot be read, or breaks a rule",
+        401 => "The token is missing or does not work",
+        403 => "The token does not allow this",
+        404 => "There is no such thing, or the caller may not know of it",
+        405 => "The path has no such method",
+        408 => "The body did not arrive within 30 seconds",
+        409 => "Another record already has what must be unique",
+        412 => "The record is of another version than If-Match demands",
+        413 => "The body is larger than 1 MiB",
+        415 => "The body is of another media type",
+        422 => "Values break rules; every one is listed",
+        429 => "Too many failed logins from this address",
+        503 => "The store is away, or the call took too long",
+        507 => "The disk is full; nothing was changed",
+        _ => "Something failed inside; the log has the cause under the request id",
+    }
+}
+
+fn headers(status: u16) -> Value {
+    let mut headers = super::common_headers();
+    let more = match status {
+        401 => Some(("WWW-Authenticate", "The scheme to use (RFC 6750)", "string")),
+        405 => Some(("Allow", "The methods that the path has", "string")),
+        429 | 503 => Some(("Retry-After", "Seconds after which to try again", "integer")),
+        _ => None,
+    };
+    if let Some((name, about, kind)) = more {
+        headers[name] =
+            json!({ "description": about, "required": true, "schema": { "type": kind } });
+    }
+    headers
+}

@@ -1,0 +1,152 @@
+//! The words that the descriptions of all surfaces are made of: ids, times, numbers, lists of
+//! names. Limits are those of the model's types.
+
+use clientbook_model::collection::CollectionMode;
+use clientbook_model::contact::ContactType;
+use clientbook_model::principal::{Permission, Role};
+use serde_json::{Value, json};
+use utoipa::openapi::schema::{AnyOfBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, SchemaFormat};
+
+macro_rules! words {
+    ($($(#[doc = $doc:literal])+ $name:ident = $schema:expr;)*) => {
+        $(
+            $(#[doc = $doc])+
+            pub(crate) enum $name {}
+
+            impl utoipa::PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    let about = [$($doc.trim()),+].join(" ");
+                    let schema: ObjectBuilder = $schema;
+                    RefOr::T(Schema::Object(schema.description(Some(about)).build()))
+                }
+            }
+
+            impl utoipa::ToSchema for $name {}
+        )*
+    };
+}
+
+words! {
+    /// A UUID in its hyphenated form. Read in any letter case, answered in lower case.
+    Id = text().format(Some(SchemaFormat::Custom("uuid".into())));
+    /// 24 hex digits. Read in any letter case, answered in lower case.
+    ObjectId = text().pattern(Some("^[0-9A-Fa-f]{24}$"));
+    /// The lower-case hex digits of a SHA-256 digest.
+    Digest = text().pattern(Some("^[0-9a-f]{64}$"));
+    /// A point in time: UTC, three decimals.
+    Timestamp = time(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$");
+    /// A point in time: UTC, no decimals.
+    Seconds = time(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$");
+    /// A time as in RFC 3339, of any offset.
+    Moment = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    /// A calendar day.
+    Day = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)));
+    /// A client's number in its tenant.
+    ClientNumber = int64(1);
+    /// The id of something in the customer-success tool.
+    Reference = int64(0);
+    /// Any int64.
+    AnyInt = int64(i64::MIN);
+    /// A net promoter score.
+    NpsScore = whole().minimum(Some(-100_i64)).maximum(Some(100_i64));
+    /// A client's name, stored trimmed: 1 to 255 characters after trimming.
+    ClientName = text().min_length(Some(1)).max_length(Some(255)).pattern(Some(r"\S"));
+    /// 1 to 100 characters after trimming.
+    Label = text().min_length(Some(1)).max_length(Some(100)).pattern(Some(r"\S"));
+    /// What agents may collect; nothing leaves `deleted`.
+    Mode = names(CollectionMode::ALL.map(CollectionMode::as_str));
+    /// A named bundle of permissions.
+    RoleName = names(Role::ALL.map(Role::as_str));
+    /// A right to do one kind of thing.
+    PermissionName = names(Permission::ALL.map(Permission::as_str));
+    /// The kind of a contact method.
+    ContactKind = names(ContactType::ALL.map(ContactType::as_str));
+    /// The key of a custom field: no control characters, no spaces at the ends.
+    FieldKey = text().min_length(Some(1)).max_length(Some(100));
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn time(pattern: &str) -> ObjectBuilder {
+    text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))).pattern(Some(pattern))
+}
+
+fn whole() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer)
+}
+
+fn int64(minimum: i64) -> ObjectBuilder {
+    let format = SchemaFormat::KnownFormat(KnownFormat::Int64);
+    whole().format(Some(format)).minimum(Some(minimum)).maximum(Some(i64::MAX))
+}
+
+/// One of a list of names.
+pub(crate) fn names<N: Into<Value>>(names: impl IntoIterator<Item = N>) -> ObjectBuilder {
+    text().enum_values(Some(names))
+}
+
+/// A query parameter that is one of a list.
+pub(crate) fn choice(list: &[&str], default: Option<&str>) -> RefOr<Schema> {
+    names(list.iter().copied()).default(default.map(Value::from)).into()
+}
+
+/// A query parameter that is any text.
+pub(crate) fn any_text() -> RefOr<Schema> {
+    text().into()
+}
+
+/// A query parameter that is a UUID.
+pub(crate) fn uuid() -> RefOr<Schema> {
+    <Id as utoipa::PartialSchema>::schema()
+}
+
+/// A query parameter that is true or false.
+pub(crate) fn flag() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::Boolean).default(Some(json!(false))).into()
+}
+
+/// A query parameter that says how many rows a page has.
+pub(crate) fn page_size(default: i64, max: i64) -> RefOr<Schema> {
+    whole().minimum(Some(1_i64)).maximum(Some(max)).default(Some(json!(default))).into()
+}
+
+/// Only null.
+pub(crate) fn null() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Null)
+}
+
+/// An object of any content, or null.
+pub(crate) fn any_object_or_null() -> ObjectBuilder {
+    let types = SchemaType::from_iter([Type::Object, Type::Null]);
+    ObjectBuilder::new().schema_type(types)
+}
+
+/// Fields and their values, by name.
+pub(crate) fn values() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Object)
+}
+
+/// A day; an empty text or null clears it.
+pub(crate) fn day_or_none() -> Schema {
+    let day = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)));
+    let empty = text().max_length(Some(0));
+    AnyOfBuilder::new().item(day).item(empty).item(null()).build().into()
+}
+
+/// One rule that one field of a request breaks.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the model's `Violation`, which knows no descriptions")]
+pub(crate) struct BrokenRule {
+    /// JSON pointer (RFC 6901) to the field.
+    path: String,
+    /// Stable name of the rule, such as `max_length`.
+    rule: String,
+    /// What was expected.
+    message: String,
+    /// The allowed values, where there is a list of them.
+    #[schema(nullable = false)]
+    allowed: Option<Vec<String>>,
+}

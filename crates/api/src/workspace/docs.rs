@@ -1,0 +1,136 @@
+//! How the workspace API is described. The examples are the demo's.
+
+#![expect(dead_code, reason = "shapes of requests to describe; nobody builds them")]
+
+use super::views::Wrapped;
+use crate::openapi::Doc;
+use crate::shared::schema::{self, ClientName, ContactKind, FieldKey, ObjectId, names};
+use serde_json::{Value, json};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
+
+/// The stable name of an error.
+pub(super) enum Code {}
+
+impl PartialSchema for Code {
+    fn schema() -> RefOr<Schema> {
+        let codes = [
+            "validation_failed",
+            "invalid_request",
+            "unauthenticated",
+            "forbidden",
+            "not_found",
+            "method_not_allowed",
+            "precondition_failed",
+            "payload_too_large",
+            "unsupported_media_type",
+            "rate_limited",
+            "internal_error",
+            "unavailable",
+            "insufficient_storage",
+        ];
+        names(codes).into()
+    }
+}
+
+impl ToSchema for Code {}
+
+/// A change of a client: at least one of name, avatarUrl, contactMethods and customFields. What was
+/// read may be sent back: the id must then match, times are ignored.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+struct ClientPatch {
+    #[schema(value_type = Option<ClientName>, nullable = false)]
+    name: Option<String>,
+    /// An absolute http or https URL; null clears it.
+    #[schema(max_length = 2048, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^/]")]
+    avatar_url: Option<String>,
+    /// The whole list; exactly one is preferred.
+    #[schema(min_items = 1, nullable = false)]
+    contact_methods: Option<Vec<ContactMethod>>,
+    /// Sets these keys; keys not given stay. No key stands here twice.
+    #[schema(nullable = false)]
+    custom_fields: Option<Vec<CustomField>>,
+    #[schema(value_type = Option<ObjectId>, nullable = false)]
+    id: Option<String>,
+    #[schema(required = false)]
+    created_at: Value,
+    #[schema(required = false)]
+    updated_at: Value,
+}
+
+/// How to reach a client. An e-mail must be an address; a number that starts with `+` must be valid
+/// E.164 without its separators, else it has 4 to 15 digits.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+struct ContactMethod {
+    #[schema(value_type = ContactKind)]
+    r#type: String,
+    #[schema(min_length = 1, pattern = r"\S")]
+    value: String,
+    is_preferred: bool,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+struct CustomField {
+    /// Null for a key that nobody defined.
+    #[schema(schema_with = schema::null, required = false)]
+    field_id: Value,
+    #[schema(value_type = FieldKey)]
+    field_key: String,
+    /// Null removes it.
+    #[schema(required, max_length = 65_536)]
+    value: Option<String>,
+}
+
+fn client(name: &str) -> Value {
+    json!({
+        "id": "507f1f77bcf86cd799439011",
+        "name": name,
+        "avatarUrl": null,
+        "contactMethods": [],
+        "customFields": [],
+        "createdAt": "2025-06-01T00:00:00Z",
+        "updatedAt": "2026-02-20T12:00:00Z",
+    })
+}
+
+pub(super) fn read_client() -> Doc {
+    let example = json!({ "client": client("Acme Corporation") });
+    Doc::new("readClient", "Reads a client")
+        .answers::<Wrapped<'_>>(200, "The client", example)
+        .tagged()
+}
+
+pub(super) fn update_client() -> Doc {
+    let body = json!({
+        "name": "Jane Doe",
+        "avatarUrl": "https://example.com/new-avatar.jpg",
+        "contactMethods": [{ "type": "email", "value": "jane@example.com", "isPreferred": true }],
+        "customFields": [{ "fieldKey": "notes", "value": "Updated notes" }],
+    });
+    let mut changed = client("Jane Doe");
+    changed["avatarUrl"] = body["avatarUrl"].clone();
+    changed["contactMethods"] = body["contactMethods"].clone();
+    changed["customFields"] =
+        json!([{ "fieldId": null, "fieldKey": "notes", "value": "Updated notes" }]);
+    changed["updatedAt"] = json!("2026-03-10T14:30:00Z");
+    Doc::new("updateClient", "Changes name, avatar, contact methods or custom fields")
+        .answers::<Wrapped<'_>>(200, "The client as it is now", json!({ "client": changed }))
+        .tagged()
+        .takes::<ClientPatch>(vec![("profile", body)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::openapi::properties;
+
+    #[test]
+    fn the_body_has_the_fields_that_are_read() {
+        let known = super::super::clients::KNOWN.iter().map(ToString::to_string).collect();
+        assert_eq!(properties::<ClientPatch>(), known);
+    }
+}
