@@ -6,8 +6,10 @@
     reason = "a command-line tool speaks to its terminal"
 )]
 
+mod conform;
 mod crash;
 mod full;
+mod openapi;
 mod snapshots;
 mod step;
 mod test;
@@ -49,6 +51,23 @@ enum Command {
         #[arg(long)]
         advisories: bool,
     },
+    /// Writes the OpenAPI documents of the surfaces into docs/openapi, to be reviewed
+    Openapi {
+        /// Write nothing; fail where a file is not what the code says
+        #[arg(long)]
+        check: bool,
+    },
+    /// Calls a server in every way its OpenAPI documents allow and forbid, and checks each answer
+    ///
+    /// Needs Python 3.10 with venv; installs schemathesis under target/. Prints the seed of each run.
+    Conform {
+        /// At least how many examples a surface gets
+        #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
+        examples: u32,
+        /// Repeat a run that had this seed
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Kills the server under load, again and again, and checks that no acknowledged write is lost
     ///
     /// Builds in release mode: a crash is only worth proving in the binary that ships.
@@ -75,6 +94,8 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Test => test::run(&workspace),
         Command::Tidy => tidy::run(&workspace),
         Command::Full { advisories } => full::run(&workspace, advisories),
+        Command::Openapi { check } => openapi::run(&workspace, check),
+        Command::Conform { examples, seed } => conform::run(&workspace, examples, seed),
         Command::Crash { cycles } => crash::run(&workspace, cycles),
     }
 }

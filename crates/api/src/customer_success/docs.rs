@@ -112,6 +112,7 @@ struct ClientPatch {
     #[schema(value_type = Option<Reference>)]
     parent_client_id: Option<i64>,
     /// The whole list.
+    #[schema(max_items = 500)]
     acc_teaming_roles: Option<Vec<TeamingRole>>,
     #[schema(value_type = Option<ClientNumber>, nullable = false)]
     id: Option<i64>,
@@ -131,7 +132,7 @@ struct ClientPatch {
 
 /// Who does what for the client on the account team.
 #[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
+#[schema(as = TeamingRoleInput, rename_all = "camelCase")]
 struct TeamingRole {
     #[schema(value_type = AnyInt)]
     employee_id: i64,
@@ -150,7 +151,55 @@ fn custom() -> ObjectBuilder {
 }
 
 fn client() -> Value {
-    json!({})
+    let mut client = json!({
+        "id": 456,
+        "uuid": "aa7cf840-9ca9-46a3-9778-9015d6580d50",
+        "tenantId": "b2c3d4e5-f6a7-8901-bcde-f12345678901",
+        "createdTime": "2025-06-01T00:00:00.000Z",
+        "modifiedTime": "2026-02-20T12:00:00.000Z",
+        "custom": {},
+        "name": "Acme Corporation",
+        "siteUrl": "https://acme.example",
+        "status": "ACTIVE",
+        "active": true,
+        "city": "Springfield",
+        "timezone": "America/Chicago",
+        "clientTypeId": 1,
+        "clientTypeTitle": "Enterprise",
+        "clientType": {"id": 1, "title": "Enterprise"},
+    });
+    let unset = [
+        "logoUrl",
+        "inceptionDate",
+        "terminatedDate",
+        "street",
+        "state",
+        "country",
+        "zip",
+        "region",
+        "externalId",
+        "salesforceAccountId",
+        "zendeskId",
+        "freshdeskId",
+        "usageId",
+        "stripeId",
+        "externalStatusId",
+        "npsScore",
+        "note",
+        "createdByEmployeeId",
+        "modifiedByEmployeeId",
+        "managedByEmployeeId",
+        "assignedSalesRepId",
+        "assignedSalesRep",
+        "successCycleId",
+        "primaryContactId",
+        "parentClientId",
+        "accTeamingRoles",
+    ];
+    for name in unset {
+        client[name] = Value::Null;
+    }
+    client
 }
 
 pub(super) fn read_client() -> Doc {

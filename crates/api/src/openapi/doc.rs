@@ -81,10 +81,14 @@ impl Doc {
         self
     }
 
-    /// Its answer's list holds these: derived schemas do not bring their type parameters along.
+    /// Its answer is a list of these: a derived schema brings its type parameter along neither in
+    /// its name nor among what it refers to.
     pub(crate) fn listing<T: ToSchema>(mut self) -> Self {
         if let Some(Content { shape: Some(shape), .. }) = &mut self.success.content {
+            let list = shape.schemas.pop();
+            shape.name = format!("{}List", public(&T::name()));
             shape.schemas.extend(Shape::of::<T>().schemas);
+            shape.schemas.extend(list.map(|(_, schema)| (shape.name.clone(), schema)));
         }
         self
     }
@@ -132,8 +136,5 @@ pub(super) const SCHEMAS: &str = "#/components/schemas/";
 
 /// The name under which a schema is published: our views are their readers' things.
 pub(super) fn public(name: &str) -> String {
-    match name.split_once('_') {
-        Some((_, item)) => format!("{}List", public(item)),
-        None => name.trim_end_matches("View").to_owned(),
-    }
+    name.trim_end_matches("View").to_owned()
 }

@@ -212,7 +212,9 @@ fn error_shape(surface: Surface) -> Shape {
 
 fn keep(schemas: &mut Map<String, Value>, shape: Shape) {
     for (name, schema) in shape.schemas {
-        schemas.insert(doc::public(&name), json!(schema));
+        let schema = json!(schema);
+        let before = schemas.insert(doc::public(&name), schema.clone());
+        debug_assert!(before.is_none_or(|before| before == schema), "{name} is two schemas");
     }
 }
 

@@ -103,7 +103,7 @@ struct ClientPatch {
 }
 
 #[derive(ToSchema)]
-#[schema(as = PartnerAsRead)]
+#[schema(as = PartnerInput)]
 struct PartnerEcho {
     #[schema(value_type = Option<Id>, nullable = false)]
     id: Option<String>,
@@ -113,6 +113,7 @@ struct PartnerEcho {
 
 /// A token to make: either a role or permissions.
 #[derive(ToSchema)]
+#[schema(as = ApiTokenInput)]
 struct NewApiToken {
     #[schema(value_type = Label)]
     name: String,

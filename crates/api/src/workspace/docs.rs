@@ -47,10 +47,10 @@ struct ClientPatch {
     #[schema(max_length = 2048, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^/]")]
     avatar_url: Option<String>,
     /// The whole list; exactly one is preferred.
-    #[schema(min_items = 1, nullable = false)]
+    #[schema(min_items = 1, max_items = 100, nullable = false)]
     contact_methods: Option<Vec<ContactMethod>>,
     /// Sets these keys; keys not given stay. No key stands here twice.
-    #[schema(nullable = false)]
+    #[schema(max_items = 500, nullable = false)]
     custom_fields: Option<Vec<CustomField>>,
     #[schema(value_type = Option<ObjectId>, nullable = false)]
     id: Option<String>,
@@ -63,7 +63,7 @@ struct ClientPatch {
 /// How to reach a client. An e-mail must be an address; a number that starts with `+` must be valid
 /// E.164 without its separators, else it has 4 to 15 digits.
 #[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
+#[schema(as = ContactMethodInput, rename_all = "camelCase")]
 struct ContactMethod {
     #[schema(value_type = ContactKind)]
     r#type: String,
@@ -73,7 +73,7 @@ struct ContactMethod {
 }
 
 #[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
+#[schema(as = CustomFieldInput, rename_all = "camelCase")]
 struct CustomField {
     /// Null for a key that nobody defined.
     #[schema(schema_with = schema::null, required = false)]

@@ -61,6 +61,7 @@ fn fill(operation: &Operation, target: Target, token_id: &str) -> String {
         "{client_id}" | "{uuid}" => uuid,
         "{id}" => "456",
         "{token_id}" => token_id,
+        "{file}" => "swagger-ui.css",
         fixed => {
             assert!(!fixed.contains('{'), "say what {fixed} of {} is", operation.path);
             fixed

@@ -8,6 +8,7 @@ mod contacts;
 mod customer_success;
 mod http;
 mod limits;
+mod openapi;
 mod organizations;
 mod parents;
 mod published;

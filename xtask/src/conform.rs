@@ -1,0 +1,137 @@
+//! `cargo xtask conform`: schemathesis against a release server with the demo's data. Every check
+//! but one: that everything a schema allows is accepted cannot hold where a rule, such as "exactly
+//! one is preferred", cannot be said in a schema.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cargo_metadata::camino::{Utf8Path, Utf8PathBuf};
+
+use crate::step::{self, Failure};
+use crate::workspace::Workspace;
+
+/// From the Python package index.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+const SURFACES: [&str; 4] = ["organizations", "tenants", "workspace", "customer-success"];
+
+const OPERATOR: &str = "operator-token-for-conformance";
+
+const CONFIGURATION: &str = include_str!("conform.toml");
+
+pub(crate) fn run(workspace: &Workspace, examples: u32, seed: Option<u64>) -> Result<(), Failure> {
+    let build = "build --release --locked -p clientbook";
+    step::run("conform: build", &mut workspace.cargo(build.split(' ')))?;
+    let tool = install(workspace)?;
+    let folder = workspace.target.join("conform");
+    fs::create_dir_all(&folder).map_err(Failure::new)?;
+    let configuration = folder.join("schemathesis.toml");
+    fs::write(&configuration, CONFIGURATION).map_err(Failure::new)?;
+    let seed = seed.unwrap_or_else(new_seed);
+    let mut failed = Vec::new();
+    for (number, surface) in (0..).zip(SURFACES) {
+        for (role, operator) in [("operator", true), ("admin", false)] {
+            // A store of its own: what one run revokes or deletes is there for the next.
+            let server = Server::start(workspace)?;
+            let token = if operator { OPERATOR } else { &server.admin };
+            let title = format!("conform: {surface} as {role}, seed {}", seed + number);
+            let mut command = Command::new(&tool);
+            command
+                .current_dir(&folder)
+                .args(["--config-file", configuration.as_str(), "run"])
+                .arg(format!("{}/openapi/{surface}.json", server.base))
+                .args(["--header", &format!("Authorization: Bearer {token}")])
+                .args(["--checks", "all", "--exclude-checks", "positive_data_acceptance"])
+                .args(["--seed", &(seed + number).to_string()])
+                .args(["--max-examples", &per_operation(surface, examples).to_string()])
+                .args(["--continue-on-failure", "--no-color", "--generation-database", "none"]);
+            if step::run(&title, &mut command).is_err() {
+                failed.push(format!("{surface} as {role} (--seed {seed})"));
+            }
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("conform: {}", failed.join(", "))))
+}
+
+/// Each operation that schemathesis makes up requests for gets its share and one more.
+fn per_operation(surface: &str, examples: u32) -> u32 {
+    let operations = match surface {
+        "organizations" => 6,
+        "tenants" => 3,
+        "workspace" => 2,
+        _ => 4,
+    };
+    examples / operations + 1
+}
+
+fn new_seed() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::from(since.subsec_nanos())
+}
+
+/// schemathesis in a virtual environment of its own.
+fn install(workspace: &Workspace) -> Result<Utf8PathBuf, Failure> {
+    let folder = workspace.target.join("conform").join(SCHEMATHESIS.replace("==", "-"));
+    let tool = folder.join("bin/schemathesis");
+    if step::works(Command::new(&tool).arg("--version")) {
+        return Ok(tool);
+    }
+    step::run("conform: venv", Command::new("python3").args(["-m", "venv", folder.as_str()]))?;
+    let mut pip = Command::new(folder.join("bin/pip"));
+    step::run("conform: schemathesis", pip.args(["install", "--quiet", SCHEMATHESIS]))?;
+    Ok(tool)
+}
+
+/// A server with the demo's data, on a free port; ends with its value.
+struct Server {
+    process: Child,
+    base: String,
+    admin: String,
+}
+
+impl Server {
+    fn start(workspace: &Workspace) -> Result<Self, Failure> {
+        let mut process = command(&workspace.target).spawn().map_err(Failure::new)?;
+        let output = process.stdout.take().ok_or_else(|| Failure::new("no output"))?;
+        let (mut base, mut admin) = (None, None);
+        for line in BufReader::new(output).lines() {
+            let line = line.map_err(Failure::new)?;
+            if let Some(address) = line.strip_prefix("Clientbook listens on ") {
+                base = Some(address.to_owned());
+            } else if line.starts_with("Admin token of ") {
+                admin = line.rsplit(' ').next().map(str::to_owned);
+            }
+            // The last of what it prints.
+            if line.starts_with("# After 4") {
+                break;
+            }
+        }
+        match (base, admin) {
+            (Some(base), Some(admin)) => Ok(Self { process, base, admin }),
+            _ => Err(Failure::new("the server did not say its address and its admin's token")),
+        }
+    }
+}
+
+fn command(target: &Utf8Path) -> Command {
+    let mut command = Command::new(target.join("release/clientbook"));
+    command
+        .args(["serve", "--demo", "--listen", "127.0.0.1:0", "--log", "error"])
+        .env("CLIENTBOOK_BOOTSTRAP_TOKEN", OPERATOR)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    command
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
