@@ -2,13 +2,15 @@
 //! but one: that everything a schema allows is accepted cannot hold where a rule, such as "exactly
 //! one is preferred", cannot be said in a schema.
 
+use std::collections::hash_map::RandomState;
 use std::fs;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use cargo_metadata::camino::{Utf8Path, Utf8PathBuf};
 
+use crate::openapi;
 use crate::step::{self, Failure};
 use crate::workspace::Workspace;
 
@@ -21,7 +23,11 @@ const OPERATOR: &str = "operator-token-for-conformance";
 
 const CONFIGURATION: &str = include_str!("conform.toml");
 
+const PREPARE: &str = include_str!("conform.py");
+
 pub(crate) fn run(workspace: &Workspace, examples: u32, seed: Option<u64>) -> Result<(), Failure> {
+    // The documents under test are the reviewed ones: they must be what the server has.
+    openapi::run(workspace, true)?;
     let build = "build --release --locked -p clientbook";
     step::run("conform: build", &mut workspace.cargo(build.split(' ')))?;
     let tool = install(workspace)?;
@@ -32,6 +38,11 @@ pub(crate) fn run(workspace: &Workspace, examples: u32, seed: Option<u64>) -> Re
     let seed = seed.unwrap_or_else(new_seed);
     let mut failed = Vec::new();
     for (number, surface) in (0..).zip(SURFACES) {
+        let document = format!("{surface}.json");
+        let source = workspace.root.join("docs/openapi").join(&document);
+        let mut prepare = Command::new(tool.with_file_name("python"));
+        prepare.current_dir(&folder).args(["-c", PREPARE, source.as_str(), &document, surface]);
+        step::run("conform: document", &mut prepare)?;
         for (role, operator) in [("operator", true), ("admin", false)] {
             // A store of its own: what one run revokes or deletes is there for the next.
             let server = Server::start(workspace)?;
@@ -41,7 +52,7 @@ pub(crate) fn run(workspace: &Workspace, examples: u32, seed: Option<u64>) -> Re
             command
                 .current_dir(&folder)
                 .args(["--config-file", configuration.as_str(), "run"])
-                .arg(format!("{}/openapi/{surface}.json", server.base))
+                .args([document.as_str(), "--url", &server.base])
                 .args(["--header", &format!("Authorization: Bearer {token}")])
                 .args(["--checks", "all", "--exclude-checks", "positive_data_acceptance"])
                 .args(["--seed", &(seed + number).to_string()])
@@ -69,9 +80,9 @@ fn per_operation(surface: &str, examples: u32) -> u32 {
     examples / operations + 1
 }
 
+/// Hashers have random keys.
 fn new_seed() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::from(since.subsec_nanos())
+    RandomState::new().build_hasher().finish() >> 32
 }
 
 /// schemathesis in a virtual environment of its own.

@@ -62,7 +62,7 @@ fn samples(operation: &Operation, doc: &Doc) -> Vec<Sample> {
     if operation.body != BodyRule::None {
         samples.extend(of_a_body(operation));
     }
-    samples.extend(doc.refusals.iter().map(refusal));
+    samples.extend(doc.refusals.iter().copied().map(refusal));
     if doc.success.tagged {
         samples.push(("precondition_failed", AppError::PreconditionFailed.into()));
     }
@@ -111,7 +111,7 @@ fn of_a_body(operation: &Operation) -> Vec<Sample> {
     samples
 }
 
-fn refusal(refusal: &Refusal) -> Sample {
+fn refusal(refusal: Refusal) -> Sample {
     match refusal {
         Refusal::Conflict => {
             let message = "another client of the tenant already has this external id";
