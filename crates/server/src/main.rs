@@ -1,5 +1,6 @@
 //! The binary `clientbook`: settings, command line, wiring. Decides nothing about clients.
 
+mod addresses;
 mod audit;
 mod body;
 mod cli;
@@ -14,6 +15,7 @@ mod serve;
 mod settings;
 mod signals;
 mod store;
+mod stream;
 mod token;
 
 use cli::{AuditCommand, Command, TokenCommand};
