@@ -8,6 +8,7 @@ mod docs;
 mod health;
 mod openapi;
 mod organizations;
+mod protected_resource;
 mod shared;
 mod tenants;
 mod workspace;
@@ -23,10 +24,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// How the surfaces behave.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Answer 429 to an address that fails to log in too often. Off in the demo.
     pub throttle_failed_logins: bool,
+    /// The address that callers use, without a slash at the end.
+    pub public_url: String,
 }
 
 /// The address a request came from; the server puts it into the request's extensions.
@@ -42,6 +45,7 @@ pub fn operations() -> Vec<Operation> {
         customer_success::operations(),
         health::operations(),
         docs::operations(),
+        protected_resource::operations(),
     ];
     surfaces.into_iter().flatten().collect()
 }
@@ -55,7 +59,7 @@ pub fn documents() -> impl Iterator<Item = (&'static str, &'static [u8])> {
 /// The routes of `operations`, and answers in the surface's own shape for everything else.
 pub fn router(app: App, options: Options) -> Router {
     let throttle = options.throttle_failed_logins.then(Throttle::new);
-    let state = Arc::new(State { app, throttle });
+    let state = Arc::new(State { app, throttle, public_url: options.public_url.into() });
     let mut router = Router::new();
     for operation in operations() {
         router = router.route(operation.path, endpoint::route(operation, Arc::clone(&state)));

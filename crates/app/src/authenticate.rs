@@ -2,16 +2,21 @@
 
 use crate::App;
 use crate::error::{AppError, Unauthenticated};
+use crate::jwt;
 use clientbook_model::api_token::ApiToken;
+use clientbook_model::id::{ClientId, TenantId};
 use clientbook_model::principal::{Actor, ActorKind, Principal};
 use clientbook_model::secret::Secret;
 use clientbook_model::status::Status;
 use clientbook_store::{Tx, api_tokens, clients};
 
 impl App {
-    /// The principal that bears `secret`. Read afresh for every request: a revocation or a
-    /// suspension holds from the next one on.
+    /// The principal that bears `secret`: an API token, or a JWT of an issuer we believe. Read
+    /// afresh for every request: a revocation or a suspension holds from the next one on.
     pub async fn authenticate(&self, secret: &Secret) -> Result<Principal, AppError> {
+        if jwt::is_jwt(secret.expose()) {
+            return self.authenticate_jwt(secret.expose()).await;
+        }
         let (digest, now) = (secret.digest(), self.env.now());
         self.db
             .read(async move |tx: &mut Tx| {
@@ -22,27 +27,30 @@ impl App {
                 if token.grant.expires_at.is_some_and(|end| end <= now) {
                     return refuse(Unauthenticated::Expired);
                 }
-                if !some_client_is_active(tx, &token).await? {
-                    return refuse(Unauthenticated::ClientInactive);
-                }
+                let bound = token.grant.client_ids.as_deref();
+                check_clients(tx, token.tenant_id, bound).await?;
                 Ok(principal(token))
             })
             .await
     }
 }
 
-/// A token bound to clients lives as long as one of them is active.
-async fn some_client_is_active(tx: &mut Tx, token: &ApiToken) -> Result<bool, AppError> {
-    let Some(ids) = &token.grant.client_ids else {
-        return Ok(true);
+/// A token bound to clients works as long as one of them is active.
+pub(crate) async fn check_clients(
+    tx: &mut Tx,
+    tenant: TenantId,
+    bound: Option<&[ClientId]>,
+) -> Result<(), AppError> {
+    let Some(ids) = bound else {
+        return Ok(());
     };
     for id in ids {
-        let status = clients::status(tx, token.tenant_id, *id).await?;
+        let status = clients::status(tx, tenant, *id).await?;
         if status.is_some_and(Status::is_active) {
-            return Ok(true);
+            return Ok(());
         }
     }
-    Ok(false)
+    Err(AppError::Unauthenticated(Unauthenticated::ClientInactive))
 }
 
 fn principal(token: ApiToken) -> Principal {

@@ -6,6 +6,7 @@ use crate::caller::Caller;
 use crate::cursor::Cursors;
 use crate::env::Env;
 use crate::error::AppError;
+use crate::jwt::Issuers;
 use clientbook_model::api_token::{ApiToken, ApiTokenName, Capability, Grant};
 use clientbook_model::id::{ApiTokenId, ObjectId, TenantId};
 use clientbook_model::principal::{Reach, Role};
@@ -47,13 +48,13 @@ impl App {
                 Ok::<_, AppError>((key, bootstrap))
             })
             .await?;
-        Ok((Self { db, env, cursors: Cursors::new(&key) }, bootstrap))
+        Ok((Self { db, env, cursors: Cursors::new(&key), issuers: Issuers::default() }, bootstrap))
     }
 
     /// Opens `db` to read its audit trail; changes nothing.
     pub fn inspect(db: Db, env: Env) -> Self {
         // Nothing that pages is asked of it, so no key is needed.
-        Self { db, env, cursors: Cursors::new(&[]) }
+        Self { db, env, cursors: Cursors::new(&[]), issuers: Issuers::default() }
     }
 }
 

@@ -14,6 +14,8 @@ mod cursor;
 mod demo;
 mod env;
 mod error;
+mod issuer;
+mod jwt;
 mod load;
 mod read_client;
 mod recorder;
@@ -28,11 +30,15 @@ pub use clientbook_store::clients::{ClientKey, ClientRecord, Parent};
 pub use cursor::Page;
 pub use env::{Clock, Entropy, Env};
 pub use error::{AppError, Forbidden, Missing, Unauthenticated};
+pub use issuer::{ClaimNames, FetchKeys, IssuerSettings, KeySource, check_keys};
 pub use load::ClientRef;
 pub use verify_audit::{AuditFault, AuditReport, AuditScope};
 
 use clientbook_store::Db;
 use cursor::Cursors;
+use issuer::Issuer;
+use jwt::Issuers;
+use std::sync::Arc;
 
 /// The application: everything a surface, the console or the command line can ask for.
 #[derive(Clone)]
@@ -40,9 +46,23 @@ pub struct App {
     db: Db,
     env: Env,
     cursors: Cursors,
+    issuers: Issuers,
 }
 
 impl App {
+    /// Believes JWTs of these issuers too; `fetch` gets their keys.
+    #[must_use]
+    pub fn with_issuers(mut self, issuers: Vec<IssuerSettings>, fetch: &FetchKeys) -> Self {
+        let issuer = |one| Arc::new(Issuer::new(one, FetchKeys::clone(fetch)));
+        self.issuers = Issuers(issuers.into_iter().map(issuer).collect());
+        self
+    }
+
+    /// The issuers whose JWTs are believed.
+    pub fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.issuers.0.iter().map(|issuer| issuer.settings.issuer.as_str())
+    }
+
     /// The time, as every part of the process sees it.
     pub fn now(&self) -> clientbook_model::time::Timestamp {
         self.env.now()

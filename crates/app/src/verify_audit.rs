@@ -1,15 +1,15 @@
 //! Walks audit chains and says where one is not what it should be.
 
+mod chain;
+mod rows;
+mod story;
+
 use crate::App;
 use crate::error::{AppError, Missing};
-use clientbook_model::audit::{ChainCheck, Sealed};
-use clientbook_model::client::{FieldChange, fold};
+use chain::Checked;
 use clientbook_model::id::{ClientId, TenantId, parse_uuid};
 use clientbook_model::tenant::TenantKey;
-use clientbook_store::clients::{self, ClientKey};
-use clientbook_store::{Tx, audit, tenants};
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use clientbook_store::{RawId, Tx, audit, clients, tenants};
 use uuid::Uuid;
 
 /// Which chains to check.
@@ -39,21 +39,18 @@ pub struct AuditReport {
     pub chains: u64,
     /// Entries checked.
     pub entries: u64,
-    /// Chains that are not intact.
+    /// What is wrong, chain by chain.
     pub faults: Vec<AuditFault>,
 }
 
-/// Chains listed at a time.
-const LISTED: i64 = 500;
-
-/// Entries read at a time.
+/// Chains, entries or rows read at a time.
 const PAGE: i64 = 500;
 
 const GONE: &str = "the record that the chain belongs to is not there";
 
 impl App {
-    /// Checks every chain in `scope`: each entry's hash and place, the head, and that the record
-    /// is what its entries make it. Runs beside a server that writes.
+    /// Checks every chain in `scope`: each entry's hash and place, the head, and that the rows the
+    /// chain tells of are what its entries make them. Runs beside a server that writes.
     pub async fn verify_audit(&self, scope: AuditScope) -> Result<AuditReport, AppError> {
         let mut report = AuditReport::default();
         let tenant = self.scope_tenant(&scope).await?;
@@ -98,22 +95,27 @@ impl App {
         only: Option<TenantId>,
         report: &mut AuditReport,
     ) -> Result<(), AppError> {
-        let mut after = None;
+        if let Some(only) = only {
+            return self.check(only, only.0, report).await;
+        }
+        let (mut from, mut seen) = (RawId::FIRST, 0);
         loop {
             let page = self
                 .db
                 .scan(async move |tx: &mut Tx| {
-                    Ok::<_, AppError>(audit::tenant_chains_across_tenants(tx, after, LISTED).await?)
+                    Ok::<_, AppError>(audit::tenant_chains_across_tenants(tx, &from, PAGE).await?)
                 })
                 .await?;
-            let Some(last) = page.last() else {
+            for tenant in page.iter().skip(seen) {
+                match tenant.uuid() {
+                    Some(id) => self.check(TenantId(id), id, report).await?,
+                    None => report.damaged(tenant, tenant),
+                }
+            }
+            let Some(last) = last_if_full(page) else {
                 return Ok(());
             };
-            after = Some(*last);
-            for tenant in page.into_iter().filter(|tenant| only.is_none_or(|only| only == *tenant))
-            {
-                self.check(tenant, tenant.0, report).await?;
-            }
+            (from, seen) = (last, 1);
         }
     }
 
@@ -122,24 +124,28 @@ impl App {
         only: Option<TenantId>,
         report: &mut AuditReport,
     ) -> Result<(), AppError> {
-        let mut after = (only.unwrap_or(TenantId::SYSTEM), ClientId(Uuid::nil()));
+        let first = only.map_or(RawId::FIRST, |tenant| tenant.0.into());
+        let (mut from, mut seen) = ((first, RawId::FIRST), 0);
         loop {
             let page = self
                 .db
                 .scan(async move |tx: &mut Tx| {
-                    Ok::<_, AppError>(audit::client_chains_across_tenants(tx, after, LISTED).await?)
+                    Ok::<_, AppError>(audit::client_chains_across_tenants(tx, &from, PAGE).await?)
                 })
                 .await?;
-            let Some(last) = page.last() else {
-                return Ok(());
-            };
-            after = *last;
-            for (tenant, client) in page {
-                if only.is_some_and(|only| only != tenant) {
+            for (tenant, client) in page.iter().skip(seen) {
+                if only.is_some_and(|only| tenant.uuid() != Some(only.0)) {
                     return Ok(());
                 }
-                self.check(tenant, client.0, report).await?;
+                match (tenant.uuid(), client.uuid()) {
+                    (Some(tenant), Some(id)) => self.check(TenantId(tenant), id, report).await?,
+                    _ => report.damaged(tenant, client),
+                }
             }
+            let Some(last) = last_if_full(page) else {
+                return Ok(());
+            };
+            (from, seen) = (last, 1);
         }
     }
 
@@ -151,12 +157,14 @@ impl App {
         let orphans = self
             .db
             .scan(async move |tx: &mut Tx| {
-                Ok::<_, AppError>(audit::orphan_chains_across_tenants(tx, only, LISTED).await?)
+                Ok::<_, AppError>(audit::orphan_chains_across_tenants(tx, only, PAGE).await?)
             })
             .await?;
-        for (tenant_id, chain_id) in orphans {
-            let what = GONE.to_owned();
-            report.faults.push(AuditFault { tenant_id, chain_id, what });
+        for (tenant, chain) in orphans {
+            match (tenant.uuid(), chain.uuid()) {
+                (Some(tenant), Some(id)) => report.fault(TenantId(tenant), id, GONE.to_owned()),
+                _ => report.damaged(&tenant, &chain),
+            }
         }
         Ok(())
     }
@@ -170,95 +178,45 @@ impl App {
     ) -> Result<(), AppError> {
         let checked = self
             .db
-            .scan(async move |tx: &mut Tx| check_chain(tx, tenant_id, chain_id).await)
+            .scan(async move |tx: &mut Tx| chain::check(tx, tenant_id, chain_id).await)
             .await
             .or_else(unreadable)?;
         report.chains += 1;
         report.entries += checked.entries;
-        if let Some(what) = checked.fault {
-            report.faults.push(AuditFault { tenant_id, chain_id, what });
+        for what in checked.faults {
+            report.fault(tenant_id, chain_id, what);
         }
         Ok(())
     }
 }
 
-struct Checked {
-    entries: u64,
-    fault: Option<String>,
+impl AuditReport {
+    fn fault(&mut self, tenant_id: TenantId, chain_id: Uuid, what: String) {
+        self.faults.push(AuditFault { tenant_id, chain_id, what });
+    }
+
+    /// Nothing can be looked up by such an id; the rest of the store can.
+    fn damaged(&mut self, tenant: &RawId, chain: &RawId) {
+        let [tenant_id, chain_id] = [tenant, chain].map(|id| id.uuid().unwrap_or_default());
+        let what = format!("an id is damaged: tenant {tenant}, chain {chain}");
+        self.fault(TenantId(tenant_id), chain_id, what);
+    }
+}
+
+fn last_if_full<T>(mut page: Vec<T>) -> Option<T> {
+    if is_full(&page) { page.pop() } else { None }
+}
+
+fn is_full<T>(page: &[T]) -> bool {
+    i64::try_from(page.len()).is_ok_and(|length| length >= PAGE)
 }
 
 // A column that cannot be read is damage to this chain, and says nothing of the others.
 fn unreadable(error: AppError) -> Result<Checked, AppError> {
     match error {
         AppError::Internal(why) => {
-            Ok(Checked { entries: 0, fault: Some(format!("it cannot be read: {why}")) })
+            Ok(Checked { entries: 0, faults: vec![format!("it cannot be read: {why}")] })
         }
         other => Err(other),
     }
-}
-
-async fn check_chain(
-    tx: &mut Tx,
-    tenant_id: TenantId,
-    chain_id: Uuid,
-) -> Result<Checked, AppError> {
-    let client = clients::get(tx, tenant_id, ClientKey::Id(ClientId(chain_id))).await?;
-    let head = match &client {
-        Some(record) => Some(record.client.audit),
-        None if chain_id == tenant_id.0 => tenants::chain_head(tx, tenant_id).await?,
-        None => None,
-    };
-    let Some(head) = head else {
-        return Ok(Checked { entries: 0, fault: Some(GONE.to_owned()) });
-    };
-    let (mut check, mut entries, mut changes) = (ChainCheck::default(), 0, Vec::new());
-    let mut erased = BTreeSet::new();
-    // Not from 1: an entry before the first would be one that nobody sees but the log shows.
-    let mut from = i64::MIN;
-    loop {
-        let page = audit::chain(tx, tenant_id, chain_id, from, PAGE).await?;
-        let last = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
-        for entry in page {
-            entries += 1;
-            if let Err(fault) = check.next(&entry) {
-                return Ok(Checked { entries, fault: Some(fault.to_string()) });
-            }
-            from = entry.sequence.saturating_add(1);
-            if client.is_some() && entry.entity_id == chain_id {
-                for change in entry.contents.changes {
-                    match change.after {
-                        Sealed::Erased { .. } => erased.insert(change.field.clone()),
-                        Sealed::Open { .. } => erased.remove(&change.field),
-                    };
-                    let (before, after) = (change.before.value(), change.after.value());
-                    changes.push(FieldChange { field: change.field.into(), before, after });
-                }
-            }
-        }
-        if last {
-            break;
-        }
-    }
-    let mut fault = check.finish(&head).err().map(|fault| fault.to_string());
-    if let (None, Some(record)) = (&fault, &client) {
-        fault = differing_fields(&record.client.facts(), &fold(changes), &erased);
-    }
-    Ok(Checked { entries, fault })
-}
-
-type Facts = BTreeMap<Cow<'static, str>, serde_json::Value>;
-
-/// The fields in which the record is not what its entries say, as far as they still say it.
-fn differing_fields(record: &Facts, trail: &Facts, erased: &BTreeSet<String>) -> Option<String> {
-    let fields: BTreeSet<_> = record
-        .keys()
-        .chain(trail.keys())
-        .filter(|field| record.get(*field) != trail.get(*field))
-        .filter(|field| !erased.contains(field.as_ref()))
-        .collect();
-    if fields.is_empty() {
-        return None;
-    }
-    let fields: Vec<_> = fields.into_iter().map(AsRef::as_ref).collect();
-    Some(format!("the record was changed behind the trail: {}", fields.join(", ")))
 }

@@ -9,7 +9,7 @@ use tokio::time::{Sleep, sleep};
 
 /// The longest pause. Without an end to waiting, a caller that announces a body and never sends it
 /// holds a connection for ever, and ten thousand of them hold the server.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Ends with an error once nothing has come for too long.
 pub(crate) struct PatientBody {

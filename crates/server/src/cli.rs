@@ -8,6 +8,7 @@ use clientbook_model::api_token::ApiTokenName;
 use clientbook_model::id::ClientId;
 use clientbook_model::principal::Role;
 use clientbook_model::time::Timestamp;
+use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -88,9 +89,9 @@ pub(crate) enum AuditCommand {
 #[command(after_help = SERVE_EXAMPLES)]
 pub(crate) struct Serve {
     /// IP address and port to listen on; port 0 takes a free one
+    /// [default: 127.0.0.1:8080]
     #[arg(long, env = "CLIENTBOOK_LISTEN", value_name = "ADDRESS")]
-    #[arg(default_value = "127.0.0.1:8080")]
-    pub(crate) listen: String,
+    pub(crate) listen: Option<String>,
 
     /// The store, made if it is not there [default: sqlite:./clientbook-data/clientbook.db; with
     /// --demo a temporary one]
@@ -102,8 +103,14 @@ pub(crate) struct Serve {
     pub(crate) demo: bool,
 
     /// What to log: a level (error, warn, info, debug, trace, off), or levels by part
-    #[arg(long, env = "CLIENTBOOK_LOG", value_name = "FILTER", default_value = "info")]
-    pub(crate) log: String,
+    /// [default: info]
+    #[arg(long, env = "CLIENTBOOK_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+
+    /// A TOML file for what is not said otherwise: listen, database, log, `public_url`, and the
+    /// issuers whose JWTs are believed
+    #[arg(long, env = "CLIENTBOOK_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Args)]

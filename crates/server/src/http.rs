@@ -1,7 +1,9 @@
 //! HTTP/1.1 over TCP: takes connections, hands their requests to the router, and stops without
 //! losing one.
 
+use crate::addresses::Addresses;
 use crate::body::PatientBody;
+use crate::stream::PatientStream;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
@@ -38,8 +40,9 @@ const HEAD_BYTES: usize = 32 << 10;
 /// The most bytes that a connection buffers each way.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// How long requests that have begun may go on once the server is to stop.
-pub(crate) const GRACE: Duration = Duration::from_secs(10);
+/// How long requests that have begun may go on once the server is to stop. With the last reads and
+/// the end of the store the whole stop takes less than ten seconds.
+pub(crate) const GRACE: Duration = Duration::from_secs(7);
 
 /// How long a stopping server goes on reading. hyper closes a connection that looks idle even if
 /// a request lies unread in its socket; those sent before the signal are read in this time.
@@ -80,6 +83,7 @@ struct Server {
     service: TowerToHyperService<Router>,
     connections: u32,
     slots: Arc<Semaphore>,
+    addresses: Arc<Addresses>,
     stopping: Arc<AtomicBool>,
     graceful: GracefulShutdown,
     told_full: Cell<Option<Instant>>,
@@ -106,6 +110,7 @@ impl Server {
             service: TowerToHyperService::new(router),
             connections,
             slots: Arc::new(Semaphore::new(connections as usize)),
+            addresses: Arc::new(Addresses::new(connections)),
             stopping: Arc::default(),
             graceful: GracefulShutdown::new(),
             told_full: Cell::new(None),
@@ -152,6 +157,10 @@ impl Server {
             debug!(%error, %peer, "TCP_NODELAY was refused");
         }
         let address = peer.ip().to_canonical();
+        let Some(place) = self.addresses.place(address) else {
+            debug!(%peer, "an address holds as many connections as it may");
+            return;
+        };
         let (service, stopping) = (self.service.clone(), Arc::clone(&self.stopping));
         let answer = service_fn(move |request| {
             let answered = service.call(prepared(request, address));
@@ -165,13 +174,14 @@ impl Server {
                 Ok::<_, Infallible>(response)
             }
         });
-        let connection = self.builder.serve_connection(TokioIo::new(stream), answer);
+        let connection =
+            self.builder.serve_connection(TokioIo::new(PatientStream::new(stream)), answer);
         let watched = self.graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = watched.await {
                 debug!(%error, %peer, "a connection broke off");
             }
-            drop(slot);
+            drop((place, slot));
         });
     }
 
@@ -210,4 +220,31 @@ fn prepared(request: hyper::Request<Incoming>, address: IpAddr) -> hyper::Reques
 fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_that_reads_no_answer_is_cut_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let router = Router::new().fallback(|| async { vec![0; 64 << 10] });
+        let caller = async {
+            let stream = TcpStream::connect(address).await.expect("a connection");
+            // Fails once the server has closed its end.
+            while stream.writable().await.is_ok() {
+                match stream.try_write(b"GET / HTTP/1.1\r\nHost: clientbook\r\n\r\n") {
+                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => break,
+                    _ => {}
+                }
+            }
+        };
+        tokio::select! {
+            () = serve(listener, router, 1, pending()) => {}
+            cut_off = timeout(Duration::from_hours(1), caller) => cut_off.expect("an end"),
+        }
+    }
 }

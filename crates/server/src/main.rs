@@ -1,11 +1,14 @@
 //! The binary `clientbook`: settings, command line, wiring. Decides nothing about clients.
 
+mod addresses;
 mod audit;
 mod body;
 mod cli;
+mod config;
 mod demo;
 mod failure;
 mod http;
+mod jwks;
 mod log;
 mod open_files;
 mod output;
@@ -14,6 +17,7 @@ mod serve;
 mod settings;
 mod signals;
 mod store;
+mod stream;
 mod token;
 
 use cli::{AuditCommand, Command, TokenCommand};

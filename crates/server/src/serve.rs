@@ -1,15 +1,16 @@
 //! `clientbook serve`: from settings to a running server, and back.
 
+use crate::config::Config;
 use crate::failure::Failure;
-use crate::settings::{self, BOOTSTRAP_TOKEN, DEFAULT_DATABASE};
+use crate::settings::{self, BOOTSTRAP_TOKEN, DEFAULT_DATABASE, DEFAULT_LISTEN};
 use crate::signals::Signals;
-use crate::{cli, demo, http, log, open_files, output, store};
-use clientbook_app::{App, Bootstrap, Env};
+use crate::{cli, demo, http, jwks, log, open_files, output, store};
+use clientbook_app::{App, Bootstrap, Env, IssuerSettings};
 use clientbook_model::secret::Secret;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -26,6 +27,8 @@ struct Settings {
     database: Option<String>,
     demo: bool,
     bootstrap: Option<Secret>,
+    issuers: Vec<IssuerSettings>,
+    public_url: Option<String>,
 }
 
 /// Serves until a signal says to stop.
@@ -57,20 +60,36 @@ pub(crate) fn run(args: cli::Serve) -> Result<ExitCode, Failure> {
 }
 
 fn check(args: cli::Serve) -> Result<(Settings, EnvFilter), String> {
-    let filter = settings::log_filter(&args.log)?;
-    let listen = settings::listen(&args.listen)?;
-    let database = match args.database {
+    let config = Config::read(args.config.as_deref())?;
+    let directory = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    let issuers = config.issuers(directory)?;
+    // A refusal names the flag, which whoever wrote the value into the file has not given.
+    let place = |given: &Option<String>, written: &Option<String>| match (given, written) {
+        (None, Some(_)) => |why| format!("{why} (the value is from the file of --config)"),
+        _ => |why| why,
+    };
+    let log_from = place(&args.log, &config.log);
+    let log = args.log.or(config.log);
+    let filter = settings::log_filter(log.as_deref().unwrap_or("info")).map_err(log_from)?;
+    let listen_from = place(&args.listen, &config.listen);
+    let listen = args.listen.or(config.listen);
+    let listen = listen.as_deref().unwrap_or(DEFAULT_LISTEN);
+    let listen = settings::listen(listen).map_err(listen_from)?;
+    let database_from = place(&args.database, &config.database);
+    let database = match args.database.or(config.database) {
         None if args.demo => None,
         given => Some(given.unwrap_or_else(|| DEFAULT_DATABASE.into())),
     };
+    let public_url = config.public_url.as_deref().map(settings::public_url).transpose()?;
     if let Some(url) = &database {
-        settings::database_path(url)?;
+        settings::database_path(url).map_err(database_from)?;
     }
     if args.demo {
         settings::demo_listen(listen)?;
     }
     let bootstrap = std::env::var_os(BOOTSTRAP_TOKEN).map(settings::bootstrap_token).transpose()?;
-    Ok((Settings { listen, database, demo: args.demo, bootstrap }, filter))
+    let demo = args.demo;
+    Ok((Settings { listen, database, demo, bootstrap, issuers, public_url }, filter))
 }
 
 async fn serve(
@@ -90,6 +109,8 @@ async fn serve(
     };
     let db = store::to_serve(&url)?;
     let (app, bootstrap) = App::start(db, Env::system(), settings.bootstrap).await?;
+    let fetch = jwks::fetcher().map_err(|error| Failure::Failed(error.to_string()))?;
+    let app = app.with_issuers(settings.issuers, &fetch);
     told(output::print(&format!("Clientbook listens on http://{address}")));
     tell_bootstrap(bootstrap, settings.demo);
     if settings.demo {
@@ -100,7 +121,10 @@ async fn serve(
     if !address.ip().to_canonical().is_loopback() {
         warn!("tokens pass the network in clear unless a proxy that speaks TLS stands in front");
     }
-    let options = clientbook_api::Options { throttle_failed_logins: !settings.demo };
+    let options = clientbook_api::Options {
+        throttle_failed_logins: !settings.demo,
+        public_url: settings.public_url.unwrap_or_else(|| format!("http://{address}")),
+    };
     let connections = open_files::connections(http::CONNECTIONS);
     if connections < http::CONNECTIONS {
         info!(connections, "the limit of open files (ulimit -n) lowers that of connections");

@@ -18,6 +18,27 @@ pub(crate) const DEFAULT_DATABASE: &str = "sqlite:./clientbook-data/clientbook.d
 /// there for every user of the machine to see.
 pub(crate) const BOOTSTRAP_TOKEN: &str = "CLIENTBOOK_BOOTSTRAP_TOKEN";
 
+/// Where to listen unless a setting says otherwise.
+pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+
+/// The address that callers use: scheme and host. What stands at a well-known path (RFC 8615) has no
+/// place below another.
+pub(crate) fn public_url(text: &str) -> Result<String, String> {
+    let plain = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && (url.path(), url.query(), url.fragment()) == ("/", None, None)
+    };
+    // A password may be in it, so it is not repeated.
+    let url = Url::parse(text).ok().filter(plain).ok_or(
+        "public_url in --config is not a scheme and a host alone: write for example \
+         https://clients.example.com",
+    )?;
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
 const BOOTSTRAP_LENGTH: usize = 24;
 
 /// The address to listen on.
@@ -278,6 +299,26 @@ mod tests {
             "https://clients.example.com/?a=b",
         ] {
             assert_refused(server(wrong), "CLIENTBOOK_SERVER", "", "http://127.0.0.1:8080");
+        }
+    }
+
+    #[test]
+    fn the_public_url_is_where_the_server_is() {
+        for (right, told) in [
+            ("https://clients.example.com", "https://clients.example.com"),
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+        ] {
+            assert_eq!(public_url(right).as_deref(), Ok(told));
+        }
+        for wrong in [
+            "",
+            "clients.example.com",
+            "ftp://clients.example.com",
+            "https://clients.example.com/base",
+            "https://clients.example.com/?a=b",
+            "https://name:swordfish@clients.example.com",
+        ] {
+            assert_refused(public_url(wrong), "public_url", "", "https://clients.example.com");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::column::{Json, Name};
 use crate::error::DbError;
+use crate::raw_id::RawId;
 use crate::row::Row;
 use crate::tx::Tx;
 use crate::value::Value;
@@ -99,7 +100,7 @@ pub async fn list(
     let sql = select_token!(
         "api_tokens t
          WHERE t.tenant_id = $1 AND t.revoked_at IS NULL AND t.id < $2
-            AND ($3 IS NULL OR t.created_by = $3)
+            AND (t.created_by = $3 OR $3 IS NULL)
          ORDER BY t.id DESC LIMIT $4"
     );
     let after = after.unwrap_or(ApiTokenId(uuid::Uuid::max()));
@@ -110,9 +111,66 @@ pub async fn list(
 /// How many tokens the filter matches.
 pub async fn count(tx: &mut Tx, filter: &TokenFilter) -> Result<i64, DbError> {
     let sql = "SELECT count(*) FROM api_tokens t
-        WHERE t.tenant_id = $1 AND t.revoked_at IS NULL AND ($2 IS NULL OR t.created_by = $2)";
+        WHERE t.tenant_id = $1 AND t.revoked_at IS NULL AND (t.created_by = $2 OR $2 IS NULL)";
     let args = [filter.tenant_id.into(), filter.created_by.as_ref().into()];
     tx.one(sql, &args, |row| row.get(0)).await
+}
+
+/// A token as it stands in the store, for verification: what no version of ours would write shows
+/// too.
+#[derive(Debug, Clone)]
+pub struct StoredToken {
+    /// Its id.
+    pub id: RawId,
+    /// What people call it.
+    pub name: String,
+    /// Its role.
+    pub role: Option<String>,
+    /// Its permissions.
+    pub permissions: Option<serde_json::Value>,
+    /// The clients it is restricted to.
+    pub client_ids: Option<serde_json::Value>,
+    /// The organization.
+    pub org_id: Option<String>,
+    /// The project.
+    pub project_id: Option<String>,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// The actor who made it.
+    pub created_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// When it was taken back.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// All tokens of a tenant as they stand, revoked or not, in the order of their ids, starting with
+/// `from`.
+pub async fn stored(
+    tx: &mut Tx,
+    tenant: TenantId,
+    from: &RawId,
+    limit: i64,
+) -> Result<Vec<StoredToken>, DbError> {
+    let sql = "SELECT id, name, role, permissions, client_ids, org_id, project_id, expires_at,
+            created_by, created_at, revoked_at
+        FROM api_tokens WHERE tenant_id = $1 AND id >= $2 ORDER BY id LIMIT $3";
+    tx.all(sql, &[tenant.into(), from.into(), limit.into()], |row| {
+        Ok(StoredToken {
+            id: row.get(0)?,
+            name: row.get(1)?,
+            role: row.get(2)?,
+            permissions: row.get::<Option<Json<_>>>(3)?.map(|json| json.0),
+            client_ids: row.get::<Option<Json<_>>>(4)?.map(|json| json.0),
+            org_id: row.get(5)?,
+            project_id: row.get(6)?,
+            expires_at: row.get(7)?,
+            created_by: row.get(8)?,
+            created_at: row.get(9)?,
+            revoked_at: row.get(10)?,
+        })
+    })
+    .await
 }
 
 /// Adds a token and the credential that leads to it.

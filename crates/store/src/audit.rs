@@ -2,6 +2,7 @@
 
 use crate::column::damaged;
 use crate::error::DbError;
+use crate::raw_id::RawId;
 use crate::row::Row;
 use crate::tx::Tx;
 use crate::value::Value;
@@ -88,7 +89,7 @@ pub async fn collection_control(
     if ascending {
         let sql = select_entry!(
             "WHERE collection_control AND tenant_id = $1 AND chain_id = $2
-                AND ($3 IS NULL OR entity_type = $3) AND ($4 IS NULL OR entity_id = $4)
+                AND (entity_type = $3 OR $3 IS NULL) AND (entity_id = $4 OR $4 IS NULL)
                 AND sequence > $5 ORDER BY sequence LIMIT $6"
         );
         args[4] = after.unwrap_or(0).into();
@@ -96,7 +97,7 @@ pub async fn collection_control(
     } else {
         let sql = select_entry!(
             "WHERE collection_control AND tenant_id = $1 AND chain_id = $2
-                AND ($3 IS NULL OR entity_type = $3) AND ($4 IS NULL OR entity_id = $4)
+                AND (entity_type = $3 OR $3 IS NULL) AND (entity_id = $4 OR $4 IS NULL)
                 AND sequence < $5 ORDER BY sequence DESC LIMIT $6"
         );
         args[4] = after.unwrap_or(i64::MAX).into();
@@ -111,7 +112,7 @@ pub async fn count_collection_control(
 ) -> Result<i64, DbError> {
     let sql = "SELECT count(*) FROM audit_entries
         WHERE collection_control AND tenant_id = $1 AND chain_id = $2
-            AND ($3 IS NULL OR entity_type = $3) AND ($4 IS NULL OR entity_id = $4)";
+            AND (entity_type = $3 OR $3 IS NULL) AND (entity_id = $4 OR $4 IS NULL)";
     tx.one(sql, &filter.args(), |row| row.get(0)).await
 }
 
@@ -129,49 +130,58 @@ pub async fn chain(
     tx.all(sql, &[tenant.into(), chain.into(), from.into(), limit.into()], entry).await
 }
 
-/// Tenants, each with a chain of its own, in order, starting after `after`; crosses tenants, for
+/// Tenants, each with a chain of its own, in order, starting with `from`; crosses tenants, for
 /// verification.
 pub async fn tenant_chains_across_tenants(
     tx: &mut Tx,
-    after: Option<TenantId>,
+    from: &RawId,
     limit: i64,
-) -> Result<Vec<TenantId>, DbError> {
-    let sql = "SELECT id FROM tenants WHERE $1 IS NULL OR id > $1 ORDER BY id LIMIT $2";
-    tx.all(sql, &[after.into(), limit.into()], |row| row.get(0)).await
+) -> Result<Vec<RawId>, DbError> {
+    let sql = "SELECT id FROM tenants WHERE id >= $1 ORDER BY id LIMIT $2";
+    tx.all(sql, &[from.into(), limit.into()], |row| row.get(0)).await
 }
 
-/// Clients, each with a chain of its own, in the order of tenant and id, starting after `after`;
+/// Clients, each with a chain of its own, in the order of tenant and id, starting with `from`;
 /// crosses tenants, for verification.
 pub async fn client_chains_across_tenants(
     tx: &mut Tx,
-    after: (TenantId, ClientId),
+    from: &(RawId, RawId),
     limit: i64,
-) -> Result<Vec<(TenantId, ClientId)>, DbError> {
-    let sql = "SELECT tenant_id, id FROM clients WHERE (tenant_id, id) > ($1, $2)
+) -> Result<Vec<(RawId, RawId)>, DbError> {
+    let sql = "SELECT tenant_id, id FROM clients WHERE (tenant_id, id) >= ($1, $2)
         ORDER BY tenant_id, id LIMIT $3";
-    let args = [after.0.into(), after.1.into(), limit.into()];
+    let args = [(&from.0).into(), (&from.1).into(), limit.into()];
     tx.all(sql, &args, |row| Ok((row.get(0)?, row.get(1)?))).await
 }
 
-/// Chains, of one tenant or of all, whose client or tenant is not there; crosses tenants, for
-/// verification.
+/// Chains, of one tenant or of all, whose client or tenant is not there, though an entry or a row
+/// still names it; crosses tenants, for verification.
 pub async fn orphan_chains_across_tenants(
     tx: &mut Tx,
     only: Option<TenantId>,
     limit: i64,
-) -> Result<Vec<(TenantId, Uuid)>, DbError> {
+) -> Result<Vec<(RawId, RawId)>, DbError> {
     // The look-up table still knows a client whose entries went with it.
     let sql = "SELECT a.tenant_id, a.chain_id FROM audit_entries a
-        WHERE ($1 IS NULL OR a.tenant_id = $1)
+        WHERE (a.tenant_id = $1 OR $1 IS NULL)
             AND NOT EXISTS (SELECT 1 FROM clients c
                 WHERE c.tenant_id = a.tenant_id AND c.id = a.chain_id)
             AND NOT (a.chain_id = a.tenant_id AND EXISTS (SELECT 1 FROM tenants t
                 WHERE t.id = a.tenant_id))
         UNION
         SELECT i.tenant_id, i.id FROM client_ids i
-        WHERE ($1 IS NULL OR i.tenant_id = $1)
+        WHERE (i.tenant_id = $1 OR $1 IS NULL)
             AND NOT EXISTS (SELECT 1 FROM clients c
                 WHERE c.tenant_id = i.tenant_id AND c.id = i.id)
+        UNION
+        SELECT e.tenant_id, e.client_id FROM enrollment_tokens e
+        WHERE (e.tenant_id = $1 OR $1 IS NULL)
+            AND NOT EXISTS (SELECT 1 FROM clients c
+                WHERE c.tenant_id = e.tenant_id AND c.id = e.client_id)
+        UNION
+        SELECT k.tenant_id, k.tenant_id FROM api_tokens k
+        WHERE (k.tenant_id = $1 OR $1 IS NULL)
+            AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.id = k.tenant_id)
         LIMIT $2";
     tx.all(sql, &[only.into(), limit.into()], |row| Ok((row.get(0)?, row.get(1)?))).await
 }

@@ -8,7 +8,7 @@ use clientbook_model::success::ClientType;
 
 /// Whether the tenant has a type with this id.
 pub async fn exists(tx: &mut Tx, tenant: TenantId, id: Reference) -> Result<bool, DbError> {
-    let sql = "SELECT 1 FROM client_types WHERE tenant_id = $1 AND id = $2";
+    let sql = "SELECT id FROM client_types WHERE tenant_id = $1 AND id = $2";
     let args = [tenant.into(), id.get().into()];
     Ok(tx.opt(sql, &args, |row| row.get::<i64>(0)).await?.is_some())
 }
@@ -40,4 +40,18 @@ pub async fn insert(
     let sql = "INSERT INTO client_types (tenant_id, id, title) VALUES ($1, $2, $3)";
     let args = [tenant.into(), client_type.id.get().into(), (&client_type.title).into()];
     tx.execute(sql, &args).await.map(|_| ())
+}
+
+/// The tenant's types as they stand in the store, by id and title, in the order of their ids,
+/// starting with `from`; for verification.
+pub async fn stored(
+    tx: &mut Tx,
+    tenant: TenantId,
+    from: i64,
+    limit: i64,
+) -> Result<Vec<(i64, String)>, DbError> {
+    let sql = "SELECT id, title FROM client_types WHERE tenant_id = $1 AND id >= $2
+        ORDER BY id LIMIT $3";
+    let args = [tenant.into(), from.into(), limit.into()];
+    tx.all(sql, &args, |row| Ok((row.get(0)?, row.get(1)?))).await
 }

@@ -142,7 +142,7 @@ pub async fn is_above_or_same(
     parent: i64,
 ) -> Result<bool, DbError> {
     let sql = "WITH RECURSIVE above (number) AS (
-            SELECT $1
+            SELECT CAST($1 AS bigint)
             UNION
             SELECT c.parent_client_id FROM clients c JOIN above a ON c.number = a.number
             WHERE c.tenant_id = $2 AND c.parent_client_id IS NOT NULL

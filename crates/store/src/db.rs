@@ -1,6 +1,8 @@
 //! The database handle: where a use case gets its transaction.
 
 use crate::error::DbError;
+use crate::probe::Probe;
+use crate::settings;
 use crate::sqlite::Sqlite;
 use crate::tx::Tx;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ pub enum Access {
 #[derive(Clone)]
 pub struct Db {
     sqlite: Arc<Sqlite>,
+    probe: Arc<Probe>,
 }
 
 impl Db {
@@ -30,7 +33,8 @@ impl Db {
             let message = format!("the database {url:?} is not of the form sqlite:PATH");
             return Err(DbError::Refused(message));
         };
-        Ok(Self { sqlite: Arc::new(Sqlite::open(path.as_ref(), access)?) })
+        let sqlite = Arc::new(Sqlite::open(path.as_ref(), access)?);
+        Ok(Self { sqlite, probe: Arc::new(Probe::new()) })
     }
 
     /// Runs `read` in a transaction of one consistent snapshot. For point reads: on SQLite it runs
@@ -67,10 +71,15 @@ impl Db {
         self.sqlite.write(change).await
     }
 
-    /// Whether the store answers and takes writes.
+    /// Whether the store takes writes: takes room, commits, and gives the room back; at most once a
+    /// second, and answers with the newest outcome in between.
     pub async fn ping(&self) -> Result<(), DbError> {
-        self.write(async |tx: &mut Tx| tx.one("SELECT 1", &[], |row| row.get::<i64>(0)).await)
-            .await
-            .map(|_| ())
+        let db = self.clone();
+        // A task of its own: a caller that goes away neither stops the trial nor hides its outcome.
+        let trial = tokio::spawn(async move {
+            let write = db.write(async |tx: &mut Tx| settings::probe(tx).await);
+            db.probe.outcome(write).await
+        });
+        trial.await.unwrap_or_else(|error| Err(DbError::internal(error.to_string())))
     }
 }

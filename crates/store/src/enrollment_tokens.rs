@@ -1,9 +1,10 @@
 //! Enrolment tokens.
 
 use crate::error::DbError;
+use crate::raw_id::RawId;
 use crate::tx::Tx;
 use clientbook_model::enrollment::EnrollmentToken;
-use clientbook_model::id::{EnrollmentTokenId, TenantId};
+use clientbook_model::id::{ClientId, EnrollmentTokenId, TenantId};
 use clientbook_model::time::Timestamp;
 
 /// Adds a token.
@@ -37,4 +38,49 @@ pub async fn revoke(
     let sql = "UPDATE enrollment_tokens SET revoked_at = $1
         WHERE tenant_id = $2 AND id = $3 AND revoked_at IS NULL";
     tx.execute(sql, &[now.into(), tenant.into(), id.into()]).await.map(|_| ())
+}
+
+/// A token as it stands in the store, for verification.
+#[derive(Debug, Clone)]
+pub struct StoredToken {
+    /// Its id.
+    pub id: RawId,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The site its devices stand at.
+    pub site_id: Option<String>,
+    /// How many devices may enrol, if limited.
+    pub max_uses: Option<i64>,
+    /// When it stops working, if ever.
+    pub expires_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was taken back.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// All tokens of a client as they stand, revoked or not, in the order of their ids, starting with
+/// `from`.
+pub async fn stored(
+    tx: &mut Tx,
+    tenant: TenantId,
+    client: ClientId,
+    from: &RawId,
+    limit: i64,
+) -> Result<Vec<StoredToken>, DbError> {
+    let sql = "SELECT id, description, site_id, max_uses, expires_at, created_at, revoked_at
+        FROM enrollment_tokens WHERE tenant_id = $1 AND client_id = $2 AND id >= $3
+        ORDER BY id LIMIT $4";
+    tx.all(sql, &[tenant.into(), client.into(), from.into(), limit.into()], |row| {
+        Ok(StoredToken {
+            id: row.get(0)?,
+            description: row.get(1)?,
+            site_id: row.get(2)?,
+            max_uses: row.get(3)?,
+            expires_at: row.get(4)?,
+            created_at: row.get(5)?,
+            revoked_at: row.get(6)?,
+        })
+    })
+    .await
 }

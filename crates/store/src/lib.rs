@@ -6,6 +6,8 @@
 mod column;
 mod db;
 mod error;
+mod probe;
+mod raw_id;
 mod row;
 mod sqlite;
 mod tx;
@@ -21,4 +23,5 @@ pub mod tenants;
 
 pub use db::{Access, Db};
 pub use error::DbError;
+pub use raw_id::RawId;
 pub use tx::Tx;

@@ -15,3 +15,13 @@ pub async fn insert_if_absent(tx: &mut Tx, name: &str, value: &[u8]) -> Result<b
     let sql = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
     Ok(tx.execute(sql, &[name.into(), Value::Bytes(value)]).await? > 0)
 }
+
+/// Takes room in the store and gives it back. For `Db::ping`: a row that fits into a page that is
+/// there already would say nothing of a full disk.
+pub(crate) async fn probe(tx: &mut Tx) -> Result<(), DbError> {
+    // Two rows: where one fails, SQLite undoes this statement. A statement of one row it answers by
+    // rolling back the whole group, and others' writes with it.
+    let sql = "INSERT INTO settings (name, value) VALUES ('probe 1', $1), ('probe 2', $1)";
+    tx.execute(sql, &[Value::Bytes(&[0; 8192])]).await?;
+    tx.execute("DELETE FROM settings WHERE name IN ('probe 1', 'probe 2')", &[]).await.map(|_| ())
+}

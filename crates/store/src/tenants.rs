@@ -16,7 +16,7 @@ macro_rules! select_tenant {
 /// The tenant that `key` names. The system's own is found by nobody.
 pub async fn find(tx: &mut Tx, key: &TenantKey) -> Result<Option<Tenant>, DbError> {
     let found = match key {
-        TenantKey::Id(id) => tx.opt(select_tenant!("id = $1"), &[(*id).into()], tenant).await?,
+        TenantKey::Id(id) => get(tx, *id).await?,
         TenantKey::Slug(slug) => {
             tx.opt(select_tenant!("slug = $1"), &[slug.as_str().into()], tenant).await?
         }
@@ -26,6 +26,11 @@ pub async fn find(tx: &mut Tx, key: &TenantKey) -> Result<Option<Tenant>, DbErro
         }
     };
     Ok(found.filter(|tenant| tenant.id != TenantId::SYSTEM))
+}
+
+/// The tenant with this id, the system's own too.
+pub async fn get(tx: &mut Tx, id: TenantId) -> Result<Option<Tenant>, DbError> {
+    tx.opt(select_tenant!("id = $1"), &[id.into()], tenant).await
 }
 
 /// Adds a tenant.

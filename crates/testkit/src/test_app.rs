@@ -1,9 +1,10 @@
 //! The server under test.
 
 use crate::actor::Actor;
+use crate::issuer::KeyServer;
 use axum::extract::ConnectInfo;
 use clientbook_api::{Options, PeerAddress};
-use clientbook_app::{App, Clock, Entropy, Env};
+use clientbook_app::{App, Clock, Entropy, Env, IssuerSettings};
 use clientbook_model::secret::Secret;
 use clientbook_store::{Access, Db};
 use serde_json::{Value, json};
@@ -31,11 +32,20 @@ pub struct TestApp {
 impl TestApp {
     /// Starts a server with the demo data.
     pub async fn start() -> Self {
-        Self::start_with(Options { throttle_failed_logins: false }).await
+        Self::start_with(patient()).await
     }
 
     /// Starts a server that behaves as `options` say.
     pub async fn start_with(options: Options) -> Self {
+        Self::launch(options, Vec::new(), &KeyServer::default()).await
+    }
+
+    /// Starts a server that believes these issuers, with the keys that `keys` has of them.
+    pub async fn start_with_issuers(issuers: Vec<IssuerSettings>, keys: &KeyServer) -> Self {
+        Self::launch(patient(), issuers, keys).await
+    }
+
+    async fn launch(options: Options, issuers: Vec<IssuerSettings>, keys: &KeyServer) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
         let clock = Arc::new(AtomicI64::new(START));
         let env = Env { clock: Clock::Manual(Arc::clone(&clock)), entropy: Entropy::seeded(7) };
@@ -44,6 +54,7 @@ impl TestApp {
         let secret = Some(Secret::new(OPERATOR));
         let (app, _) = App::start(db, env, secret).await.expect("a first start");
         assert!(app.load_demo().await.expect("the demo data"), "the store was new");
+        let app = app.with_issuers(issuers, &keys.fetcher());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let router = clientbook_api::router(app, options).layer(axum::middleware::from_fn(peer));
@@ -68,6 +79,11 @@ impl TestApp {
     /// Moves the clock on.
     pub fn advance(&self, millis: i64) {
         self.clock.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// Seconds since 1970 on the server's clock, as JWTs count.
+    pub fn seconds(&self) -> i64 {
+        self.clock.load(Ordering::SeqCst) / 1000
     }
 
     /// A caller without a token.
@@ -102,6 +118,11 @@ impl TestApp {
         let made = self.operator().post("/v2/api-tokens", &body).await.expect(201);
         self.bearer(made.json()["token"].as_str().expect("a token"))
     }
+}
+
+/// A test that fails to log in again and again means it.
+fn patient() -> Options {
+    Options { throttle_failed_logins: false, public_url: "http://clientbook.test".into() }
 }
 
 impl Drop for TestApp {

@@ -8,6 +8,7 @@ use axum::http::HeaderMap;
 use clientbook_app::{App, Caller, ClientRef, Precondition};
 use clientbook_model::principal::Permission;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// What a handler gets.
 pub(crate) struct Call {
@@ -19,6 +20,8 @@ pub(crate) struct Call {
     pub(crate) query: Query,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
+    /// The address that callers use.
+    pub(crate) public_url: Arc<str>,
 }
 
 impl Call {

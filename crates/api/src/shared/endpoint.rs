@@ -9,7 +9,7 @@ use super::query::Query;
 use super::shape::{self, Told};
 use super::throttle::Throttle;
 use super::{body, conditional, credentials};
-use crate::PeerAddress;
+use crate::{PeerAddress, protected_resource};
 use axum::RequestPartsExt as _;
 use axum::body::Body;
 use axum::extract::{RawPathParams, Request};
@@ -35,6 +35,7 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) struct State {
     pub(crate) app: App,
     pub(crate) throttle: Option<Throttle>,
+    pub(crate) public_url: Arc<str>,
 }
 
 /// The route of an operation.
@@ -62,7 +63,7 @@ async fn outside(state: &State, request: Request, error: ApiError) -> Response<B
     body::drain(&parts.headers, body).await;
     let path = parts.uri.path();
     let request_id = request_id(&state.app, parts.headers.get(&REQUEST_ID));
-    refuse(shape::surface_of(path), error, &request_id, path)
+    refuse(state, shape::surface_of(path), error, &request_id, path)
 }
 
 async fn serve(operation: &Operation, state: &State, request: Request) -> Response<Body> {
@@ -70,8 +71,9 @@ async fn serve(operation: &Operation, state: &State, request: Request) -> Respon
     let request_id = request_id(&state.app, parts.headers.get(&REQUEST_ID));
     let handled = handle(operation, state, &mut parts, body, &request_id).await;
     let answer = handled.and_then(|answer| respond(&parts, answer, &request_id));
-    let response = answer
-        .unwrap_or_else(|error| refuse(operation.surface, error, &request_id, parts.uri.path()));
+    let response = answer.unwrap_or_else(|error| {
+        refuse(state, operation.surface, error, &request_id, parts.uri.path())
+    });
     tracing::debug!(
         method = %parts.method,
         route = operation.path,
@@ -102,7 +104,8 @@ async fn handle(
     let path: RawPathParams = parts.extract().await.map_err(unreadable)?;
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let (app, headers) = (state.app.clone(), parts.headers.clone());
-    let call = Call { app, caller, permission, path, query, headers, body };
+    let public_url = Arc::clone(&state.public_url);
+    let call = Call { app, caller, permission, path, query, headers, body, public_url };
     // A defect that panics costs its own request, not the connection's others.
     let handled = AssertUnwindSafe((operation.handler)(call)).catch_unwind();
     match tokio::time::timeout(PATIENCE, handled).await {
@@ -203,7 +206,13 @@ fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<B
 
 /// An error in the surface's shape. The cause of a failure inside goes to the log, under the id
 /// that the caller gets.
-fn refuse(surface: Surface, error: ApiError, request_id: &str, path: &str) -> Response<Body> {
+fn refuse(
+    state: &State,
+    surface: Surface,
+    error: ApiError,
+    request_id: &str,
+    path: &str,
+) -> Response<Body> {
     match &error {
         ApiError::App(AppError::Internal(cause)) => {
             tracing::error!(%request_id, %path, %cause, "a request failed inside");
@@ -222,7 +231,7 @@ fn refuse(surface: Surface, error: ApiError, request_id: &str, path: &str) -> Re
         .header(header::CACHE_CONTROL, "private, no-cache")
         .header(header::CONTENT_TYPE, shaped.content_type);
     if let Details::Credentials(why) = problem.details {
-        response = response.header(header::WWW_AUTHENTICATE, challenge(why));
+        response = response.header(header::WWW_AUTHENTICATE, challenge(state, why));
     }
     if let Some(seconds) = problem.retry_after {
         response = response.header(header::RETRY_AFTER, seconds);
@@ -233,12 +242,19 @@ fn refuse(surface: Surface, error: ApiError, request_id: &str, path: &str) -> Re
     })
 }
 
-// RFC 6750, section 3: no error code where no token was sent.
-fn challenge(why: Unauthenticated) -> &'static str {
-    match why {
-        Unauthenticated::Missing => "Bearer realm=\"clientbook\"",
-        _ => "Bearer realm=\"clientbook\", error=\"invalid_token\"",
+// RFC 6750, section 3: no error code where no token was sent. RFC 9728, section 5.1: where to learn
+// whose tokens are believed.
+fn challenge(state: &State, why: Unauthenticated) -> String {
+    let mut challenge = String::from("Bearer realm=\"clientbook\"");
+    if why != Unauthenticated::Missing {
+        challenge.push_str(", error=\"invalid_token\"");
     }
+    if state.app.issuers().next().is_some() {
+        let (url, path) = (&state.public_url, protected_resource::PATH);
+        let metadata = format!(", resource_metadata=\"{url}{path}\"");
+        challenge.push_str(&metadata);
+    }
+    challenge
 }
 
 fn common(status: StatusCode, request_id: &str) -> axum::http::response::Builder {

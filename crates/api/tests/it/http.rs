@@ -368,7 +368,11 @@ async fn health_is_for_everybody() {
 
 #[tokio::test]
 async fn failed_logins_are_throttled_and_nobody_else() {
-    let app = TestApp::start_with(Options { throttle_failed_logins: true }).await;
+    let app = TestApp::start_with(Options {
+        throttle_failed_logins: true,
+        public_url: "http://clientbook.test".into(),
+    })
+    .await;
     let admin = app.admin().await;
     let guesser = app.bearer("cb_guess");
     let mut throttled: Vec<Answer> = Vec::new();

@@ -7,6 +7,7 @@ mod conditional;
 mod contacts;
 mod customer_success;
 mod http;
+mod jwt;
 mod limits;
 mod openapi;
 mod organizations;

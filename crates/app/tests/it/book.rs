@@ -2,14 +2,15 @@
 
 use clientbook_app::{
     App, AppError, AuditReport, AuditScope, Caller, Change, ClientChange, ClientKey, ClientRef,
-    Clock, Entropy, Env, Precondition,
+    Clock, Entropy, Env, NewApiToken, Precondition,
 };
+use clientbook_model::api_token::{ApiTokenName, Capability};
 use clientbook_model::client::ClientPatch;
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::custom_field::FieldKey;
 use clientbook_model::id::ClientId;
 use clientbook_model::patch::{Parse, Patch};
-use clientbook_model::principal::Permission;
+use clientbook_model::principal::{Permission, Role};
 use clientbook_model::secret::Secret;
 use clientbook_model::status::{Status, StatusPatch};
 use clientbook_model::success::SuccessPatch;
@@ -52,6 +53,12 @@ impl Book {
         let deleted = Some(CollectionMode::Deleted);
         change(&app, ACME, ClientPatch { collection_mode: deleted, ..ClientPatch::default() })
             .await;
+        let kept = issue_token(&app, Capability::Role(Role::Viewer)).await;
+        let permissions = [Permission::ClientsView, Permission::AuditView].into_iter().collect();
+        let revoked = issue_token(&app, Capability::Permissions(permissions)).await;
+        assert_ne!(kept, revoked);
+        let caller = Caller::cli("a request".into());
+        app.revoke_api_token(&caller, revoked).await.expect("a token taken back");
         book
     }
 
@@ -168,4 +175,19 @@ async fn change(app: &App, client: Uuid, patch: ClientPatch) {
     let change = Change { change, precondition: Precondition::None, dry_run: false };
     let caller = Caller::cli("a request".into());
     app.change_client(&caller, target, change).await.expect("a change");
+}
+
+/// Makes a restricted token of our tenant; its id.
+async fn issue_token(app: &App, capability: Capability) -> String {
+    let wish = NewApiToken {
+        name: ApiTokenName::new("A token").expect("a name"),
+        tenant: Some(OURS.to_string()),
+        capability,
+        client_ids: Some(vec![ClientId(ACME)]),
+        org_id: Some(parsed(&json!("org"))),
+        project_id: Some(parsed(&json!("project"))),
+        expires_at: Some(parsed(&json!("2030-01-01T00:00:00Z"))),
+    };
+    let issued = app.issue_api_token(&Caller::cli("a request".into()), wish).await;
+    issued.expect("a token").0.id.to_string()
 }

@@ -1,5 +1,6 @@
 //! The use cases from outside, as the surfaces and the command line use them.
 
 mod book;
+mod rows;
 mod tampering;
 mod verify_audit;

@@ -178,6 +178,10 @@ async fn a_record_changed_behind_the_trail_is_found() {
         "client_type_id = 2",
         "success = NULL",
         "success = json_set(success, '$.city', 'Shelbyville')",
+        "created_at = created_at - 1",
+        "updated_at = updated_at + 1",
+        "version = 0",
+        "version = -1",
         "audit_count = audit_count - 1",
         "audit_count = audit_count + 1",
         "audit_hash = zeroblob(32)",
@@ -190,7 +194,7 @@ async fn a_record_changed_behind_the_trail_is_found() {
     }
 }
 
-/// The chain is whole up to where the head now stands, but the record is not what it was there.
+/// The chain is whole up to where the head now stands, but the rows are not what they were there.
 #[tokio::test]
 async fn a_head_moved_back_is_found() {
     let book = Book::with_history().await;
@@ -202,7 +206,12 @@ async fn a_head_moved_back_is_found() {
         "UPDATE clients SET (audit_count, audit_hash) = (SELECT sequence, hash FROM audit_entries
             WHERE chain_id = {chain} ORDER BY sequence DESC LIMIT 1) WHERE id = {chain}"
     );
-    assert_faults(&book, &[remove(&newest), back], &[ACME]).await;
+    book.tamper(&[remove(&newest), back]);
+    let faults = book.verify(None, None).await.faults;
+    let [record, token] = &faults[..] else { panic!("{faults:?}") };
+    assert_eq!([record.chain_id, token.chain_id], [ACME; 2]);
+    assert_eq!(record.what, "the record was changed behind the trail: collection_mode");
+    assert!(token.what.ends_with("was changed behind the trail: revoked_at"), "{token:?}");
 }
 
 #[tokio::test]
@@ -269,19 +278,27 @@ fn erase(book: &Book, choose: impl Fn(&mut Contents) -> Vec<&mut Sealed>) {
     }
 }
 
+const ERASED: &str = "was erased without an entry that says so";
+
+/// The chain holds, but whoever edits a row can also reduce what tells of it to a digest.
 #[tokio::test]
-async fn erased_contents_still_verify() {
+async fn erasure_that_nothing_tells_of_is_found() {
     let book = Book::with_history().await;
-    erase(&book, |contents| {
-        let changes = contents.changes.iter_mut();
-        let values = changes.flat_map(|change| [&mut change.before, &mut change.after]);
-        [&mut contents.actor_name, &mut contents.source_address].into_iter().chain(values).collect()
-    });
-    assert_eq!(book.verify(None, None).await.faults, []);
-    let edited =
-        format!("contents = json_set(contents, '$.actor_name.digest', '{}')", "00".repeat(32));
-    assert_faults(&book, &[set(5, &edited)], &[ACME]).await;
-    assert_faults(&book, &[remove(&entry(5))], &[ACME]).await;
+    let choices: [fn(&mut Contents) -> Vec<&mut Sealed>; 4] = [
+        |contents| vec![&mut contents.actor_name],
+        |contents| vec![&mut contents.source_address],
+        |contents| contents.changes.iter_mut().map(|change| &mut change.before).collect(),
+        |contents| contents.changes.iter_mut().map(|change| &mut change.after).collect(),
+    ];
+    for choose in choices {
+        let copy = book.copy();
+        erase(&copy, choose);
+        let faults = copy.verify(None, None).await.faults;
+        let [fault] = &faults[..] else { panic!("{faults:?}") };
+        assert_eq!((fault.chain_id, &*fault.what), (ACME, &*format!("entry 1 {ERASED}")));
+        assert_faults(&copy, &[set(5, "actor_id = 'x'")], &[ACME]).await;
+        assert_faults(&copy, &[remove(&entry(5))], &[ACME]).await;
+    }
 }
 
 /// What was erased cannot be compared any more; all the rest can.
@@ -292,7 +309,12 @@ async fn erasing_one_field_hides_no_other() {
         let names = contents.changes.iter_mut().filter(|change| change.field == "name");
         names.flat_map(|change| [&mut change.before, &mut change.after]).collect()
     });
-    assert_eq!(book.verify(None, None).await.faults, []);
-    let status = format!("UPDATE clients SET status = 'inactive' WHERE id = {}", blob(ACME));
-    assert_faults(&book, &[status], &[ACME]).await;
+    book.tamper(&[format!(
+        "UPDATE clients SET name = 'Sly', status = 'inactive' WHERE id = {}",
+        blob(ACME)
+    )]);
+    let faults = book.verify(None, None).await.faults;
+    let [erased, changed] = &faults[..] else { panic!("{faults:?}") };
+    assert_eq!(erased.what, format!("entry 1 {ERASED}"));
+    assert_eq!(changed.what, "the record was changed behind the trail: status");
 }

@@ -182,7 +182,7 @@ fn idle_callers_hold_nothing_up() {
     idle.send(&write(0, 1)).expect("a request that is sent");
     assert!(!idle.answer().expect("an answer").last, "the connection is kept alive");
     server.signal("TERM");
-    // Half of the grace, of which they get nothing.
+    // Less than the grace, of which they get nothing.
     let ended = server.ended(Duration::from_secs(5));
     assert_eq!(ended.code, Some(0), "{}", ended.log);
     assert!(silent.is_closed() && idle.is_closed());
@@ -235,15 +235,13 @@ async fn requests_that_stop_coming_are_cut_off() {
     let directory = directory();
     let server = Server::start(directory.path());
     let mut wires = begin_requests(&server);
-    server.signal("TERM");
-    server.log.until("stopping; requests that have begun");
     let signalled = Instant::now();
+    server.signal("TERM");
     let Ended { code, log, .. } = server.ended(PATIENCE);
     let took = signalled.elapsed();
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("cut off"), "{log}");
-    // The grace is 10 s to the moment; the rest is the machine's.
-    assert!(took < Duration::from_millis(10_500), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
     assert!(wires.iter_mut().all(|wire| wire.answer().is_err()));
     assert_eq!(steps(&directory, 2).await, [0, 0]);
 }

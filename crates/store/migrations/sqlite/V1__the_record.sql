@@ -88,6 +88,8 @@ CREATE TABLE enrollment_tokens (
 
 -- A client has at most one token that is not revoked.
 CREATE UNIQUE INDEX enrollment_tokens_client_id ON enrollment_tokens (tenant_id, client_id) WHERE revoked_at IS NULL;
+-- Verification reads a client's revoked tokens too.
+CREATE INDEX enrollment_tokens_of_client ON enrollment_tokens (tenant_id, client_id, id);
 
 CREATE TABLE api_tokens (
     tenant_id BLOB NOT NULL REFERENCES tenants (id),

@@ -42,18 +42,19 @@ impl Sqlite {
     }
 
     fn open_with(path: &Path, access: Access, limits: Limits) -> Result<Self, DbError> {
-        let writer = match access {
+        let (place, writer) = match access {
             Access::Write => {
-                let (lock, connection) = open::writable(path)?;
-                Some(Writer::start(path, connection, lock, limits)?)
+                let (place, lock, connection) = open::writable(path)?;
+                let writer = Writer::start(&place, connection, lock, limits)?;
+                (place, Some(writer))
             }
             Access::Read => {
                 open::check_readable(path)?;
-                None
+                (open::place(path)?, None)
             }
         };
         let scans = Arc::new(Semaphore::new(SCANS));
-        Ok(Self { readers: Readers::new(path), scans, writer })
+        Ok(Self { readers: Readers::new(&place), scans, writer })
     }
 
     pub(crate) fn read<T, E, F>(&self, read: &F) -> Result<T, E>

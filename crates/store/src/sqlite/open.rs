@@ -19,28 +19,20 @@ mod migrations {
     refinery::embed_migrations!("migrations/sqlite");
 }
 
-/// Opens the store for writing: takes its lock, creates and migrates it where needed.
-pub(super) fn writable(path: &Path) -> Result<(File, Connection), DbError> {
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)
-            .map_err(|error| refused(path, "its directory cannot be made", &error))?;
+/// Opens the store for writing: takes its lock, creates and migrates it where needed. Also says
+/// where the file is, whichever way `path` leads there.
+pub(super) fn writable(path: &Path) -> Result<(PathBuf, File, Connection), DbError> {
+    if !path.exists() {
+        make(path)?;
     }
-    let lock = lock(path)?;
-    // Made here, so that only its owner can read it; SQLite gives its side files the same mode.
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| refused(path, "it cannot be opened for writing", &error))?;
-    own(file, path)?;
+    let place = place(path)?;
+    let lock = Lock::take(&place, path)?;
+    if let Err(refusal) = check_ours(&place, path) {
+        lock.remove_if_made();
+        return Err(refusal);
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags)
+    let mut connection = Connection::open_with_flags(&place, flags)
         .map_err(|error| refused(path, "it cannot be opened", &error))?;
     mark(&connection)
         .and_then(|()| prepare(&mut connection))
@@ -51,7 +43,27 @@ pub(super) fn writable(path: &Path) -> Result<(File, Connection), DbError> {
             refused(path, why, &error)
         },
     )?;
-    Ok((lock, connection))
+    Ok((place, lock.file, connection))
+}
+
+/// Where the file is. The lock and SQLite's side files are named after it: two ways to one store
+/// must lead to the same lock. Hard links still hide that they do.
+pub(super) fn place(path: &Path) -> Result<PathBuf, DbError> {
+    path.canonicalize().map_err(|error| refused(path, "it cannot be opened", &error))
+}
+
+// Made here, so that only its owner can read it; SQLite gives its side files the same mode.
+fn make(path: &Path) -> Result<(), DbError> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(|error| refused(path, "its directory cannot be made", &error))?;
+    }
+    let mut options = OpenOptions::new();
+    let made = options.create(true).truncate(false).write(true).mode(0o600).open(path);
+    made.map(|_| ()).map_err(|error| refused(path, "it cannot be opened for writing", &error))
 }
 
 /// Checks that the file is a store that this version can read.
@@ -126,7 +138,10 @@ fn stable_plans(connection: &Connection) -> rusqlite::Result<()> {
 
 // An empty file becomes ours; anything else is left as it is. SQLite itself must not look: opening
 // another program's database for writing can already empty its log or change its journal mode.
-fn own(file: File, path: &Path) -> Result<(), DbError> {
+// Only with the lock held: to close a file gives up what SQLite has locked in it for this process.
+fn check_ours(place: &Path, path: &Path) -> Result<(), DbError> {
+    let file = OpenOptions::new().read(true).write(true).open(place);
+    let file = file.map_err(|error| refused(path, "it cannot be opened for writing", &error))?;
     let mut header = Vec::new();
     file.take(100)
         .read_to_end(&mut header)
@@ -142,7 +157,7 @@ fn own(file: File, path: &Path) -> Result<(), DbError> {
     Err(DbError::Refused(format!("{} {what}", path.display())))
 }
 
-// Before anything else is written, and before there is a log it could stand in: see `own`.
+// Before anything else is written, and before there is a log it could stand in: see `check_ours`.
 fn mark(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     let id = connection.query_row("PRAGMA application_id", [], |row| row.get::<_, u32>(0))?;
@@ -152,21 +167,39 @@ fn mark(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
-fn lock(path: &Path) -> Result<File, DbError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let name = PathBuf::from(name);
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(&name)
-        .map_err(|error| refused(&name, "it cannot be opened", &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(DbError::Locked(path.display().to_string())),
-        Err(TryLockError::Error(error)) => Err(refused(&name, "it cannot be locked", &error)),
+struct Lock {
+    file: File,
+    name: PathBuf,
+    made: bool,
+}
+
+impl Lock {
+    fn take(place: &Path, path: &Path) -> Result<Self, DbError> {
+        let mut name = place.as_os_str().to_owned();
+        name.push(".lock");
+        let name = PathBuf::from(name);
+        let made = !name.exists();
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&name)
+            .map_err(|error| refused(&name, "it cannot be opened", &error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { file, name, made }),
+            Err(TryLockError::WouldBlock) => Err(DbError::Locked(path.display().to_string())),
+            Err(TryLockError::Error(error)) => Err(refused(&name, "it cannot be locked", &error)),
+        }
+    }
+
+    // Beside a store it would be wrong: who has opened the file by now would lock what is gone.
+    fn remove_if_made(self) {
+        if self.made
+            && let Err(error) = std::fs::remove_file(&self.name)
+        {
+            tracing::warn!(%error, lock = %self.name.display(), "a lock could not be removed");
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use clientbook_store::api_tokens::TokenFilter;
 use clientbook_store::audit::CollectionControlFilter;
 use clientbook_store::clients::ClientKey;
 use clientbook_store::{
-    DbError, Tx, api_tokens, audit, client_types, clients, enrollment_tokens, tenants,
+    DbError, RawId, Tx, api_tokens, audit, client_types, clients, enrollment_tokens, tenants,
 };
 
 const OURS: u8 = 1;
@@ -91,9 +91,13 @@ async fn parents_are_of_the_same_tenant() {
         clients::insert(tx, &client(&tenant(THEIRS), 3)).await?;
         let second = Client { parent_client_id: Some(reference(3)), ..client(&tenant(THEIRS), 2) };
         clients::update(tx, &second).await?;
-        assert!(clients::lock_parents(tx, theirs, three).await?);
-        assert!(!clients::lock_parents(tx, ours, three).await?);
-        assert!(!clients::lock_parents(tx, empty, one).await?);
+        clients::lock_parents(tx, theirs).await?;
+        for (asking, number, expected) in
+            [(theirs, three, true), (ours, three, false), (empty, one, false)]
+        {
+            let found = clients::get(tx, asking, ClientKey::Number(number)).await?;
+            assert_eq!(found.is_some(), expected);
+        }
         assert!(clients::is_above_or_same(tx, theirs, three, 1).await?);
         assert!(!clients::is_above_or_same(tx, ours, three, 1).await?);
         assert!(clients::is_above_or_same(tx, ours, two, 1).await?);
@@ -226,9 +230,37 @@ async fn the_audit_trail_is_read_in_its_tenant_only() {
     let checked = store.write(async move |tx: &mut Tx| {
         let [ours, theirs] = [OURS, THEIRS].map(|which| tenant(which).id);
         assert_eq!(orphans(tx, Some(ours)).await?, []);
-        let [one, two] = [1, 2].map(|number| (theirs, client(&tenant(THEIRS), number).id.0));
-        assert_eq!(orphans(tx, Some(theirs)).await?, [one, two]);
+        let [one, two] = [1, 2].map(|number| {
+            (RawId::from(theirs.0), RawId::from(client(&tenant(THEIRS), number).id.0))
+        });
+        assert_eq!(orphans(tx, Some(theirs)).await?, [one.clone(), two.clone()]);
         assert_eq!(orphans(tx, None).await?, [one, two]);
+        Ok(())
+    });
+    checked.await.expect("queries");
+}
+
+#[tokio::test]
+async fn rows_to_verify_are_of_one_tenant() {
+    let store = store().await;
+    let checked = store.write(async |tx: &mut Tx| {
+        let [ours, theirs, empty] = [OURS, THEIRS, EMPTY].map(tenant);
+        let (own, first) = (client(&ours, 1), RawId::FIRST);
+        // The enrolment tokens of the two have the same id.
+        for (asking, types, tokens, enrolments) in
+            [(&ours, 1, 1, 1), (&theirs, 1, 1, 0), (&empty, 0, 0, 0)]
+        {
+            let id = asking.id;
+            assert_eq!(client_types::stored(tx, id, i64::MIN, 10).await?.len(), types);
+            let stored = api_tokens::stored(tx, id, &first, 10).await?;
+            assert!(stored.iter().all(|token| token.id == api_token(asking, 1).id.0.into()));
+            assert_eq!(stored.len(), tokens);
+            let of_ours = enrollment_tokens::stored(tx, id, own.id, &first, 10).await?;
+            assert_eq!(of_ours.len(), enrolments);
+            assert_eq!(tenants::get(tx, id).await?.as_ref(), Some(asking));
+            let bearer = api_token(&theirs, 1).id;
+            assert_eq!(api_tokens::works(tx, id, bearer, time(1)).await?, id == theirs.id);
+        }
         Ok(())
     });
     checked.await.expect("queries");

@@ -31,11 +31,14 @@ fn refusal(url: &str, access: Access) -> String {
 fn assert_left_alone(directory: &TempDir, writing: &str, reading: &str) {
     let file = path(directory);
     let before = std::fs::read(&file).expect("a file");
+    let locked = directory.path().join("clientbook.db.lock").exists();
     for (access, words) in [(Access::Write, writing), (Access::Read, reading)] {
         let why = refusal(&url(directory), access);
         assert!(why.starts_with(&format!("{}", file.display())), "{why}");
         assert!(why.contains(words), "{why}");
         assert!(std::fs::read(&file).expect("a file") == before, "{access:?} changed the file");
+        let lock = directory.path().join("clientbook.db.lock");
+        assert_eq!(lock.exists(), locked, "{access:?} made a lock, or took one away");
     }
 }
 
@@ -161,6 +164,7 @@ fn what_is_no_file_is_refused() {
     let why = refusal(&url(&directory), Access::Read);
     assert!(why.contains("it cannot be opened"), "{why}");
     assert_eq!(std::fs::read_dir(path(&directory)).expect("a directory").count(), 0);
+    assert_eq!(std::fs::read_dir(directory.path()).expect("a directory").count(), 1);
 }
 
 #[test]
@@ -242,6 +246,42 @@ async fn a_store_has_one_writer() {
     let again = Db::open(&url(&directory), Access::Write).expect("the lock is free");
     let kept = again.read(async |tx: &mut Tx| settings::get(tx, "a").await);
     assert_eq!(kept.await.expect("a setting"), Some(b"b".to_vec()));
+}
+
+/// SQLite follows links to the file: so must the lock.
+#[test]
+fn a_store_has_one_writer_whichever_way_leads_to_it() {
+    let directory = directory();
+    let below = directory.path().join("below");
+    std::fs::create_dir(&below).expect("a directory");
+    let name = |path: &str| format!("sqlite:{}/{path}", directory.path().display());
+    for (target, link) in [
+        ("clientbook.db", "link.db"),
+        ("link.db", "link-to-link.db"),
+        ("below", "link-to-below"),
+        // Where there is no store yet.
+        ("below/second.db", "dangling.db"),
+    ] {
+        std::os::unix::fs::symlink(target, directory.path().join(link)).expect("a link");
+    }
+    let one: &[&str] = &["clientbook.db", "link.db", "link-to-link.db", "below/../clientbook.db"];
+    let other: &[&str] = &["dangling.db", "below/second.db", "link-to-below/second.db"];
+    for ways in [one, other] {
+        for first in ways {
+            let _held = Db::open(&name(first), Access::Write).expect("a store");
+            for second in ways {
+                let second = Db::open(&name(second), Access::Write).map(|_| ());
+                assert!(matches!(second, Err(DbError::Locked(_))), "{first}: {second:?}");
+            }
+            Db::open(&name(ways[0]), Access::Read).expect("reading takes no lock");
+        }
+    }
+    let locks = [directory.path(), &below].map(|place| {
+        let files = std::fs::read_dir(place).expect("a directory");
+        let names = files.map(|file| file.expect("a file").file_name());
+        names.filter(|name| name.to_string_lossy().ends_with(".lock")).count()
+    });
+    assert_eq!(locks, [1, 1], "one lock beside each store");
 }
 
 const HOLD: &str = "CLIENTBOOK_TEST_HOLDS";

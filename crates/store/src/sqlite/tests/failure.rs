@@ -1,9 +1,12 @@
 //! What fails a whole group, and how the writer goes on.
 
 use super::{PATIENT, Store, Written, insert};
+use crate::db::{Access, Db};
 use crate::error::DbError;
+use crate::settings;
 use crate::tx::Tx;
 use crate::value::Value;
+use std::time::Duration;
 
 const TENANTLESS: &str = "INSERT INTO client_types (tenant_id, id, title) VALUES ($1, 1, 'x')";
 
@@ -131,4 +134,72 @@ async fn room_on_the_disk_is_noticed_without_a_restart() {
     };
     store.sqlite.write(free_it).await.expect("room");
     assert_eq!(store.rows(), ["big"]);
+}
+
+/// A trial of whether the store takes writes costs nobody a write.
+#[tokio::test]
+async fn a_trial_that_finds_the_disk_full_fails_alone() {
+    let store = Store::open(PATIENT);
+    let (release, first) = store.occupy();
+    let mate = store.queue_row("mate");
+    let trial = store.queue(async |tx: &mut Tx| {
+        fill(tx);
+        settings::probe(tx).await
+    });
+    let behind = store.queue_row("behind");
+    drop(release);
+    first.await.expect("the first");
+    mate.await.expect("a mate before");
+    assert!(matches!(trial.await, Err(DbError::Full)));
+    behind.await.expect("a mate behind");
+    assert_eq!(store.rows(), ["mate", "behind"]);
+}
+
+async fn set(db: &Db, limit: fn(&mut Tx)) {
+    let written = db.write(async move |tx: &mut Tx| -> Written {
+        limit(tx);
+        Ok(())
+    });
+    written.await.expect("a limit");
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_tells_of_a_full_disk() {
+    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let url = format!("sqlite:{}", directory.path().join("clientbook.db").display());
+    let db = Db::open(&url, Access::Write).expect("a new store");
+    set(&db, fill).await;
+    let full = db.ping().await;
+    assert!(matches!(full, Err(DbError::Full)), "{full:?}");
+    set(&db, free).await;
+    tokio::time::advance(Duration::from_millis(999)).await;
+    let told_again = db.ping().await;
+    assert!(matches!(told_again, Err(DbError::Full)), "{told_again:?}");
+    tokio::time::advance(Duration::from_millis(1)).await;
+    db.ping().await.expect("room");
+    // Nobody can make the writer work by asking.
+    let log = directory.path().join("clientbook.db-wal");
+    let before = std::fs::read(&log).expect("a log");
+    for _ in 0..100 {
+        db.ping().await.expect("the same answer");
+    }
+    assert!(std::fs::read(&log).expect("a log") == before, "it was tried again within the second");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    db.ping().await.expect("room");
+    assert!(std::fs::read(&log).expect("a log") != before, "it was not tried again");
+}
+
+/// A caller that has hung up does not keep the next from knowing.
+#[tokio::test]
+async fn a_trial_that_nobody_waits_for_is_finished() {
+    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let url = format!("sqlite:{}", directory.path().join("clientbook.db").display());
+    let db = Db::open(&url, Access::Write).expect("a new store");
+    set(&db, fill).await;
+    let mut gone = Box::pin(db.ping());
+    let polled = gone.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+    assert!(polled.is_pending(), "the trial takes its time");
+    drop(gone);
+    let full = db.ping().await;
+    assert!(matches!(full, Err(DbError::Full)), "{full:?}");
 }

@@ -1,0 +1,139 @@
+//! What the entries of a chain tell of the things they are about.
+
+use clientbook_model::audit::{Action, Contents, EntityType, Entry, Sealed};
+use clientbook_model::client::{FieldChange, fold};
+use clientbook_model::time::Timestamp;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The fields of a thing that have a value, by their names in the trail.
+pub(super) type Facts = BTreeMap<String, Value>;
+
+/// Everything a chain tells, until each thing has been compared with its row.
+#[derive(Default)]
+pub(super) struct Story {
+    things: BTreeMap<(&'static str, String), Thing>,
+    first_erased: Option<i64>,
+}
+
+#[derive(Default)]
+struct Thing {
+    made: Option<(Timestamp, String)>,
+    newest: Option<Timestamp>,
+    facts: Facts,
+    erased: BTreeSet<String>,
+}
+
+impl Story {
+    /// Takes the next entry in.
+    pub(super) fn read(&mut self, entry: Entry) {
+        if is_erased(&entry.contents) {
+            self.first_erased.get_or_insert(entry.sequence);
+        }
+        let id = match entry.entity_type {
+            // Their rows are not kept yet.
+            EntityType::Device | EntityType::User => return,
+            EntityType::ClientType => client_type_id(&entry.contents),
+            _ => entry.entity_id.to_string(),
+        };
+        let thing = self.things.entry((entry.entity_type.as_str(), id)).or_default();
+        if makes(entry.action) {
+            thing.made = Some((entry.created_at, entry.actor_id));
+        }
+        thing.newest = Some(entry.created_at);
+        for change in entry.contents.changes {
+            if matches!(change.after, Sealed::Erased { .. }) {
+                thing.erased.insert(change.field.clone());
+            } else {
+                thing.erased.remove(&change.field);
+            }
+            match change.after.value() {
+                Value::Null => thing.facts.remove(&change.field),
+                after => thing.facts.insert(change.field, after),
+            };
+        }
+    }
+
+    /// Says where the chain holds a value that was reduced to its digest: whoever edits a row can
+    /// do that too, so that there is nothing to compare it with.
+    pub(super) fn erased(&self) -> Option<String> {
+        let sequence = self.first_erased?;
+        Some(format!("entry {sequence} was erased without an entry that says so"))
+    }
+
+    /// Compares what is told of a thing with its row, and is done with it.
+    pub(super) fn compare(&mut self, kind: EntityType, id: &str, row: &Facts) -> Option<String> {
+        let name = match kind {
+            EntityType::Client => "the record".to_owned(),
+            kind => format!("{} {id}", kind.as_str()),
+        };
+        let thing = self.things.remove(&(kind.as_str(), id.to_owned())).unwrap_or_default();
+        if thing.made.is_none() {
+            return Some(format!("{name} has no entry that made it"));
+        }
+        let fields = thing.differences(kind, row);
+        let list = || fields.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        (!fields.is_empty()).then(|| format!("{name} was changed behind the trail: {}", list()))
+    }
+
+    /// What is told of things that no row was compared with.
+    pub(super) fn without_row(&self) -> impl Iterator<Item = String> {
+        let things = self.things.keys();
+        things.map(|(kind, id)| format!("{kind} {id} is not there, though an entry tells of it"))
+    }
+}
+
+impl Thing {
+    /// The fields in which the row is not what is told, as far as that is still told.
+    fn differences(self, kind: EntityType, row: &Facts) -> BTreeSet<String> {
+        let mut told = match kind {
+            EntityType::Client => as_record(self.facts),
+            _ => self.facts,
+        };
+        // What entries say by being there, of rows that say it too.
+        let (at, by) = self.made.unzip();
+        let said = [
+            ("created_at", json!(at)),
+            ("created_by", json!(by)),
+            ("updated_at", json!(self.newest)),
+        ];
+        let said = said.into_iter().filter(|(field, _)| row.contains_key(*field));
+        told.extend(said.map(|(field, value)| (field.to_owned(), value)));
+        let fields = row.keys().chain(told.keys());
+        let differing = fields.filter(|field| row.get(*field) != told.get(*field));
+        differing.filter(|field| !self.erased.contains(*field)).cloned().collect()
+    }
+}
+
+// A record's facts leave out what is empty, as well as what is not there.
+fn as_record(facts: Facts) -> Facts {
+    let changes = facts.into_iter().map(|(field, after)| FieldChange {
+        field: field.into(),
+        before: Value::Null,
+        after,
+    });
+    fold(changes).into_iter().map(|(field, value)| (field.into_owned(), value)).collect()
+}
+
+// Its entries are about the tenant: a type has a number, and no UUID.
+fn client_type_id(contents: &Contents) -> String {
+    let id = contents.changes.iter().find(|change| change.field == "id");
+    id.map(|change| change.after.value().to_string()).unwrap_or_default()
+}
+
+fn makes(action: Action) -> bool {
+    matches!(
+        action,
+        Action::ClientCreated
+            | Action::EnrollmentTokenCreated
+            | Action::ApiTokenCreated
+            | Action::TenantCreated
+            | Action::ClientTypeCreated
+    )
+}
+
+fn is_erased(contents: &Contents) -> bool {
+    let values = contents.changes.iter().flat_map(|change| [&change.before, &change.after]);
+    let mut sealed = [&contents.actor_name, &contents.source_address].into_iter().chain(values);
+    sealed.any(|sealed| matches!(sealed, Sealed::Erased { .. }))
+}
