@@ -158,7 +158,7 @@ async fn apply(
     let now = env.now().max(record.client.updated_at);
     let tenant_id = record.client.tenant_id;
     let recorder = Recorder { env, caller, tenant_id, operation_id, now };
-    write(tx, &recorder, record, next, &changes).await
+    write(tx, &recorder, record, next, changes).await
 }
 
 fn broken_echoes(record: &ClientRecord, echoes: &[Echo]) -> Vec<Violation> {
@@ -280,14 +280,14 @@ async fn write(
     recorder: &Recorder<'_>,
     mut record: ClientRecord,
     next: Client,
-    changes: &[FieldChange],
+    changes: Vec<FieldChange>,
 ) -> Result<ClientRecord, AppError> {
     let old = std::mem::replace(&mut record.client, next);
     let client = &mut record.client;
     client.version += 1;
     client.updated_at = recorder.now;
     let (mode, rest): (Vec<_>, Vec<_>) =
-        changes.iter().cloned().partition(|change| change.field == "collection_mode");
+        changes.into_iter().partition(|change| change.field == "collection_mode");
     let groups = [(Action::ClientUpdated, rest), (Action::CollectionModeChanged, mode)];
     for (action, changes) in groups.into_iter().filter(|(_, changes)| !changes.is_empty()) {
         let (entity_type, entity_id) = (EntityType::Client, client.id.0);

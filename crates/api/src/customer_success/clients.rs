@@ -27,7 +27,7 @@ pub(super) async fn update(mut call: Call) -> Result<Answer, ApiError> {
     let dry_run = parameters.flag("dryRun");
     parameters.finish()?;
     let change = call.admitted(target(&call), patch::change(&call)).await?;
-    let precondition = call.precondition();
+    let precondition = call.precondition.clone();
     let change = Change { change, precondition, dry_run };
     let record = call.app.change_client(&call.caller, target(&call), change).await?;
     let mut answer = Answer::record(record.client.version, &views::client(&record))?;

@@ -18,7 +18,7 @@ pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
 /// Changes the collection mode.
 pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
     let change = call.admitted(target(&call), change(&call)).await?;
-    let change = Change { change, precondition: call.precondition(), dry_run: false };
+    let change = Change { change, precondition: call.precondition.clone(), dry_run: false };
     let record = call.app.change_client(&call.caller, target(&call), change).await?;
     Answer::record(record.client.version, &views::client(&record, call.app.now()))
 }

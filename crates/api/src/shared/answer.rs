@@ -14,7 +14,6 @@ pub(crate) struct Answer {
     pub(crate) version: Option<i64>,
     /// It carries a secret: nobody may keep it.
     pub(crate) secret: bool,
-    pub(crate) location: Option<String>,
     /// What a page may load and run.
     pub(crate) security_policy: Option<&'static str>,
 }
@@ -55,7 +54,6 @@ impl Answer {
             body,
             version: None,
             secret: false,
-            location: None,
             security_policy: None,
         }
     }

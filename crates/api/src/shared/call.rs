@@ -1,10 +1,9 @@
 //! A request on its way to a handler: authenticated, its query checked, its body read.
 
+use super::body;
 use super::body::Body;
 use super::error::ApiError;
 use super::query::Query;
-use super::{body, conditional};
-use axum::http::HeaderMap;
 use clientbook_app::{App, Caller, ClientRef, Precondition};
 use clientbook_model::principal::Permission;
 use serde_json::{Map, Value};
@@ -18,7 +17,8 @@ pub(crate) struct Call {
     pub(crate) permission: Permission,
     pub(crate) path: Vec<(String, String)>,
     pub(crate) query: Query,
-    pub(crate) headers: HeaderMap,
+    /// What `If-Match` demands.
+    pub(crate) precondition: Precondition,
     pub(crate) body: Body,
     /// The address that callers use.
     pub(crate) public_url: Arc<str>,
@@ -46,10 +46,5 @@ impl Call {
             self.app.admit(&self.caller, target, self.permission).await?;
         }
         read
-    }
-
-    /// What `If-Match` demands.
-    pub(crate) fn precondition(&self) -> Precondition {
-        conditional::precondition(&self.headers)
     }
 }

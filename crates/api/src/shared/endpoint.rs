@@ -103,9 +103,9 @@ async fn handle(
     let unreadable = |_| ApiError::NoRoute;
     let path: RawPathParams = parts.extract().await.map_err(unreadable)?;
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let (app, headers) = (state.app.clone(), parts.headers.clone());
-    let public_url = Arc::clone(&state.public_url);
-    let call = Call { app, caller, permission, path, query, headers, body, public_url };
+    let (app, public_url) = (state.app.clone(), Arc::clone(&state.public_url));
+    let precondition = conditional::precondition(&parts.headers);
+    let call = Call { app, caller, permission, path, query, precondition, body, public_url };
     // A defect that panics costs its own request, not the connection's others.
     let handled = AssertUnwindSafe((operation.handler)(call)).catch_unwind();
     match tokio::time::timeout(PATIENCE, handled).await {
@@ -178,9 +178,6 @@ fn request_id(app: &App, sent: Option<&HeaderValue>) -> String {
 fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<Body>, ApiError> {
     let cache = if answer.secret { "no-store" } else { "private, no-cache" };
     let mut response = common(answer.status, request_id).header(header::CACHE_CONTROL, cache);
-    if let Some(location) = &answer.location {
-        response = response.header(header::LOCATION, location);
-    }
     if let Some(policy) = answer.security_policy {
         response = response.header(header::CONTENT_SECURITY_POLICY, policy);
     }

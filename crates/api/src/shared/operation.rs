@@ -21,6 +21,12 @@ pub enum Access {
     Permission(Permission),
 }
 
+impl From<Permission> for Access {
+    fn from(permission: Permission) -> Self {
+        Self::Permission(permission)
+    }
+}
+
 /// Whether an operation reads a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyRule {
@@ -58,7 +64,7 @@ impl Operation {
         surface: Surface,
         method: Method,
         path: &'static str,
-        access: Access,
+        access: impl Into<Access>,
         handler: F,
         doc: fn() -> Doc,
     ) -> Self
@@ -67,6 +73,7 @@ impl Operation {
         R: Future<Output = Result<Answer, ApiError>> + Send + 'static,
     {
         let handler: Handler = Arc::new(move |call| Box::pin(handler(call)));
+        let access = access.into();
         Self { surface, method, path, access, query: &[], body: BodyRule::None, handler, doc }
     }
 

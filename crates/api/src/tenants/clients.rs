@@ -32,7 +32,7 @@ async fn set_status(call: Call, status: Status) -> Result<Answer, ApiError> {
     call.admitted(target(&call)?, without_body(&call)).await.map_err(published)?;
     let mut change = ClientChange::new(call.permission);
     change.patch.status.status = Some(status);
-    let change = Change { change, precondition: call.precondition(), dry_run: false };
+    let change = Change { change, precondition: call.precondition.clone(), dry_run: false };
     let changed = call.app.change_client(&call.caller, target(&call)?, change).await;
     let record = changed.map_err(|error| published(error.into()))?;
     let mut answer = Answer::json(StatusCode::OK, &json!({}))?;
