@@ -6,18 +6,37 @@ use crate::jwt;
 use clientbook_model::api_token::ApiToken;
 use clientbook_model::id::{ClientId, TenantId};
 use clientbook_model::principal::{Actor, ActorKind, Principal};
-use clientbook_model::secret::Secret;
+use clientbook_model::secret::{Secret, SecretDigest};
 use clientbook_model::status::Status;
+use clientbook_model::time::Timestamp;
 use clientbook_store::{Tx, api_tokens, clients};
+use std::sync::Arc;
 
 impl App {
-    /// The principal that bears `secret`: an API token, or a JWT of an issuer we believe. Read
-    /// afresh for every request: a revocation or a suspension holds from the next one on.
-    pub async fn authenticate(&self, secret: &Secret) -> Result<Principal, AppError> {
+    /// The principal that bears `secret`: an API token, or a JWT of an issuer we believe. A
+    /// revocation or a suspension holds from the next request on.
+    pub async fn authenticate(&self, secret: &Secret) -> Result<Arc<Principal>, AppError> {
         if jwt::is_jwt(secret.expose()) {
-            return self.authenticate_jwt(secret.expose()).await;
+            return self.authenticate_jwt(secret.expose()).await.map(Arc::new);
         }
         let (digest, now) = (secret.digest(), self.env.now());
+        if let Some(principal) = self.kept.principals.get(&self.db, &digest.0) {
+            if principal.expires_at.is_some_and(|end| end <= now) {
+                return Err(AppError::Unauthenticated(Unauthenticated::Expired));
+            }
+            return Ok(principal);
+        }
+        let as_of = self.db.moment();
+        let principal = self.find_principal(digest, now).await.map(Arc::new)?;
+        self.kept.principals.put(digest.0, &principal, as_of);
+        Ok(principal)
+    }
+
+    async fn find_principal(
+        &self,
+        digest: SecretDigest,
+        now: Timestamp,
+    ) -> Result<Principal, AppError> {
         self.db
             .read(async move |tx: &mut Tx| {
                 let refuse = |why| Err(AppError::Unauthenticated(why));

@@ -7,6 +7,7 @@ use crate::cursor::Cursors;
 use crate::env::Env;
 use crate::error::AppError;
 use crate::jwt::Issuers;
+use crate::kept::Kept;
 use clientbook_model::api_token::{ApiToken, ApiTokenName, Capability, Grant};
 use clientbook_model::id::{ApiTokenId, ObjectId, TenantId};
 use clientbook_model::principal::{Reach, Role};
@@ -48,13 +49,17 @@ impl App {
                 Ok::<_, AppError>((key, bootstrap))
             })
             .await?;
-        Ok((Self { db, env, cursors: Cursors::new(&key), issuers: Issuers::default() }, bootstrap))
+        Ok((Self::over(db, env, Cursors::new(&key)), bootstrap))
     }
 
     /// Opens `db` to read its audit trail; changes nothing.
     pub fn inspect(db: Db, env: Env) -> Self {
         // Nothing that pages is asked of it, so no key is needed.
-        Self { db, env, cursors: Cursors::new(&[]), issuers: Issuers::default() }
+        Self::over(db, env, Cursors::new(&[]))
+    }
+
+    fn over(db: Db, env: Env, cursors: Cursors) -> Self {
+        Self { db, env, cursors, issuers: Issuers::default(), kept: Kept::new() }
     }
 }
 

@@ -16,6 +16,7 @@ mod env;
 mod error;
 mod issuer;
 mod jwt;
+mod kept;
 mod load;
 mod read_client;
 mod recorder;
@@ -38,6 +39,7 @@ use clientbook_store::Db;
 use cursor::Cursors;
 use issuer::Issuer;
 use jwt::Issuers;
+use kept::Kept;
 use std::sync::Arc;
 
 /// The application: everything a surface, the console or the command line can ask for.
@@ -47,6 +49,7 @@ pub struct App {
     env: Env,
     cursors: Cursors,
     issuers: Issuers,
+    kept: Kept,
 }
 
 impl App {

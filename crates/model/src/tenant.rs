@@ -7,7 +7,7 @@ use crate::violation::Violation;
 use std::fmt;
 
 /// `[a-z][a-z0-9-]{1,62}`, never shaped like a UUID or 24 hex digits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Slug(String);
 
 impl Slug {
@@ -56,7 +56,7 @@ pub struct Tenant {
 }
 
 /// How a caller names a tenant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TenantKey {
     /// By UUID.
     Id(TenantId),

@@ -199,10 +199,10 @@ pub async fn insert(tx: &mut Tx, token: &ApiToken, digest: SecretDigest) -> Resu
         (&token.created_by).into(),
         token.created_at.into(),
     ];
-    tx.execute(sql, &args).await?;
+    tx.execute(&[], sql, &args).await?;
     let sql = "INSERT INTO credentials (digest, tenant_id, kind, id) VALUES ($1, $2, $3, $4)";
     let args = [Value::Bytes(&digest.0), token.tenant_id.into(), KIND.into(), token.id.into()];
-    tx.execute(sql, &args).await.map(|_| ())
+    tx.execute(&[], sql, &args).await.map(|_| ())
 }
 
 /// Takes a token back. Its credential stays, so that its tenant can still be found.
@@ -214,7 +214,7 @@ pub async fn revoke(
 ) -> Result<(), DbError> {
     let sql = "UPDATE api_tokens SET revoked_at = $1
         WHERE tenant_id = $2 AND id = $3 AND revoked_at IS NULL";
-    tx.execute(sql, &[now.into(), tenant.into(), id.into()]).await.map(|_| ())
+    tx.execute(&[id.0], sql, &[now.into(), tenant.into(), id.into()]).await.map(|_| ())
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, DbError> {

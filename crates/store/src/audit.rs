@@ -37,7 +37,7 @@ pub async fn insert(tx: &mut Tx, entry: &Entry) -> Result<(), DbError> {
         (&entry.previous_hash).into(),
         (&entry.hash).into(),
     ];
-    tx.execute(sql, &args).await.map(|_| ())
+    tx.execute(&[], sql, &args).await.map(|_| ())
 }
 
 macro_rules! select_entry {

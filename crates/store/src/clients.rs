@@ -44,7 +44,7 @@ pub struct Parent {
 }
 
 /// How a caller names a client within a tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ClientKey {
     /// By UUID.
     Id(ClientId),
@@ -163,7 +163,7 @@ pub async fn lock_parents(tx: &mut Tx, tenant: TenantId) -> Result<(), DbError> 
 /// Adds a client.
 pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
     let sql = "INSERT INTO client_ids (id, tenant_id) VALUES ($1, $2)";
-    tx.execute(sql, &[client.id.into(), client.tenant_id.into()]).await?;
+    tx.execute(&[], sql, &[client.id.into(), client.tenant_id.into()]).await?;
     let sql = "INSERT INTO clients (tenant_id, id, number, object_id, created_at, name, status,
             collection_mode, email, tags, org_id, project_id, owner_id, avatar_url,
             contact_methods, custom_values, external_id, parent_client_id, client_type_id, success,
@@ -175,7 +175,7 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
     let identity =
         [tenant, id, client.number.into(), (&object_id).into(), client.created_at.into()];
     let args: Vec<Value<'_>> = identity.into_iter().chain(columns(client, &json)).collect();
-    tx.execute(sql, &args).await.map(|_| ())
+    tx.execute(&[client.id.0], sql, &args).await.map(|_| ())
 }
 
 /// Writes what can change of a client.
@@ -189,7 +189,7 @@ pub async fn update(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
     let json = JsonColumns::of(client)?;
     let identity = [client.tenant_id.into(), client.id.into()];
     let args: Vec<Value<'_>> = columns(client, &json).into_iter().chain(identity).collect();
-    tx.execute(sql, &args).await.map(|_| ())
+    tx.execute(&[client.id.0], sql, &args).await.map(|_| ())
 }
 
 /// The JSON columns; NULL where there is nothing to say, so that reading costs no parse.

@@ -1,11 +1,13 @@
 //! The database handle: where a use case gets its transaction.
 
+use crate::changes::Moment;
 use crate::error::DbError;
 use crate::probe::Probe;
 use crate::settings;
 use crate::sqlite::Sqlite;
 use crate::tx::Tx;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// What a process means to do with the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +71,17 @@ impl Db {
         E: From<DbError> + Send + 'static,
     {
         self.sqlite.write(change).await
+    }
+
+    /// Where this process is in the order of its commits; to be asked before a read of which a copy
+    /// is to be kept in memory. `None` where others may write unseen: then nothing may be kept.
+    pub fn moment(&self) -> Option<Moment> {
+        self.sqlite.moment()
+    }
+
+    /// Whether what was read after `since` still is all there is about each of `ids`.
+    pub fn unchanged(&self, ids: &[Uuid], since: Moment) -> bool {
+        ids.iter().all(|id| self.sqlite.unchanged(*id, since))
     }
 
     /// Whether the store takes writes: takes room, commits, and gives the room back; at most once a

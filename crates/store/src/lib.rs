@@ -3,6 +3,7 @@
 //! Above the seam stands one file per noun of plain functions; every query takes the tenant, and
 //! one that crosses tenants says so in its name. SQL stands in this crate only.
 
+mod changes;
 mod column;
 mod db;
 mod error;
@@ -21,6 +22,7 @@ pub mod enrollment_tokens;
 pub mod settings;
 pub mod tenants;
 
+pub use changes::Moment;
 pub use db::{Access, Db};
 pub use error::DbError;
 pub use raw_id::RawId;

@@ -13,7 +13,7 @@ pub async fn get(tx: &mut Tx, name: &str) -> Result<Option<Vec<u8>>, DbError> {
 /// Sets a setting that has no value yet; whether this call did.
 pub async fn insert_if_absent(tx: &mut Tx, name: &str, value: &[u8]) -> Result<bool, DbError> {
     let sql = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
-    Ok(tx.execute(sql, &[name.into(), Value::Bytes(value)]).await? > 0)
+    Ok(tx.execute(&[], sql, &[name.into(), Value::Bytes(value)]).await? > 0)
 }
 
 /// Takes room in the store and gives it back. For `Db::ping`: a row that fits into a page that is
@@ -22,6 +22,8 @@ pub(crate) async fn probe(tx: &mut Tx) -> Result<(), DbError> {
     // Two rows: where one fails, SQLite undoes this statement. A statement of one row it answers by
     // rolling back the whole group, and others' writes with it.
     let sql = "INSERT INTO settings (name, value) VALUES ('probe 1', $1), ('probe 2', $1)";
-    tx.execute(sql, &[Value::Bytes(&[0; 8192])]).await?;
-    tx.execute("DELETE FROM settings WHERE name IN ('probe 1', 'probe 2')", &[]).await.map(|_| ())
+    tx.execute(&[], sql, &[Value::Bytes(&[0; 8192])]).await?;
+    tx.execute(&[], "DELETE FROM settings WHERE name IN ('probe 1', 'probe 2')", &[])
+        .await
+        .map(|_| ())
 }

@@ -46,7 +46,7 @@ pub async fn insert(tx: &mut Tx, tenant: &Tenant) -> Result<(), DbError> {
         tenant.created_at.into(),
         (&[0; 32]).into(),
     ];
-    tx.execute(sql, &args).await.map(|_| ())
+    tx.execute(&[], sql, &args).await.map(|_| ())
 }
 
 /// How many tenants there are, the system's own aside; crosses tenants, for the start-up check.
@@ -71,7 +71,7 @@ pub async fn reserve_client_number(
     let sql = "UPDATE tenants SET next_client_number = $1
         WHERE id = $2 AND next_client_number < $1";
     let next = number.get().checked_add(1).ok_or_else(|| DbError::internal("numbers are spent"))?;
-    tx.execute(sql, &[next.into(), tenant.into()]).await.map(|_| ())
+    tx.execute(&[], sql, &[next.into(), tenant.into()]).await.map(|_| ())
 }
 
 /// The head of the tenant's own chain.
@@ -95,7 +95,7 @@ pub async fn set_chain_head(
 ) -> Result<(), DbError> {
     let sql = "UPDATE tenants SET audit_count = $1, audit_hash = $2 WHERE id = $3";
     let args = [head.count.into(), (&head.hash).into(), tenant.into()];
-    tx.execute(sql, &args).await.map(|_| ())
+    tx.execute(&[], sql, &args).await.map(|_| ())
 }
 
 const SELECT_HEAD: &str = "SELECT audit_count, audit_hash FROM tenants WHERE id = $1";

@@ -4,6 +4,7 @@ use crate::error::DbError;
 use crate::row::Row;
 use crate::sqlite;
 use crate::value::Value;
+use uuid::Uuid;
 
 /// A transaction on either engine. On SQLite every method runs inline and is ready at once; on
 /// PostgreSQL it awaits the network.
@@ -16,12 +17,15 @@ pub struct Tx {
 
 #[expect(clippy::unused_async, reason = "the seam is async for the engine behind a network")]
 impl Tx {
-    /// Runs a statement; how many rows it touched.
+    /// Runs a statement; how many rows it changed. `touched` are the clients, tenants, enrolment
+    /// tokens and API tokens of which it changes what is shown: copies of them in memory end.
     pub(crate) async fn execute(
         &mut self,
+        touched: &[Uuid],
         sql: &'static str,
         args: &[Value<'_>],
     ) -> Result<u64, DbError> {
+        self.sqlite.touched.extend_from_slice(touched);
         self.sqlite.execute(sql, args)
     }
 

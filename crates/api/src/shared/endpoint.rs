@@ -19,7 +19,7 @@ use axum::http::{Method, Response, StatusCode};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use clientbook_app::{App, AppError, Caller, Unauthenticated};
 use clientbook_model::audit::{Origin, Surface};
-use clientbook_model::principal::{Permission, Principal};
+use clientbook_model::principal::Permission;
 use futures_util::FutureExt as _;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -145,10 +145,9 @@ async fn authenticate(
         Err(()) => Err(AppError::Unauthenticated(Unauthenticated::Invalid)),
         Ok(Some(secret)) => state.app.authenticate(&secret).await,
     };
-    let principal: Principal =
-        principal.map_err(|error| throttled(state, source_address, error))?;
+    let principal = principal.map_err(|error| throttled(state, source_address, error))?;
     let origin = Origin { surface, request_id: request_id.to_owned(), source_address };
-    Ok(Caller { principal: Arc::new(principal), origin: Arc::new(origin) })
+    Ok(Caller { principal, origin: Arc::new(origin) })
 }
 
 fn throttled(state: &State, address: Option<IpAddr>, error: AppError) -> ApiError {

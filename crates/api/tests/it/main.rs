@@ -8,6 +8,7 @@ mod contacts;
 mod customer_success;
 mod http;
 mod jwt;
+mod kept;
 mod limits;
 mod openapi;
 mod organizations;

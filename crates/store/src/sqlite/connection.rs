@@ -5,23 +5,27 @@ use crate::row::Row;
 use crate::value::Value;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, ErrorCode, ffi};
+use uuid::Uuid;
 
 /// A connection that remembers a failure SQLite may have answered by rolling back everything.
 pub(crate) struct Connection {
     pub(super) raw: rusqlite::Connection,
     pub(super) fault: Option<DbError>,
+    /// What the transaction has touched so far: see `Changes`.
+    pub(crate) touched: Vec<Uuid>,
 }
 
 impl Connection {
     pub(super) fn new(raw: rusqlite::Connection) -> Self {
         // Every statement of the crate fits, so none is parsed twice.
         raw.set_prepared_statement_cache_capacity(256);
-        Self { raw, fault: None }
+        Self { raw, fault: None, touched: Vec::new() }
     }
 
     /// Begins a transaction with nothing remembered of the one before.
     pub(super) fn begin(&mut self, sql: &str) -> Result<(), DbError> {
         self.fault = None;
+        self.touched.clear();
         self.execute(sql, &[]).map(|_| ())
     }
 

@@ -15,6 +15,7 @@ mod writer;
 
 pub(crate) use connection::Connection;
 
+use crate::changes::{Changes, Moment};
 use crate::db::Access;
 use crate::error::DbError;
 use crate::tx::Tx;
@@ -23,6 +24,7 @@ use readers::Readers;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 use writer::Writer;
 
 /// How many scans may run at once; more wait. Each holds a thread and a connection.
@@ -32,6 +34,7 @@ const SCANS: usize = 8;
 pub(crate) struct Sqlite {
     readers: Readers,
     scans: Arc<Semaphore>,
+    changes: Arc<Changes>,
     // Dropped last, so that the writer's connections are the last to close the file.
     writer: Option<Writer>,
 }
@@ -42,10 +45,11 @@ impl Sqlite {
     }
 
     fn open_with(path: &Path, access: Access, limits: Limits) -> Result<Self, DbError> {
+        let changes = Arc::new(Changes::new());
         let (place, writer) = match access {
             Access::Write => {
                 let (place, lock, connection) = open::writable(path)?;
-                let writer = Writer::start(&place, connection, lock, limits)?;
+                let writer = Writer::start(&place, connection, lock, limits, Arc::clone(&changes))?;
                 (place, Some(writer))
             }
             Access::Read => {
@@ -54,7 +58,16 @@ impl Sqlite {
             }
         };
         let scans = Arc::new(Semaphore::new(SCANS));
-        Ok(Self { readers: Readers::new(&place), scans, writer })
+        Ok(Self { readers: Readers::new(&place), scans, changes, writer })
+    }
+
+    /// See `Db::moment`: only the holder of the lock sees every change.
+    pub(crate) fn moment(&self) -> Option<Moment> {
+        self.writer.is_some().then(|| self.changes.moment())
+    }
+
+    pub(crate) fn unchanged(&self, id: Uuid, since: Moment) -> bool {
+        self.changes.unchanged(id, since)
     }
 
     pub(crate) fn read<T, E, F>(&self, read: &F) -> Result<T, E>

@@ -8,6 +8,7 @@ use super::checkpoint::Checkpointer;
 use super::connection::{Connection, from_sqlite};
 use super::limits::Limits;
 use super::poll;
+use crate::changes::Changes;
 use crate::error::DbError;
 use crate::tx::Tx;
 use std::fs::File;
@@ -40,6 +41,7 @@ impl Writer {
         mut connection: rusqlite::Connection,
         lock: File,
         limits: Limits,
+        changes: Arc<Changes>,
     ) -> Result<Self, DbError> {
         let refuse = |error: std::io::Error| DbError::Unavailable(error.to_string());
         let mut checkpointer = Checkpointer::start(path, limits).map_err(refuse)?;
@@ -60,7 +62,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || {
-                run(tx, waiting, &mut checkpointer, &pages, limits.gather);
+                run(tx, waiting, &mut checkpointer, &pages, limits.gather, &changes);
                 drop(checkpointer);
                 // Closing the file would do, unless a process that is just being started shares it.
                 if let Err(error) = lock.unlock() {
@@ -151,10 +153,11 @@ fn run(
     checkpointer: &mut Checkpointer,
     pages: &AtomicI32,
     gather: Duration,
+    changes: &Changes,
 ) {
     let mut group = Vec::with_capacity(GROUP);
     while let Some(first) = waiting.blocking_recv() {
-        let committed = commit_group(&mut tx, first, &mut waiting, &mut group, gather);
+        let committed = commit_group(&mut tx, first, &mut waiting, &mut group, gather, changes);
         if let Err(error) = &committed {
             tracing::error!(%error, transactions = group.len(), "a group of writes was rolled back");
         }
@@ -171,6 +174,7 @@ fn commit_group(
     waiting: &mut mpsc::Receiver<Box<dyn Job>>,
     group: &mut Vec<Box<dyn Job>>,
     gather: Duration,
+    changes: &Changes,
 ) -> Result<(), DbError> {
     let begun = Instant::now();
     let mut next = Some(first);
@@ -183,7 +187,10 @@ fn commit_group(
                 next = waiting.try_recv().ok();
             }
         }
-        tx.sqlite.execute("COMMIT", &[])
+        changes.mark(&tx.sqlite.touched);
+        let committed = tx.sqlite.execute("COMMIT", &[]);
+        changes.publish();
+        committed
     });
     // Where BEGIN failed, the first one still wants its answer.
     group.extend(next);

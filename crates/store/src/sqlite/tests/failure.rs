@@ -22,14 +22,14 @@ fn free(tx: &mut Tx) {
 /// One row that does not fit. SQLite keeps no journal for a single row: it rolls back everything.
 async fn big_row(tx: &mut Tx) -> Written {
     let sql = "INSERT INTO settings (name, value) VALUES ('big', zeroblob(1000000))";
-    tx.execute(sql, &[]).await.map(|_| ())
+    tx.execute(&[], sql, &[]).await.map(|_| ())
 }
 
 /// Rows that do not fit. SQLite undoes the statement and keeps the transaction.
 async fn big_rows(tx: &mut Tx) -> Written {
     let sql = "INSERT INTO settings (name, value)
         VALUES ('small', zeroblob(1)), ('big', zeroblob(1000000))";
-    tx.execute(sql, &[]).await.map(|_| ())
+    tx.execute(&[], sql, &[]).await.map(|_| ())
 }
 
 #[tokio::test]
@@ -39,8 +39,8 @@ async fn a_failed_commit_fails_the_whole_group() {
     let mate = store.queue_row("mate");
     let refused = store.queue(async |_: &mut Tx| Err(DbError::Refused("no".into())));
     let culprit = store.queue(async |tx: &mut Tx| {
-        tx.execute("PRAGMA defer_foreign_keys = ON", &[]).await?;
-        tx.execute(TENANTLESS, &[Value::Bytes(&[7; 16])]).await.map(|_| ())
+        tx.execute(&[], "PRAGMA defer_foreign_keys = ON", &[]).await?;
+        tx.execute(&[], TENANTLESS, &[Value::Bytes(&[7; 16])]).await.map(|_| ())
     });
     drop(release);
     assert!(matches!(first.await, Err(DbError::ForeignKey)));

@@ -24,7 +24,7 @@ fn pages_over_cap(pages: i32) -> u64 {
 async fn write_some(store: &Store, number: usize) {
     let written = store.sqlite.write(async move |tx: &mut Tx| {
         let sql = "INSERT INTO settings (name, value) VALUES ($1, $2)";
-        tx.execute(sql, &[(&number.to_string()).into(), Value::Bytes(&[1; 3_000])]).await?;
+        tx.execute(&[], sql, &[(&number.to_string()).into(), Value::Bytes(&[1; 3_000])]).await?;
         Ok::<_, DbError>(())
     });
     written.await.expect("a write");

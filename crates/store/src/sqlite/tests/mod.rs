@@ -103,7 +103,7 @@ fn rows(connection: &rusqlite::Connection) -> Vec<String> {
 
 async fn insert(tx: &mut Tx, name: &str) -> Written {
     let sql = "INSERT INTO settings (name, value) VALUES ($1, $2)";
-    tx.execute(sql, &[name.into(), Value::Bytes(b"1")]).await.map(|_| ())
+    tx.execute(&[], sql, &[name.into(), Value::Bytes(b"1")]).await.map(|_| ())
 }
 
 /// Says what an error is, where its kind does not.

@@ -66,7 +66,7 @@ async fn a_read_that_fails_leaves_no_snapshot_behind() {
     });
     assert_internal(pending, "a transaction awaited something other than its own statements");
     let broken = store.sqlite.read(&async |tx: &mut Tx| -> Written {
-        tx.execute("SELECT no_such_column FROM settings", &[]).await.map(|_| ())
+        tx.execute(&[], "SELECT no_such_column FROM settings", &[]).await.map(|_| ())
     });
     assert!(matches!(broken, Err(DbError::Internal(_))), "{broken:?}");
     // All four used the same connection, one after the other.
@@ -78,7 +78,7 @@ async fn a_read_that_fails_leaves_no_snapshot_behind() {
 #[tokio::test]
 async fn a_connection_without_its_transaction_is_not_used_again() {
     let store = Store::open(Limits::SERVING);
-    let ended = store.sqlite.read(&async |tx: &mut Tx| tx.execute("COMMIT", &[]).await);
+    let ended = store.sqlite.read(&async |tx: &mut Tx| tx.execute(&[], "COMMIT", &[]).await);
     ended.expect("an answer");
     assert_eq!(store.sqlite.readers.idle(), 0);
     assert_eq!(store.sqlite.read(&count).expect("a count"), 0);

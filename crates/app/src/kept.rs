@@ -1,0 +1,159 @@
+//! Copies in memory of what every request asks again: who bears a token, a tenant, a client.
+//!
+//! A copy knows what it is about and how far the store had come when it was read. It is used only
+//! while nothing it is about has changed since, so it never shows less than the newest commit.
+//! Where other processes write too, the store says that nothing may be kept.
+
+use clientbook_model::id::TenantId;
+use clientbook_model::principal::Principal;
+use clientbook_model::tenant::{Tenant, TenantKey};
+use clientbook_store::clients::{ClientKey, ClientRecord};
+use clientbook_store::{Db, Moment};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use std::hash::Hash;
+use std::io;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The most bytes, about, that copies of clients take.
+const CLIENTS: u64 = 64 << 20;
+
+/// The most bytes, about, that copies of principals take, and those of tenants.
+const OTHERS: u64 = 8 << 20;
+
+/// What is kept.
+#[derive(Clone)]
+pub(crate) struct Kept {
+    /// Bearers of API tokens, by the digest of the secret.
+    pub(crate) principals: Shelf<[u8; 32], Principal>,
+    /// Tenants, by each name that callers use.
+    pub(crate) tenants: Shelf<TenantKey, Tenant>,
+    /// Clients, by each name that callers use.
+    pub(crate) clients: Shelf<(TenantId, ClientKey), ClientRecord>,
+}
+
+impl Kept {
+    pub(crate) fn new() -> Self {
+        Self {
+            principals: Shelf::new(OTHERS),
+            tenants: Shelf::new(OTHERS),
+            clients: Shelf::new(CLIENTS),
+        }
+    }
+}
+
+/// Copies of one kind.
+pub(crate) struct Shelf<K, T>(Arc<Cache<K, Copy<T>, Weight>>);
+
+impl<K, T> Clone for Shelf<K, T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Copy<T> {
+    value: Arc<T>,
+    as_of: Moment,
+    about: Arc<[Uuid]>,
+}
+
+impl<T> Clone for Copy<T> {
+    fn clone(&self) -> Self {
+        Self { value: Arc::clone(&self.value), as_of: self.as_of, about: Arc::clone(&self.about) }
+    }
+}
+
+impl<K: Hash + Eq, T: Subject> Shelf<K, T> {
+    fn new(bytes: u64) -> Self {
+        // How many fit if each is of the usual size.
+        let count = usize::try_from(bytes / 2_048).unwrap_or(usize::MAX);
+        Self(Arc::new(Cache::with_weighter(count, bytes, Weight)))
+    }
+
+    /// The copy under `key`, if it still is all there is.
+    pub(crate) fn get(&self, db: &Db, key: &K) -> Option<Arc<T>> {
+        let copy = self.0.get(key)?;
+        db.unchanged(&copy.about, copy.as_of).then_some(copy.value)
+    }
+
+    /// Keeps what was read after `as_of`, if anything may be kept.
+    pub(crate) fn put(&self, key: K, value: &Arc<T>, as_of: Option<Moment>) {
+        if let Some(as_of) = as_of {
+            let about = value.about().into();
+            self.0.insert(key, Copy { value: Arc::clone(value), as_of, about });
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Weight;
+
+impl<K, T: Subject> Weighter<K, Copy<T>> for Weight {
+    fn weight(&self, _key: &K, copy: &Copy<T>) -> u64 {
+        copy.value.size() as u64
+    }
+}
+
+/// What a copy can be kept of.
+pub(crate) trait Subject {
+    /// The ids of everything whose change changes what the copy shows.
+    fn about(&self) -> Vec<Uuid>;
+    /// About how many bytes it takes.
+    fn size(&self) -> usize;
+}
+
+impl Subject for ClientRecord {
+    fn about(&self) -> Vec<Uuid> {
+        let mut about = vec![self.client.id.0, self.tenant.id.0];
+        about.extend(self.enrollment_token.as_ref().map(|token| token.id.0));
+        about.extend(self.parent.as_ref().map(|parent| parent.id.0));
+        about
+    }
+
+    fn size(&self) -> usize {
+        let client = &self.client;
+        let mut json = Counted(0);
+        // What is read takes some times the room of its text. A counter does not fail.
+        let _counted = serde_json::to_writer(&mut json, &client.custom_values)
+            .and_then(|()| serde_json::to_writer(&mut json, &client.contact_methods))
+            .and_then(|()| serde_json::to_writer(&mut json, &client.success))
+            .and_then(|()| serde_json::to_writer(&mut json, &client.tags));
+        2 * size_of::<Self>() + 4 * json.0
+    }
+}
+
+impl Subject for Tenant {
+    fn about(&self) -> Vec<Uuid> {
+        vec![self.id.0]
+    }
+
+    fn size(&self) -> usize {
+        2 * size_of::<Self>()
+    }
+}
+
+impl Subject for Principal {
+    fn about(&self) -> Vec<Uuid> {
+        // Whoever is bound to clients works as long as one of them is active.
+        let clients = self.clients.iter().flatten().map(|client| client.0);
+        clients.chain(clientbook_model::id::parse_uuid(&self.actor.id)).collect()
+    }
+
+    fn size(&self) -> usize {
+        4 * size_of::<Self>() + 16 * self.clients.iter().flatten().count()
+    }
+}
+
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

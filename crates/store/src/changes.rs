@@ -1,0 +1,81 @@
+//! What this process has committed, and when: tells whether a copy kept in memory is still true.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use uuid::Uuid;
+
+/// How many marks there are. Ids share them: a foreign change may make a copy look stale, never the
+/// other way round.
+const MARKS: usize = 1 << 16;
+
+/// A place in the order of this process's commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u64);
+
+/// The order of commits, and the newest one that touched each id.
+///
+/// Marked before `COMMIT` and published after it: a copy read in between is older than its mark,
+/// whichever state it shows. So a copy is given up before anyone can see what replaced it.
+pub(crate) struct Changes {
+    published: AtomicU64,
+    marks: Box<[AtomicU64]>,
+}
+
+impl Changes {
+    pub(crate) fn new() -> Self {
+        let marks = std::iter::repeat_with(|| AtomicU64::new(0)).take(MARKS).collect();
+        Self { published: AtomicU64::new(0), marks }
+    }
+
+    /// The newest commit whose effect every snapshot from now on has.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment(self.published.load(Ordering::SeqCst))
+    }
+
+    /// Whether a snapshot begun after `moment` still has all there is about `id`.
+    pub(crate) fn unchanged(&self, id: Uuid, moment: Moment) -> bool {
+        self.mark_of(id).load(Ordering::SeqCst) <= moment.0
+    }
+
+    /// Says that a commit about to be made touches these ids. One writer at a time.
+    pub(crate) fn mark(&self, touched: &[Uuid]) {
+        let next = self.published.load(Ordering::SeqCst) + 1;
+        for id in touched {
+            self.mark_of(*id).store(next, Ordering::SeqCst);
+        }
+    }
+
+    /// Says that what was marked is committed, or will never be.
+    pub(crate) fn publish(&self) {
+        self.published.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn mark_of(&self, id: Uuid) -> &AtomicU64 {
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        let at = usize::try_from(hasher.finish() % MARKS as u64).unwrap_or(0);
+        &self.marks[at]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: Uuid = Uuid::from_u128(7);
+
+    #[test]
+    fn a_copy_lasts_until_its_id_is_touched() {
+        let changes = Changes::new();
+        let kept = changes.moment();
+        changes.mark(&[Uuid::from_u128(8)]);
+        changes.publish();
+        assert!(changes.unchanged(ID, kept));
+        changes.mark(&[ID]);
+        assert!(!changes.unchanged(ID, kept), "what is about to change may not be answered");
+        let between = changes.moment();
+        changes.publish();
+        assert!(!changes.unchanged(ID, between), "it may have been read before the commit");
+        assert!(changes.unchanged(ID, changes.moment()));
+    }
+}
