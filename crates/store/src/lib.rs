@@ -9,6 +9,8 @@ mod db;
 mod error;
 mod probe;
 mod raw_id;
+#[cfg(feature = "record")]
+mod recording;
 mod row;
 mod sqlite;
 mod tx;
@@ -26,4 +28,8 @@ pub use changes::Moment;
 pub use db::{Access, Db};
 pub use error::DbError;
 pub use raw_id::RawId;
+#[cfg(feature = "record")]
+pub use recording::Recording;
+#[cfg(feature = "record")]
+pub use sqlite::{Group, Replay};
 pub use tx::Tx;

@@ -9,11 +9,15 @@ mod limits;
 mod open;
 mod poll;
 mod readers;
+#[cfg(feature = "record")]
+mod replay;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 pub(crate) use connection::Connection;
+#[cfg(feature = "record")]
+pub use replay::{Group, Replay};
 
 use crate::changes::{Changes, Moment};
 use crate::db::Access;

@@ -45,18 +45,7 @@ impl Writer {
     ) -> Result<Self, DbError> {
         let refuse = |error: std::io::Error| DbError::Unavailable(error.to_string());
         let mut checkpointer = Checkpointer::start(path, limits).map_err(refuse)?;
-        // What a long read let the log grow beyond, its next start gives back.
-        connection
-            .pragma_update(None, "journal_size_limit", i64::from(limits.cap) * 4096)
-            .map_err(|error| from_sqlite(&error))?;
-        let pages = Arc::new(AtomicI32::new(0));
-        let counter = Arc::clone(&pages);
-        connection
-            .wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
-                counter.store(pages, Ordering::Relaxed);
-                Ok(())
-            }))
-            .map_err(|error| from_sqlite(&error))?;
+        let pages = prepare(&mut connection, limits).map_err(|error| from_sqlite(&error))?;
         let (queue, waiting) = mpsc::channel(QUEUE);
         let tx = Tx { sqlite: Connection::new(connection) };
         let thread = std::thread::Builder::new()
@@ -91,6 +80,22 @@ impl Writer {
         })?;
         answer.await.unwrap_or_else(|_| Err(stopped().into()))
     }
+}
+
+/// Bounds the log, and counts its pages after each commit.
+pub(super) fn prepare(
+    connection: &mut rusqlite::Connection,
+    limits: Limits,
+) -> rusqlite::Result<Arc<AtomicI32>> {
+    // What a long read let the log grow beyond, its next start gives back.
+    connection.pragma_update(None, "journal_size_limit", i64::from(limits.cap) * 4096)?;
+    let pages = Arc::new(AtomicI32::new(0));
+    let counter = Arc::clone(&pages);
+    connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
+        counter.store(pages, Ordering::Relaxed);
+        Ok(())
+    }))?;
+    Ok(pages)
 }
 
 /// Lets what is queued finish, then closes the file.
