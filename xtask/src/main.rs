@@ -60,9 +60,11 @@ enum Command {
     },
     /// Calls a server in every way its OpenAPI documents allow and forbid, and checks each answer
     ///
-    /// Needs Python 3.10 with venv; installs schemathesis under target/. Prints the seed of each run.
+    /// In three roles: none may get further than its permissions, and enough changes must get through
+    /// to prove something. Needs Python 3.10 with venv; installs schemathesis under target/. Prints
+    /// the seed of each run, and at the end how each was answered.
     Conform {
-        /// At least how many examples a surface gets
+        /// At least how many examples a surface gets, in each role
         #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
         examples: u32,
         /// Repeat a run that had this seed
