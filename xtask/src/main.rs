@@ -71,11 +71,13 @@ enum Command {
         #[arg(long)]
         seed: Option<u64>,
     },
-    /// Kills the server under load, again and again, and checks that no acknowledged write is lost
+    /// Kills the server and fails its disk under load, and checks that no answered write is lost
     ///
-    /// Builds in release mode: a crash is only worth proving in the binary that ships.
+    /// Kills (kill -9), full disks, I/O errors and damaged files; prints a line for each kind. Builds
+    /// in release mode: a crash is only worth proving in the binary that ships. Full disks need a
+    /// tmpfs: root, or user namespaces (unshare -rm).
     Crash {
-        /// How many times to kill and restart
+        /// How many times to do each
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         cycles: u32,
     },

@@ -1,9 +1,9 @@
 //! Runs a recording against a store with nothing of Clientbook's around it: what SQLite itself
 //! takes for the same work.
 
-use super::checkpoint::Checkpointer;
+use super::checkpoint::{Checkpointer, Doubt};
 use super::limits::Limits;
-use super::{connection, open, writer};
+use super::{connection, open, writable};
 use crate::error::DbError;
 use crate::recording::{Call, Mark, Recording, Rows};
 use rusqlite::{Connection, Statement};
@@ -38,8 +38,10 @@ impl Replay {
     pub fn open(path: &Path) -> Result<Self, DbError> {
         let (place, lock, mut connection) = open::writable(path)?;
         let limits = Limits::SERVING;
-        let pages = writer::prepare(&mut connection, limits).map_err(|error| refuse(&error))?;
-        let checkpointer = Checkpointer::start(&place, limits)
+        let pages = Arc::default();
+        writable::watch(&mut connection, limits, Arc::clone(&pages))
+            .map_err(|error| refuse(&error))?;
+        let checkpointer = Checkpointer::start(&place, limits, Doubt::default())
             .map_err(|error| DbError::Unavailable(error.to_string()))?;
         Ok(Self { connection, checkpointer, pages, _lock: lock })
     }
