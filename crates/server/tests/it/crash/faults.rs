@@ -1,10 +1,11 @@
 //! Writes and syncs of the store's files that fail.
 
 use super::load::Load;
-use super::model::{self, Lane, Open};
+use super::model::{self, GLOBEX, Lane, Open};
 use super::shim::{Call, EIO, ENOSPC, Fault, Of, Shim};
-use crate::process::{Caller, OPERATOR, Server, serve_store};
+use crate::process::{Caller, OPERATOR, Server, behind, serve_store};
 use reqwest::{Method, StatusCode};
+use serde_json::json;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -54,6 +55,50 @@ async fn a_checkpoint_that_cannot_sync() {
             Fault { of: Of::Database, call: Call::Sync, error: EIO, halves: false, forgets };
         strike(fault).await;
     }
+}
+
+/// The sync of a commit fails, and then that of a checkpoint which an earlier one has left half done:
+/// the store is opened anew, and reads a log with the refused commit at its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_stays_refused() {
+    if !cfg!(target_os = "linux") {
+        println!("not tried: LD_PRELOAD and these error numbers are Linux's");
+        return;
+    }
+    let directory = TempDir::new().expect("a temporary directory");
+    let shim = Shim::new();
+    let server = start(&shim, directory.path());
+    let caller = Caller::new(&server);
+    let name = || async { caller.get(GLOBEX).await["name"].clone() };
+    let before = name().await;
+    let reader = behind(directory.path());
+    let log = directory.path().join("clientbook.db-wal");
+    // Long enough that each commit asks for a checkpoint, which stops at what the reader may read.
+    for step in 0.. {
+        if step == 30 {
+            reader.execute_batch("BEGIN; SELECT count(*) FROM clients").expect("a read");
+        }
+        let note = json!({ "note": format!("{step} {}", "x".repeat(4_000)) });
+        assert_eq!(caller.changes(GLOBEX, &note).await, 200);
+        if log.metadata().expect("a log").len() > 9_500_000 {
+            break;
+        }
+    }
+    let sync = |of| Fault { of, call: Call::Sync, error: EIO, halves: false, forgets: false };
+    shim.arm(sync(Of::Log), 0, 2);
+    drop(reader);
+    assert_eq!(caller.changes(GLOBEX, &json!({ "name": "Refused" })).await, 503);
+    let begun = std::time::Instant::now();
+    while shim.hits() < 2 {
+        assert!(begun.elapsed() < crate::process::PATIENCE, "no checkpoint has failed");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    shim.heal();
+    assert_eq!(caller.changes(GLOBEX, &json!({ "note": "goes on" })).await, 200);
+    assert_eq!(name().await, before);
+    server.kill();
+    let server = start(&shim, directory.path());
+    assert_eq!(Caller::new(&server).get(GLOBEX).await["name"], before);
 }
 
 /// Strikes again and again, on one store.
