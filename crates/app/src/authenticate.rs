@@ -38,7 +38,7 @@ impl App {
         now: Timestamp,
     ) -> Result<Principal, AppError> {
         self.db
-            .read(async move |tx: &mut Tx| {
+            .lookup(async move |tx: &mut Tx| {
                 let refuse = |why| Err(AppError::Unauthenticated(why));
                 let Some(token) = api_tokens::find_across_tenants(tx, digest).await? else {
                     return refuse(Unauthenticated::Invalid);

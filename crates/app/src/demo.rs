@@ -20,7 +20,7 @@ use clientbook_model::success::{ClientType, Success};
 use clientbook_model::tenant::{Slug, Tenant, TenantKey, TenantName};
 use clientbook_model::text::ClientName;
 use clientbook_model::time::Timestamp;
-use clientbook_store::{Tx, clients, tenants};
+use clientbook_store::{Repeat, Tx, clients, tenants};
 use serde_json::json;
 use uuid::{Uuid, uuid};
 
@@ -85,7 +85,7 @@ impl App {
         let caller = Caller::system("demo".into());
         let operation_id = env.uuid(env.now());
         self.db
-            .write(async move |tx: &mut Tx| {
+            .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 if tenants::count_across_tenants(tx).await? > 0 {
                     return Ok(false);
                 }

@@ -108,7 +108,7 @@ impl App {
         let (tenant, clients) = (held.tenant, held.clients.clone());
         let reach = self
             .db
-            .read(async move |tx: &mut Tx| {
+            .lookup(async move |tx: &mut Tx| {
                 if operator {
                     return Ok(Reach::Everywhere);
                 }

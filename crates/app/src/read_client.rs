@@ -23,7 +23,7 @@ impl App {
         let (tenant, key) = (target.tenant.as_ref().and_then(|(_, key)| key.clone()), target.key);
         let caller = caller.clone();
         let as_of = self.db.moment();
-        let record = self.db.read(async move |tx: &mut Tx| {
+        let record = self.db.lookup(async move |tx: &mut Tx| {
             load::client(tx, &caller, &target, Permission::ClientsView, Purpose::Read).await
         });
         let record = Arc::new(record.await?);
@@ -59,7 +59,7 @@ impl App {
     ) -> Result<(), AppError> {
         let caller = caller.clone();
         self.db
-            .read(async move |tx: &mut Tx| {
+            .lookup(async move |tx: &mut Tx| {
                 load::client(tx, &caller, &target, permission, Purpose::Read).await.map(|_| ())
             })
             .await

@@ -13,7 +13,7 @@ mod readers;
 mod tests;
 mod writer;
 
-pub(crate) use connection::Connection;
+pub(crate) use connection::{Connection, cell};
 
 use crate::changes::{Changes, Moment};
 use crate::db::Access;
@@ -76,10 +76,10 @@ impl Sqlite {
         E: From<DbError>,
     {
         let mut tx = self.readers.take()?;
-        tx.sqlite.begin("BEGIN")?;
+        tx.sqlite()?.begin("BEGIN")?;
         let outcome = poll::ready(read(&mut tx));
         // A reader that cannot end its snapshot is dropped with its connection.
-        if tx.sqlite.execute("COMMIT", &[]).is_ok() {
+        if tx.sqlite().is_ok_and(|connection| connection.execute("COMMIT", &[]).is_ok()) {
             self.readers.put_back(tx);
         }
         outcome.unwrap_or_else(|error| Err(error.into()))

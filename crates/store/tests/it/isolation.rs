@@ -91,7 +91,7 @@ async fn parents_are_of_the_same_tenant() {
         clients::insert(tx, &client(&tenant(THEIRS), 3)).await?;
         let second = Client { parent_client_id: Some(reference(3)), ..client(&tenant(THEIRS), 2) };
         clients::update(tx, &second).await?;
-        clients::lock_parents(tx, theirs).await?;
+        tenants::lock(tx, theirs).await?;
         for (asking, number, expected) in
             [(theirs, three, true), (ours, three, false), (empty, one, false)]
         {

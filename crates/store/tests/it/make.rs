@@ -22,7 +22,8 @@ use clientbook_model::tenant::{Slug, Tenant, TenantName};
 use clientbook_model::text::ClientName;
 use clientbook_model::time::Timestamp;
 use clientbook_store::{
-    Access, Db, DbError, Tx, api_tokens, audit, client_types, clients, enrollment_tokens, tenants,
+    Access, Db, DbError, Repeat, Tx, api_tokens, audit, client_types, clients, enrollment_tokens,
+    tenants,
 };
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -51,7 +52,7 @@ impl Store {
         F: AsyncFn(&mut Tx) -> Result<T, DbError> + Send + 'static,
         T: Send + 'static,
     {
-        self.db.write(change).await
+        self.db.write(Repeat::Harmless, change).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which files are opened as stores, and that all others are left as they are.
 
 use crate::make::{Store, path, tenant, url};
-use clientbook_store::{Access, Db, DbError, Tx, settings, tenants};
+use clientbook_store::{Access, Db, DbError, Repeat, Tx, settings, tenants};
 use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -202,14 +202,16 @@ async fn reading_leaves_the_file_as_it_is() {
     let directory = directory();
     let db = Db::open(&url(&directory), Access::Write).expect("a new store");
     let tenant = tenant(1);
-    db.write(async move |tx: &mut Tx| tenants::insert(tx, &tenant).await).await.expect("a tenant");
+    db.write(Repeat::Harmless, async move |tx: &mut Tx| tenants::insert(tx, &tenant).await)
+        .await
+        .expect("a tenant");
     drop(db);
     let before = std::fs::read(path(&directory)).expect("the store");
     let db = Db::open(&url(&directory), Access::Read).expect("the store");
     let count = db.read(async |tx: &mut Tx| tenants::count_across_tenants(tx).await);
     assert_eq!(count.await.expect("a count"), 1);
     let set = async |tx: &mut Tx| settings::insert_if_absent(tx, "a", b"b").await;
-    let refused = db.write(set).await.expect_err("it was opened for reading");
+    let refused = db.write(Repeat::Harmless, set).await.expect_err("it was opened for reading");
     assert!(refused.to_string().contains("the store was opened for reading"), "{refused}");
     db.read(set).await.expect_err("a read cannot write");
     db.scan(set).await.expect_err("nor can a scan");
