@@ -1,19 +1,102 @@
-"""Writes a document for schemathesis: without the properties that callers may send back as they
-read them. Made-up ids never match, and would hide every other rule of the body behind their 400."""
+"""Writes a document for schemathesis, so that what it makes up gets past rules that a schema cannot
+say: ids of the demo's records, numbers and zones that exist, one contact that is preferred."""
 
+import datetime
 import json
 import sys
 
+# What callers may send back as they read it. Made-up ids never match, and would hide every other
+# rule of the body behind their 400.
 ECHOES = {
     "organizations": "id name status partner enrollment_token created_at updated_at",
     "workspace": "id createdAt updatedAt",
     "customer-success": "id uuid tenantId createdTime modifiedTime parentClient clientType",
 }
 
-source, target, surface = sys.argv[1:]
-with open(source, encoding="utf-8") as file:
-    document = json.load(file)
-for name in ECHOES.get(surface, "").split():
-    del document["components"]["schemas"]["ClientPatch"]["properties"][name]
-with open(target, "w", encoding="utf-8") as file:
-    json.dump(document, file)
+CLIENTS = ["aa7cf840-9ca9-46a3-9778-9015d6580d50", "aa7cf840-9ca9-46a3-9778-9015d6580d51"]
+
+
+def narrow(schemas, surface, role):
+    if surface == "workspace":
+        workspace(schemas)
+    elif surface == "customer-success":
+        customer_success(schemas["ClientPatch"]["properties"])
+    elif surface == "organizations":
+        organizations(schemas["ApiTokenInput"], role)
+
+
+def workspace(schemas):
+    def contact(preferred):
+        def kind(names, value):
+            flag = {"const": preferred}
+            properties = {"type": {"enum": names}, "value": value, "isPreferred": flag}
+            return {
+                "type": "object",
+                "properties": properties,
+                "required": list(properties),
+                "additionalProperties": False,
+            }
+
+        numbers = {"enum": ["+49 30 901820", "+1 (202) 456-1111", "030 901820", "1234"]}
+        mails = {"enum": ["jane@example.com", "j+d@example.org"]}
+        other = {"type": "string", "minLength": 1, "pattern": "[^\\s\\u0000]"}
+        return {
+            "anyOf": [
+                kind(["phone", "whatsapp", "fax"], numbers),
+                kind(["email"], mails),
+                kind(["other"], other),
+            ]
+        }
+
+    patch = schemas["ClientPatch"]
+    patch["anyOf"] = [{"required": [name]} for name in patch["properties"]]
+    methods = patch["properties"]["contactMethods"]
+    methods["prefixItems"] = [contact(True)]
+    methods["items"] = contact(False)
+    avatars = ["https://example.com/a.png", "HTTP://10.0.0.1:8080", "https://b\u00fccher.example/"]
+    patch["properties"]["avatarUrl"] = {"enum": [None, *avatars]}
+
+
+def customer_success(properties):
+    properties["timezone"] = {"enum": [None, "", "Europe/Berlin", "America/Chicago", "UTC"]}
+    properties["clientTypeId"] = {"enum": [None, 1, 2, 3]}
+    properties["clientTypeTitle"] = {"enum": [None, "", "Enterprise", "Mid-market", "Startup"]}
+    properties["parentClientId"] = {"enum": [None, 457]}
+
+
+def organizations(token, role):
+    properties = token["properties"]
+    operator = role == "operator"
+    properties["tenant"] = {"enum": ["tenant123"] if operator else ["tenant123", None]}
+    properties["client_ids"]["items"] = {"enum": CLIENTS}
+    properties["client_ids"]["maxItems"] = len(CLIENTS)
+    # An operator must name the tenant; what an admin gives must not outlive its own token.
+    needed = ["name", "tenant" if operator else "expires_at"]
+    now = datetime.datetime.now(datetime.timezone.utc)
+    days = [(now + datetime.timedelta(days=n)).strftime("%Y-%m-%dT%H:%M:%SZ") for n in (1, 7, 20)]
+    properties["expires_at"] = {"enum": [*days, None] if operator else days}
+    del properties["role"], properties["permissions"]
+    roles = {"enum": ["viewer", "member", "admin"]}
+    names = ["clients.view", "clients.update", "collection.update", "audit.view"]
+    permissions = {"type": "array", "minItems": 1, "items": {"enum": names}}
+    either = []
+    for name, schema in (("role", roles), ("permissions", permissions)):
+        one = {**token, "properties": {**properties, name: schema}}
+        either.append({**one, "required": [*needed, name]})
+    token.clear()
+    token["anyOf"] = either
+
+
+def main():
+    source, target, surface, role = sys.argv[1:]
+    with open(source, encoding="utf-8") as file:
+        document = json.load(file)
+    schemas = document["components"]["schemas"]
+    for name in ECHOES.get(surface, "").split():
+        del schemas["ClientPatch"]["properties"][name]
+    narrow(schemas, surface, role)
+    with open(target, "w", encoding="utf-8") as file:
+        json.dump(document, file)
+
+
+main()

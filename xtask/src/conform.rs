@@ -19,11 +19,20 @@ const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
 const SURFACES: [&str; 4] = ["organizations", "tenants", "workspace", "customer-success"];
 
+/// Who calls: one who holds everything, one who holds everything in a tenant, and one who may only
+/// read.
+const ROLES: [&str; 3] = ["operator", "admin", "viewer"];
+
+/// What a viewer's token holds, as its answer says.
+const VIEWER: &str = "clients.view";
+
 const OPERATOR: &str = "operator-token-for-conformance";
 
 const CONFIGURATION: &str = include_str!("conform.toml");
 
 const PREPARE: &str = include_str!("conform.py");
+
+const HOOKS: &str = include_str!("conform_hooks.py");
 
 pub(crate) fn run(workspace: &Workspace, examples: u32, seed: Option<u64>) -> Result<(), Failure> {
     // The documents under test are the reviewed ones: they must be what the server has.
@@ -33,40 +42,86 @@ pub(crate) fn run(workspace: &Workspace, examples: u32, seed: Option<u64>) -> Re
     let tool = install(workspace)?;
     let folder = workspace.target.join("conform");
     fs::create_dir_all(&folder).map_err(Failure::new)?;
-    let configuration = folder.join("schemathesis.toml");
-    fs::write(&configuration, CONFIGURATION).map_err(Failure::new)?;
-    let seed = seed.unwrap_or_else(new_seed);
+    for (name, text) in [("schemathesis.toml", CONFIGURATION), ("conform_hooks.py", HOOKS)] {
+        fs::write(folder.join(name), text).map_err(Failure::new)?;
+    }
+    let first = seed.unwrap_or_else(new_seed);
+    let bench = Bench { workspace, tool, folder, examples };
     let mut failed = Vec::new();
-    for (number, surface) in (0..).zip(SURFACES) {
-        let document = format!("{surface}.json");
-        let source = workspace.root.join("docs/openapi").join(&document);
-        let mut prepare = Command::new(tool.with_file_name("python"));
-        prepare.current_dir(&folder).args(["-c", PREPARE, source.as_str(), &document, surface]);
-        step::run("conform: document", &mut prepare)?;
-        for (role, operator) in [("operator", true), ("admin", false)] {
-            // A store of its own: what one run revokes or deletes is there for the next.
-            let server = Server::start(workspace)?;
-            let token = if operator { OPERATOR } else { &server.admin };
-            let title = format!("conform: {surface} as {role}, seed {}", seed + number);
-            let mut command = Command::new(&tool);
-            command
-                .current_dir(&folder)
-                .args(["--config-file", configuration.as_str(), "run"])
-                .args([document.as_str(), "--url", &server.base])
-                .args(["--header", &format!("Authorization: Bearer {token}")])
-                .args(["--checks", "all", "--exclude-checks", "positive_data_acceptance"])
-                .args(["--seed", &(seed + number).to_string()])
-                .args(["--max-examples", &per_operation(surface, examples).to_string()])
-                .args(["--continue-on-failure", "--no-color", "--generation-database", "none"]);
-            if step::run(&title, &mut command).is_err() {
-                failed.push(format!("{surface} as {role} (--seed {seed})"));
+    for (seed, surface) in (first..).zip(SURFACES) {
+        for role in ROLES {
+            if bench.call(surface, role, seed).is_err() {
+                failed.push(format!("{surface} as {role} (--seed {first})"));
             }
         }
     }
+    bench.tell()?;
     if failed.is_empty() {
         return Ok(());
     }
     Err(Failure::new(format!("conform: {}", failed.join(", "))))
+}
+
+/// Where and how often to call.
+struct Bench<'a> {
+    workspace: &'a Workspace,
+    tool: Utf8PathBuf,
+    folder: Utf8PathBuf,
+    examples: u32,
+}
+
+impl Bench<'_> {
+    /// Calls one surface in one role.
+    fn call(&self, surface: &str, role: &str, seed: u64) -> Result<(), Failure> {
+        // What an earlier run left there proves nothing about this one.
+        fs::write(self.folder.join(answers(surface, role)), "  no answers")
+            .map_err(Failure::new)?;
+        let document = format!("{surface}-{role}.json");
+        let source = self.workspace.root.join("docs/openapi").join(format!("{surface}.json"));
+        let mut prepare = Command::new(self.tool.with_file_name("python"));
+        prepare.current_dir(&self.folder);
+        prepare.args(["-c", PREPARE, source.as_str(), &document, surface, role]);
+        step::run("conform: document", &mut prepare)?;
+        // A store of its own: what one run revokes or deletes is there for the next.
+        let server = Server::start(self.workspace)?;
+        let mut command = Command::new(&self.tool);
+        let token = match role {
+            "operator" => OPERATOR.to_owned(),
+            "admin" => server.admin.clone(),
+            _ => {
+                command.env("CONFORM_PERMISSIONS", VIEWER);
+                server.viewer(self.workspace)?
+            }
+        };
+        command
+            .current_dir(&self.folder)
+            .env("SCHEMATHESIS_HOOKS", "conform_hooks.py")
+            .env("CONFORM_ANSWERS", answers(surface, role))
+            .args(["--config-file", "schemathesis.toml", "run", &document, "--url", &server.base])
+            .args(["--header", &format!("Authorization: Bearer {token}")])
+            .args(["--checks", "all", "--exclude-checks", "positive_data_acceptance"])
+            .args(["--seed", &seed.to_string()])
+            .args(["--max-examples", &per_operation(surface, self.examples).to_string()])
+            .args(["--continue-on-failure", "--no-color", "--generation-database", "none"]);
+        step::run(&format!("conform: {surface} as {role}, seed {seed}"), &mut command)
+    }
+
+    /// How many requests of each run got through.
+    fn tell(&self) -> Result<(), Failure> {
+        for surface in SURFACES {
+            for role in ROLES {
+                let file = self.folder.join(answers(surface, role));
+                let text = fs::read_to_string(&file).map_err(Failure::new)?;
+                println!("{surface} as {role}\n{}", text.trim_end());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The file in which a run says how it was answered.
+fn answers(surface: &str, role: &str) -> String {
+    format!("{surface}-{role}.txt")
 }
 
 /// Each operation that schemathesis makes up requests for gets its share and one more.
@@ -127,10 +182,28 @@ impl Server {
             _ => Err(Failure::new("the server did not say its address and its admin's token")),
         }
     }
+
+    /// The token of somebody who may only read.
+    fn viewer(&self, workspace: &Workspace) -> Result<String, Failure> {
+        let output = Command::new(program(&workspace.target))
+            .args(["token", "create", "--tenant", "tenant123", "--role", "viewer"])
+            .args(["--server", &self.base])
+            .env("CLIENTBOOK_TOKEN", OPERATOR)
+            .output()
+            .map_err(Failure::new)?;
+        if !output.status.success() {
+            return Err(Failure::new(String::from_utf8_lossy(&output.stderr)));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+}
+
+fn program(target: &Utf8Path) -> Utf8PathBuf {
+    target.join("release/clientbook")
 }
 
 fn command(target: &Utf8Path) -> Command {
-    let mut command = Command::new(target.join("release/clientbook"));
+    let mut command = Command::new(program(target));
     command
         .args(["serve", "--demo", "--listen", "127.0.0.1:0", "--log", "error"])
         .env("CLIENTBOOK_BOOTSTRAP_TOKEN", OPERATOR)

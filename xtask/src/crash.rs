@@ -1,23 +1,23 @@
-//! `cargo xtask crash`: kills the server under load and looks for what was lost.
+//! `cargo xtask crash`: kills the server and fails its disk under load, and looks for what was lost.
 
 use std::process::Stdio;
 
 use crate::step::{self, Failure};
 use crate::workspace::Workspace;
 
-/// The proof is an ordinary integration test; this chooses it, its build and its length.
-const TEST: &str = "test --release --locked -p clientbook --test it crash --";
+/// The proofs are ordinary integration tests; this chooses them, their build and their length.
+const TESTS: &str = "test --release --locked -p clientbook --test it crash:: --";
 
 pub(crate) fn run(workspace: &Workspace, cycles: u32) -> Result<(), Failure> {
-    let command = |last: &str| workspace.cargo(TEST.split(' ').chain([last]));
+    let command = |last: &str| workspace.cargo(TESTS.split(' ').chain([last]));
     step::timed("crash: build", || {
         let listed = command("--list").stderr(Stdio::inherit()).output().map_err(Failure::new)?;
         if !listed.status.success() {
-            return Err(Failure::new("the crash test does not build"));
+            return Err(Failure::new("the crash tests do not build"));
         }
         // `cargo test` is content with a filter that matches nothing.
         if !has_test(&String::from_utf8_lossy(&listed.stdout)) {
-            return Err(Failure::new("no test of `clientbook` has `crash` in its path"));
+            return Err(Failure::new("no test of `clientbook` has `crash::` in its path"));
         }
         Ok(())
     })?;

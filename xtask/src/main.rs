@@ -6,6 +6,7 @@
     reason = "a command-line tool speaks to its terminal"
 )]
 
+mod bench;
 mod conform;
 mod crash;
 mod full;
@@ -59,27 +60,35 @@ enum Command {
     },
     /// Calls a server in every way its OpenAPI documents allow and forbid, and checks each answer
     ///
-    /// Needs Python 3.10 with venv; installs schemathesis under target/. Prints the seed of each run.
+    /// In three roles: none may get further than its permissions, and enough changes must get through
+    /// to prove something. Needs Python 3.10 with venv; installs schemathesis under target/. Prints
+    /// the seed of each run, and at the end how each was answered.
     Conform {
-        /// At least how many examples a surface gets
+        /// At least how many examples a surface gets, in each role
         #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
         examples: u32,
         /// Repeat a run that had this seed
         #[arg(long)]
         seed: Option<u64>,
     },
-    /// Kills the server under load, again and again, and checks that no acknowledged write is lost
+    /// Kills the server and fails its disk under load, and checks that no answered write is lost
     ///
-    /// Builds in release mode: a crash is only worth proving in the binary that ships.
+    /// Kills (kill -9), full disks, I/O errors and damaged files; prints a line for each kind. Builds
+    /// in release mode: a crash is only worth proving in the binary that ships. Full disks need a
+    /// tmpfs: root, or user namespaces (unshare -rm).
     Crash {
-        /// How many times to kill and restart
+        /// How many times to do each
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         cycles: u32,
     },
+    /// Measures reads and writes of every surface, beside bare hyper and raw SQLite
+    ///
+    /// Builds in release mode and takes under ten minutes, on a machine that does nothing else.
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
-    match run(&Cli::parse().command) {
+    match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("xtask: {}", failure.message);
@@ -88,15 +97,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command) -> Result<(), Failure> {
+fn run(command: Command) -> Result<(), Failure> {
     let workspace = Workspace::load()?;
-    match *command {
+    match command {
         Command::Test => test::run(&workspace),
         Command::Tidy => tidy::run(&workspace),
         Command::Full { advisories } => full::run(&workspace, advisories),
         Command::Openapi { check } => openapi::run(&workspace, check),
         Command::Conform { examples, seed } => conform::run(&workspace, examples, seed),
         Command::Crash { cycles } => crash::run(&workspace, cycles),
+        Command::Bench(bench) => bench::run(&workspace, &bench),
     }
 }
 

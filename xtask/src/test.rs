@@ -2,7 +2,7 @@
 
 use crate::step::{self, Failure};
 use crate::workspace::Workspace;
-use crate::{openapi, snapshots, tidy};
+use crate::{snapshots, tidy};
 
 pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     components(workspace)?;
@@ -10,7 +10,6 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     step::timed("tidy", || tidy::run(workspace))?;
     let clippy = "clippy --workspace --all-targets --locked -- -D warnings";
     step::run("clippy", &mut workspace.cargo(clippy.split(' ')))?;
-    openapi::run(workspace, true)?;
     snapshots::watch(workspace, |watched| {
         let mut tests = workspace.cargo(["test", "--workspace", "--locked"]);
         step::run("tests", watched.apply(&mut tests))

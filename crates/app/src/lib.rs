@@ -20,6 +20,7 @@ mod kept;
 mod load;
 mod read_client;
 mod recorder;
+mod sample;
 mod verify_audit;
 
 pub use api_tokens::{ApiTokenQuery, NewApiToken};

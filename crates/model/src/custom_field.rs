@@ -12,6 +12,9 @@ pub const MAX_VALUES: usize = 500;
 /// The most characters of one text value.
 pub const MAX_TEXT: usize = 65_536;
 
+/// The most characters of a key.
+pub const MAX_KEY: usize = 100;
+
 /// The key of a custom field: 1 to 100 characters, none of them a control character.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -21,9 +24,13 @@ impl FieldKey {
     /// Checks the limits.
     pub fn new(key: &str) -> Result<Self, Violation> {
         let length = key.chars().count();
-        if !(1..=100).contains(&length) || key.trim() != key || key.chars().any(char::is_control) {
-            let message =
-                "must have 1 to 100 characters, no control characters and no spaces at the ends";
+        if !(1..=MAX_KEY).contains(&length)
+            || key.trim() != key
+            || key.chars().any(char::is_control)
+        {
+            let message = format!(
+                "must have 1 to {MAX_KEY} characters, no control characters and no spaces at the ends"
+            );
             return Err(Violation::new("field_key", message));
         }
         Ok(Self(key.to_owned()))

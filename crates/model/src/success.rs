@@ -23,13 +23,16 @@ pub struct Region {
 /// The most roles of an account team.
 pub const MAX_ROLES: usize = 500;
 
+/// What an employee is to the client: 1 to 100 characters after trimming.
+pub type RoleTitle = Label<100>;
+
 /// Who does what for the client on the account team.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TeamingRole {
     /// The employee's id, any int64.
     pub employee_id: AnyInt,
-    /// The role, 1 to 100 characters.
-    pub role: Label<100>,
+    /// The role.
+    pub role: RoleTitle,
 }
 
 macro_rules! attributes {

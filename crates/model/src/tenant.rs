@@ -5,6 +5,10 @@ use crate::text::Label;
 use crate::time::Timestamp;
 use crate::violation::Violation;
 use std::fmt;
+use std::ops::RangeInclusive;
+
+/// How many characters a slug has.
+pub const SLUG_LENGTH: RangeInclusive<usize> = 2..=63;
 
 /// `[a-z][a-z0-9-]{1,62}`, never shaped like a UUID or 24 hex digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -14,7 +18,7 @@ impl Slug {
     /// Checks the form.
     pub fn new(text: &str) -> Result<Self, Violation> {
         let mut bytes = text.bytes();
-        let form = (2..=63).contains(&text.len())
+        let form = SLUG_LENGTH.contains(&text.len())
             && bytes.next().is_some_and(|first| first.is_ascii_lowercase())
             && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         if form && parse_uuid(text).is_none() && ObjectId::parse_hex(text).is_none() {

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
+/// The most characters of a URL.
+pub const MAX_URL: usize = 2048;
+
 /// An absolute http or https URL of at most 2,048 characters, kept as typed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -14,8 +17,9 @@ pub struct WebUrl(String);
 impl WebUrl {
     /// Checks the form.
     pub fn new(text: &str) -> Result<Self, Violation> {
-        if text.chars().count() > 2048 {
-            return Err(Violation::new("max_length", "must have at most 2048 characters"));
+        if text.chars().count() > MAX_URL {
+            let message = format!("must have at most {MAX_URL} characters");
+            return Err(Violation::new("max_length", message));
         }
         // The URL Standard's parser mends spaces, tabs and missing slashes; what we keep and other
         // programs read later must not need mending.

@@ -18,13 +18,15 @@ pub struct Moment(u64);
 /// whichever state it shows. So a copy is given up before anyone can see what replaced it.
 pub(crate) struct Changes {
     published: AtomicU64,
+    /// Copies from before count for nothing.
+    floor: AtomicU64,
     marks: Box<[AtomicU64]>,
 }
 
 impl Changes {
     pub(crate) fn new() -> Self {
         let marks = std::iter::repeat_with(|| AtomicU64::new(0)).take(MARKS).collect();
-        Self { published: AtomicU64::new(0), marks }
+        Self { published: AtomicU64::new(0), floor: AtomicU64::new(0), marks }
     }
 
     /// The newest commit whose effect every snapshot from now on has.
@@ -34,7 +36,8 @@ impl Changes {
 
     /// Whether a snapshot begun after `moment` still has all there is about `id`.
     pub(crate) fn unchanged(&self, id: Uuid, moment: Moment) -> bool {
-        self.mark_of(id).load(Ordering::SeqCst) <= moment.0
+        let newest = self.mark_of(id).load(Ordering::SeqCst).max(self.floor.load(Ordering::SeqCst));
+        newest <= moment.0
     }
 
     /// Says that a commit about to be made touches these ids. One writer at a time.
@@ -48,6 +51,12 @@ impl Changes {
     /// Says that what was marked is committed, or will never be.
     pub(crate) fn publish(&self) {
         self.published.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Ends all copies: the store may show what no commit has told of.
+    pub(crate) fn forget(&self) {
+        self.floor.store(self.published.load(Ordering::SeqCst) + 1, Ordering::SeqCst);
+        self.publish();
     }
 
     fn mark_of(&self, id: Uuid) -> &AtomicU64 {
@@ -76,6 +85,10 @@ mod tests {
         let between = changes.moment();
         changes.publish();
         assert!(!changes.unchanged(ID, between), "it may have been read before the commit");
+        let kept = changes.moment();
+        assert!(changes.unchanged(ID, kept));
+        changes.forget();
+        assert!(!changes.unchanged(ID, kept));
         assert!(changes.unchanged(ID, changes.moment()));
     }
 }

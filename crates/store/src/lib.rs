@@ -11,6 +11,8 @@ mod error;
 mod postgres;
 mod probe;
 mod raw_id;
+#[cfg(feature = "record")]
+mod recording;
 mod row;
 mod sqlite;
 mod tx;
@@ -28,4 +30,8 @@ pub use changes::Moment;
 pub use db::{Access, Db, Repeat};
 pub use error::DbError;
 pub use raw_id::RawId;
+#[cfg(feature = "record")]
+pub use recording::Recording;
+#[cfg(feature = "record")]
+pub use sqlite::{Group, Replay};
 pub use tx::Tx;

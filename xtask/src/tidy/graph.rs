@@ -14,6 +14,7 @@ const GRAPH: &[(&str, &[&str])] = &[
     ("clientbook-agent-protocol", &[]),
     ("clientbook-agent", &["clientbook-agent-protocol"]),
     ("clientbook", ANYTHING),
+    ("clientbook-bench", ANYTHING),
     (
         TESTKIT,
         &["clientbook", "clientbook-api", "clientbook-app", "clientbook-model", "clientbook-store"],
@@ -21,7 +22,7 @@ const GRAPH: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// The server wires everything together.
+/// The server wires everything together; the bench measures all of it.
 const ANYTHING: &[&str] = &["*"];
 
 /// Test code: never part of what ships, so no crate may have it as a normal dependency.

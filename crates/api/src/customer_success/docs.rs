@@ -4,12 +4,16 @@
 
 use super::views::ClientView;
 use crate::openapi::{Doc, Refusal};
-use crate::shared::schema::{
-    self, AnyInt, ClientName, ClientNumber, FieldKey, Id, Label, NpsScore, Reference, names,
-};
+use crate::shared::described::{self, clearable, settable};
+use crate::shared::schema::{self, AnyInt, RoleTitle, names};
+use clientbook_model::client::MAX_SIZE;
+use clientbook_model::custom_field::{self, MAX_VALUES};
+use clientbook_model::patch::Patch;
+use clientbook_model::status;
+use clientbook_model::success::MAX_ROLES;
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{Schema, SchemaType, Type};
-use utoipa::openapi::{ObjectBuilder, RefOr};
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 /// The status in capitals.
@@ -17,7 +21,7 @@ pub(super) enum Status {}
 
 impl PartialSchema for Status {
     fn schema() -> RefOr<Schema> {
-        names(["ACTIVE", "INACTIVE", "TRIAL", "TERMINATED", "PENDING"]).into()
+        names(status::Status::ALL.map(super::views::status)).into()
     }
 }
 
@@ -31,103 +35,120 @@ pub(super) struct RegionView {
     name: String,
 }
 
-/// A change of a client: only what is sent changes; null or an empty text clears what can be
-/// empty. What was read may be sent back: ids must then match, times and derived objects are
-/// ignored.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-struct ClientPatch {
-    /// Values by key, merged key by key; null removes one.
-    #[schema(schema_with = custom, required = false)]
-    custom: Value,
-    #[schema(value_type = Option<ClientName>, nullable = false)]
-    name: Option<String>,
-    #[schema(max_length = 1024)]
-    site_url: Option<String>,
-    #[schema(max_length = 1024)]
-    logo_url: Option<String>,
-    #[schema(value_type = Option<Status>, nullable = false)]
-    status: Option<String>,
-    /// Derived from the status; both together must agree.
-    #[schema(nullable = false)]
-    active: Option<bool>,
-    /// An empty text clears it.
-    #[schema(schema_with = schema::day_or_none, required = false)]
-    inception_date: Value,
-    /// Not before the inception; an empty text clears it.
-    #[schema(schema_with = schema::day_or_none, required = false)]
-    terminated_date: Value,
-    #[schema(max_length = 1024)]
-    street: Option<String>,
-    #[schema(max_length = 100)]
-    city: Option<String>,
-    #[schema(max_length = 100)]
-    state: Option<String>,
-    #[schema(max_length = 100)]
-    country: Option<String>,
-    #[schema(max_length = 20)]
-    zip: Option<String>,
-    region: Option<RegionView>,
-    /// A name of the tz database.
-    #[schema(max_length = 60)]
-    timezone: Option<String>,
-    /// Unique in the tenant.
-    #[schema(max_length = 100)]
-    external_id: Option<String>,
-    #[schema(max_length = 18)]
-    salesforce_account_id: Option<String>,
-    #[schema(max_length = 200)]
-    zendesk_id: Option<String>,
-    #[schema(max_length = 200)]
-    freshdesk_id: Option<String>,
-    #[schema(max_length = 200)]
-    usage_id: Option<String>,
-    #[schema(max_length = 200)]
-    stripe_id: Option<String>,
-    #[schema(max_length = 200)]
-    external_status_id: Option<String>,
-    #[schema(value_type = Option<NpsScore>)]
-    nps_score: Option<i64>,
-    note: Option<String>,
-    #[schema(value_type = Option<Reference>)]
-    created_by_employee_id: Option<i64>,
-    #[schema(value_type = Option<Reference>)]
-    modified_by_employee_id: Option<i64>,
-    #[schema(value_type = Option<Reference>)]
-    managed_by_employee_id: Option<i64>,
-    #[schema(value_type = Option<Reference>)]
-    assigned_sales_rep_id: Option<i64>,
-    #[schema(max_length = 45)]
-    assigned_sales_rep: Option<String>,
-    /// A type of the tenant; wins over the title.
-    #[schema(value_type = Option<Reference>)]
-    client_type_id: Option<i64>,
-    /// The title of a type of the tenant.
-    client_type_title: Option<String>,
-    #[schema(value_type = Option<Reference>)]
-    success_cycle_id: Option<i64>,
-    #[schema(value_type = Option<Reference>)]
-    primary_contact_id: Option<i64>,
-    /// The number of a client of the tenant; no circles.
-    #[schema(value_type = Option<Reference>)]
-    parent_client_id: Option<i64>,
-    /// The whole list.
-    #[schema(max_items = 500)]
-    acc_teaming_roles: Option<Vec<TeamingRole>>,
-    #[schema(value_type = Option<ClientNumber>, nullable = false)]
-    id: Option<i64>,
-    #[schema(value_type = Option<Id>, nullable = false)]
-    uuid: Option<String>,
-    #[schema(value_type = Option<Id>, nullable = false)]
-    tenant_id: Option<String>,
-    #[schema(required = false)]
-    created_time: Value,
-    #[schema(required = false)]
-    modified_time: Value,
-    #[schema(required = false)]
-    parent_client: Value,
-    #[schema(required = false)]
-    client_type: Value,
+/// A change of a client. Each property has the limits of the model's field that it changes.
+enum ClientPatch {}
+
+impl PartialSchema for ClientPatch {
+    fn schema() -> RefOr<Schema> {
+        let about = format!(
+            "A change of a client: only what is sent changes; null or an empty text clears what \
+             can be empty. What was read may be sent back: ids must then match, times and derived \
+             objects are ignored. A client holds at most {MAX_SIZE} bytes of JSON."
+        );
+        let body = ObjectBuilder::new().schema_type(Type::Object).description(Some(about));
+        echoes(references(profile(body))).into()
+    }
+}
+
+impl ToSchema for ClientPatch {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        RegionView::schemas(schemas);
+        schemas.push((RegionView::name().into_owned(), RegionView::schema()));
+        TeamingRole::schemas(schemas);
+        schemas.push((TeamingRole::name().into_owned(), TeamingRole::schema()));
+    }
+}
+
+fn profile(body: ObjectBuilder) -> ObjectBuilder {
+    let client = clientbook_model::client::ClientPatch::default();
+    let success = &client.success;
+    let site = clearable(&success.site_url).examples(["https://acme.example"]);
+    let logo = clearable(&success.logo_url).examples(["https://acme.example/logo.png"]);
+    let status = "Derived from the status; both together must agree.";
+    let (first, last) = ("The first day as a client.", "Not before the inception.");
+    let name = "A name of the tz database.";
+    body.property("custom", custom())
+        .property("name", settable(client.name.as_ref()).examples(["Acme Corporation"]))
+        .property("siteUrl", site)
+        .property("logoUrl", logo)
+        .property("status", Status::schema())
+        .property("active", settable(client.status.active.as_ref()).description(Some(status)))
+        .property("inceptionDate", schema::day_or_none(first, "2025-06-01"))
+        .property("terminatedDate", schema::day_or_none(last, "2026-05-31"))
+        .property("street", clearable(&success.street).examples(["1 Main Street"]))
+        .property("city", clearable(&success.city).examples(["Springfield"]))
+        .property("state", clearable(&success.state).examples(["Illinois"]))
+        .property("country", clearable(&success.country).examples(["United States"]))
+        .property("zip", clearable(&success.zip).examples(["62701"]))
+        .property("region", region())
+        .property(
+            "timezone",
+            clearable(&success.timezone).description(Some(name)).examples(["Europe/Berlin"]),
+        )
+        .property("npsScore", clearable(&success.nps_score).examples([42]))
+        .property("note", clearable(&success.note).examples(["Renews in June"]))
+        .property("accTeamingRoles", teaming_roles())
+}
+
+/// What refers to something else.
+fn references(body: ObjectBuilder) -> ObjectBuilder {
+    let client = clientbook_model::client::ClientPatch::default();
+    let success = &client.success;
+    let unique = "Unique in the tenant.";
+    let parent = "The number of a client of the tenant; no circles.";
+    let kind = "A type of the tenant; wins over the title.";
+    let title = clearable(&Patch::<String>::Absent).description(Some("The title of a type."));
+    let external = clearable(&client.external_id).description(Some(unique));
+    body.property("externalId", external.examples(["crm-456"]))
+        .property("salesforceAccountId", clearable(&success.salesforce_account_id))
+        .property("zendeskId", clearable(&success.zendesk_id))
+        .property("freshdeskId", clearable(&success.freshdesk_id))
+        .property("usageId", clearable(&success.usage_id))
+        .property("stripeId", clearable(&success.stripe_id))
+        .property("externalStatusId", clearable(&success.external_status_id))
+        .property("createdByEmployeeId", clearable(&success.created_by_employee_id))
+        .property("modifiedByEmployeeId", clearable(&success.modified_by_employee_id))
+        .property("managedByEmployeeId", clearable(&success.managed_by_employee_id))
+        .property("assignedSalesRepId", clearable(&success.assigned_sales_rep_id))
+        .property("assignedSalesRep", clearable(&success.assigned_sales_rep))
+        .property("successCycleId", clearable(&success.success_cycle_id))
+        .property("primaryContactId", clearable(&success.primary_contact_id))
+        .property(
+            "clientTypeId",
+            clearable(&client.client_type_id).description(Some(kind)).examples([1]),
+        )
+        .property("clientTypeTitle", title.examples(["Enterprise"]))
+        .property(
+            "parentClientId",
+            clearable(&client.parent_client_id).description(Some(parent)).examples([457]),
+        )
+}
+
+/// What may be sent back as it was read.
+fn echoes(body: ObjectBuilder) -> ObjectBuilder {
+    let anything = || ObjectBuilder::new().schema_type(SchemaType::AnyValue);
+    body.property("id", Ref::from_schema_name("ClientNumber"))
+        .property("uuid", Ref::from_schema_name("Id"))
+        .property("tenantId", Ref::from_schema_name("Id"))
+        .property("createdTime", anything())
+        .property("modifiedTime", anything())
+        .property("parentClient", anything())
+        .property("clientType", anything())
+}
+
+fn region() -> OneOfBuilder {
+    let region = Ref::from_schema_name(RegionView::name());
+    let example = json!({ "id": 7, "name": "Midwest" });
+    OneOfBuilder::new().item(schema::null()).item(region).examples([example])
+}
+
+fn teaming_roles() -> ArrayBuilder {
+    ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(Ref::from_schema_name(TeamingRole::name()))
+        .max_items(Some(MAX_ROLES))
+        .description(Some("The whole list."))
+        .examples([json!([{ "employeeId": 12, "role": "Onboarding" }])])
 }
 
 /// Who does what for the client on the account team.
@@ -136,18 +157,19 @@ struct ClientPatch {
 struct TeamingRole {
     #[schema(value_type = AnyInt)]
     employee_id: i64,
-    #[schema(value_type = Label)]
+    #[schema(value_type = RoleTitle)]
     role: String,
 }
 
 fn custom() -> ObjectBuilder {
-    let types = SchemaType::from_iter([Type::String, Type::Null]);
-    let value = ObjectBuilder::new().schema_type(types).max_length(Some(65_536)).build();
-    let mut custom = schema::values().additional_properties(Some(Schema::from(value)));
-    if let RefOr::T(key) = FieldKey::schema() {
-        custom = custom.property_names(Some(key));
-    }
-    custom
+    let about = format!(
+        "Values by key, merged key by key; null removes one. A client holds at most {MAX_VALUES}."
+    );
+    schema::values()
+        .additional_properties(Some(schema::FieldValue::schema()))
+        .property_names(Some(described::of::<custom_field::FieldKey>()))
+        .description(Some(about))
+        .examples([json!({ "notes": "Updated notes" })])
 }
 
 fn client() -> Value {

@@ -189,7 +189,8 @@ fn teaming_role(role: &TeamingRole) -> TeamingRoleView<'_> {
     TeamingRoleView { employee_id: role.employee_id, role: role.role.as_str() }
 }
 
-fn status(status: Status) -> &'static str {
+/// A status as this surface names it.
+pub(super) fn status(status: Status) -> &'static str {
     match status {
         Status::Pending => "PENDING",
         Status::Trial => "TRIAL",

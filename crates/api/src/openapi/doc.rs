@@ -112,6 +112,14 @@ impl Doc {
         self
     }
 
+    /// Its body refers to this: a list made by hand brings what it holds along by no other way.
+    pub(crate) fn using<T: ToSchema>(mut self) -> Self {
+        if let Some(body) = &mut self.body {
+            body.shape.schemas.extend(Shape::of::<T>().schemas);
+        }
+        self
+    }
+
     /// Also refuses for these reasons.
     pub(crate) fn refuses(mut self, refusals: &[Refusal]) -> Self {
         self.refusals.extend_from_slice(refusals);

@@ -74,15 +74,39 @@ impl Document {
             "openapi": "3.1.0",
             "info": {
                 "title": format!("Clientbook: {}", self.title),
-                "description": self.about,
+                "description": format!("{} {EVERYWHERE}", self.about),
                 "version": env!("CARGO_PKG_VERSION"),
                 "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
             },
             "servers": [{ "url": "/" }],
+            "tags": self.tags(),
             "paths": paths,
             "components": { "schemas": schemas, "securitySchemes": schemes(self.surface) },
         })
     }
+}
+
+/// Rules of every call.
+const EVERYWHERE: &str = "Lengths count Unicode characters. No text holds U+0000. Properties and \
+     query parameters that are not described are refused.";
+
+/// What belongs to no surface, in the documents.
+const SYSTEM: &str = "System";
+
+impl Document {
+    fn tags(&self) -> Value {
+        let ours = json!({ "name": self.title, "description": self.about });
+        let about = "The server itself: its health, whose tokens it believes, these documents.";
+        match self.surface {
+            Surface::Organizations => json!([ours, { "name": SYSTEM, "description": about }]),
+            _ => json!([ours]),
+        }
+    }
+}
+
+fn tag(operation: &Operation) -> &'static str {
+    let of = DOCUMENTS.iter().find(|document| document.surface == operation.surface);
+    of.map_or(SYSTEM, |document| document.title)
 }
 
 fn describe(operation: &Operation, schemas: &mut Map<String, Value>) -> Value {
@@ -101,6 +125,7 @@ fn describe(operation: &Operation, schemas: &mut Map<String, Value>) -> Value {
     let mut described = json!({
         "operationId": format!("{}{}", doc.id, if second_base { "BelowV2" } else { "" }),
         "summary": doc.summary,
+        "tags": [tag(operation)],
         "parameters": parameters::of(operation, &doc),
         "responses": answers,
         "security": security(operation),
@@ -170,21 +195,23 @@ fn header(about: &str) -> Value {
     json!({ "description": about, "required": true, "schema": { "type": "string" } })
 }
 
+/// Each scheme with the permission that the call takes: OpenAPI 3.1 has room for it.
 fn security(operation: &Operation) -> Value {
-    match (operation.access, operation.surface) {
-        (Access::Public, _) => json!([]),
-        (_, Surface::CustomerSuccess) => {
-            json!([{ "bearer": [] }, { "apiKey": [] }, { "bareToken": [] }])
-        }
-        _ => json!([{ "bearer": [] }]),
-    }
+    let Access::Permission(permission) = operation.access else {
+        return json!([]);
+    };
+    let schemes: &[&str] = match operation.surface {
+        Surface::CustomerSuccess => &["bearer", "apiKey", "bareToken"],
+        _ => &["bearer"],
+    };
+    schemes.iter().map(|scheme| json!({ *scheme: [permission.as_str()] })).collect()
 }
 
 fn schemes(surface: Surface) -> Value {
     let bearer = json!({
         "type": "http",
         "scheme": "bearer",
-        "description": "An access token, such as an API token (`cb_...`)",
+        "description": "An API token (`cb_...`), or a JWT of an issuer that is believed",
     });
     let key = |name: &str, about: &str| json!({ "type": "apiKey", "in": "header", "name": name, "description": about });
     match surface {

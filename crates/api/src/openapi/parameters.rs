@@ -2,9 +2,11 @@
 
 use super::doc::Doc;
 use crate::shared::operation::Operation;
+use crate::shared::schema::{self, ClientNumber, Id, ObjectId, TenantKey};
 use axum::http::Method;
 use clientbook_model::audit::Surface;
 use serde_json::{Value, json};
+use utoipa::PartialSchema as _;
 
 /// The request id in examples.
 pub(super) const REQUEST_ID: &str = "0195803b-5c40-7b1e-8b2a-2f6d1c9e4a77";
@@ -72,24 +74,16 @@ fn header(name: &str, about: &str, example: &str) -> Value {
 }
 
 fn in_path(surface: Surface, name: &str) -> Value {
-    let tenant = json!({ "type": "string", "minLength": 2, "maxLength": 63 });
-    let uuid = json!({ "type": "string", "format": "uuid" });
     let (about, schema) = match name {
-        "tenant_id" => ("The tenant: its slug, UUID or 24 hex digits", tenant),
-        "workspace_id" => ("The workspace: its slug, UUID or 24 hex digits", tenant),
-        "id" => {
-            let schema = json!({
-                "type": "integer", "format": "int64", "minimum": 1, "maximum": i64::MAX,
-            });
-            ("The client's number in its tenant", schema)
-        }
+        "tenant_id" => ("The tenant: its slug, UUID or 24 hex digits", TenantKey::schema()),
+        "workspace_id" => ("The workspace: its slug, UUID or 24 hex digits", TenantKey::schema()),
+        "id" => ("The client's number in its tenant", ClientNumber::schema()),
         "client_id" if surface == Surface::Workspace => {
-            let schema = json!({ "type": "string", "pattern": "^[0-9A-Fa-f]{24}$" });
-            ("The client's 24 hex digits", schema)
+            ("The client's 24 hex digits", ObjectId::schema())
         }
-        "token_id" => ("The token's UUID", uuid),
-        "file" => ("A file of the page", json!({ "type": "string", "enum": crate::docs::FILES })),
-        _ => ("The client's UUID", uuid),
+        "token_id" => ("The token's UUID", Id::schema()),
+        "file" => ("A file of the page", schema::names(crate::docs::FILES).into()),
+        _ => ("The client's UUID", Id::schema()),
     };
     let mut example = Value::from(example(surface, name));
     if name == "id" {

@@ -3,6 +3,7 @@
 
 use super::doc::{Doc, Refusal};
 use super::parameters;
+use crate::shared::body::LIMIT;
 use crate::shared::error::{ApiError, Problem};
 use crate::shared::operation::{Access, BodyRule, Operation};
 use crate::shared::shape::{self, Told};
@@ -126,8 +127,8 @@ fn refusal(refusal: Refusal) -> Sample {
     }
 }
 
-fn about(status: u16) -> &'static str {
-    match status {
+fn about(status: u16) -> String {
+    let about = match status {
         400 => "The request cannot be read, or breaks a rule",
         401 => "The token is missing or does not work",
         403 => "The token does not allow this",
@@ -136,14 +137,15 @@ fn about(status: u16) -> &'static str {
         408 => "The body did not arrive within 30 seconds",
         409 => "Another record already has what must be unique",
         412 => "The record is of another version than If-Match demands",
-        413 => "The body is larger than 1 MiB",
+        413 => return format!("The body is larger than {LIMIT} bytes"),
         415 => "The body is of another media type",
         422 => "Values break rules; every one is listed",
         429 => "Too many failed logins from this address",
         503 => "The store is away, or the call took too long",
         507 => "The disk is full; nothing was changed",
         _ => "Something failed inside; the log has the cause under the request id",
-    }
+    };
+    about.to_owned()
 }
 
 fn headers(status: u16) -> Value {

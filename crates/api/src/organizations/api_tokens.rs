@@ -5,7 +5,7 @@ use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::Fields;
-use crate::shared::query::Parameter;
+use crate::shared::query::{PageSize, Parameter};
 use crate::shared::schema;
 use axum::http::StatusCode;
 use clientbook_app::{ApiTokenQuery, App, AppError, NewApiToken};
@@ -17,13 +17,15 @@ use clientbook_model::violation::Violation;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+const PAGE: PageSize = PageSize { default: 50, max: 500 };
+
 pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "tenant",
         about: "The tenant: its slug, UUID or 24 hex digits. Absent: the caller's own",
-        schema: schema::any_text,
+        schema: schema::tenant,
     },
-    Parameter { name: "page_size", about: "Rows on a page", schema: || schema::page_size(50, 500) },
+    Parameter { name: "page_size", about: "Rows on a page", schema: || schema::page_size(PAGE) },
     Parameter {
         name: "cursor",
         about: "The `next_cursor` of the page before",
@@ -36,7 +38,7 @@ pub(super) async fn list(call: Call) -> Result<Answer, ApiError> {
     let mut parameters = call.query;
     let query = ApiTokenQuery {
         tenant: parameters.text("tenant").map(str::to_owned),
-        page_size: parameters.size("page_size", 50, 500),
+        page_size: parameters.size("page_size", PAGE),
         cursor: parameters.text("cursor").map(str::to_owned),
     };
     parameters.finish()?;

@@ -4,14 +4,16 @@ use super::{clients, views};
 use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
-use crate::shared::query::Parameter;
+use crate::shared::query::{PageSize, Parameter};
 use crate::shared::schema;
 use clientbook_app::CollectionControlQuery;
 use clientbook_model::audit::EntityType;
 use clientbook_model::id::EntryId;
 
-const TYPES: &[&str] = &["client", "device", "user"];
+/// The kinds of things that are collected of.
+pub(super) const TYPES: &[&str] = &["client", "device", "user"];
 const ORDERS: &[&str] = &["asc", "desc"];
+const PAGE: PageSize = PageSize { default: 50, max: 200 };
 
 pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter {
@@ -29,7 +31,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
         about: "By time",
         schema: || schema::choice(ORDERS, Some("desc")),
     },
-    Parameter { name: "page_size", about: "Rows on a page", schema: || schema::page_size(50, 200) },
+    Parameter { name: "page_size", about: "Rows on a page", schema: || schema::page_size(PAGE) },
     Parameter {
         name: "cursor",
         about: "The `next_cursor` of the page before",
@@ -46,7 +48,7 @@ pub(super) async fn audit_log(call: Call) -> Result<Answer, ApiError> {
         entity_type: parameters.one_of("entity_type", TYPES, EntityType::from_name),
         entity_id: parameters.parse::<EntryId>("entity_id").map(|id| id.0),
         ascending: order.unwrap_or(false),
-        page_size: parameters.size("page_size", 50, 200),
+        page_size: parameters.size("page_size", PAGE),
         cursor: parameters.text("cursor").map(str::to_owned),
     };
     parameters.finish()?;

@@ -4,13 +4,15 @@
 
 use super::views::{ApiTokenView, ClientView, EntryView, ListView, NewApiTokenView};
 use crate::openapi::{Doc, Refusal};
-use crate::shared::schema::{BrokenRule, Id, Label, Mode, Moment, PermissionName, RoleName, names};
+use crate::shared::schema::{
+    BrokenRule, Id, Mode, Moment, PermissionName, RoleName, Scope, TenantKey, TokenName, names,
+};
 use clientbook_model::enrollment::EnrollmentTokenStatus as TokenStatus;
-use clientbook_model::status;
+use clientbook_model::principal::Permission;
+use clientbook_model::{api_token, enrollment, status};
 use serde_json::{Value, json};
-use utoipa::openapi::ObjectBuilder;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{Schema, Type};
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 macro_rules! lists {
@@ -32,7 +34,7 @@ macro_rules! lists {
 lists! {
     Status = status::Status::ALL.map(status::Status::as_str);
     EnrollmentTokenState = [TokenStatus::Active.as_str()];
-    EntityKind = ["client", "device", "user"];
+    EntityKind = super::collection_control::TYPES.iter().copied();
     Code = [
         "invalid_request", "invalid_transition", "unauthenticated", "forbidden", "not_found",
         "method_not_allowed", "conflict", "precondition_failed", "payload_too_large",
@@ -47,9 +49,22 @@ pub(super) enum Secret {}
 impl PartialSchema for Secret {
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new().schema_type(Type::String);
-        text.pattern(Some("^cb_[A-Za-z0-9]{40}$")).description(Some("Told this once")).into()
+        let pattern = format!("^{}[A-Za-z0-9]{{{}}}$", api_token::PREFIX, api_token::LENGTH);
+        text.pattern(Some(pattern)).description(Some("Told this once")).into()
     }
 }
+
+/// What a device shows to join a client.
+pub(super) enum EnrollmentTokenValue {}
+
+impl PartialSchema for EnrollmentTokenValue {
+    fn schema() -> RefOr<Schema> {
+        let pattern = format!("^{}[a-z0-9]{{{}}}$", enrollment::PREFIX, enrollment::LENGTH);
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).into()
+    }
+}
+
+impl ToSchema for EnrollmentTokenValue {}
 
 /// What a program may want to know beyond the code.
 #[derive(ToSchema)]
@@ -115,23 +130,42 @@ struct PartnerEcho {
 #[derive(ToSchema)]
 #[schema(as = ApiTokenInput)]
 struct NewApiToken {
-    #[schema(value_type = Label)]
+    #[schema(value_type = TokenName)]
     name: String,
-    /// Its slug, UUID or 24 hex digits; operators must name it.
+    /// Operators must name it.
+    #[schema(value_type = Option<TenantKey>)]
     tenant: Option<String>,
     #[schema(value_type = Option<RoleName>)]
     role: Option<String>,
-    #[schema(value_type = Option<Vec<PermissionName>>, min_items = 1, max_items = 12)]
+    #[schema(schema_with = permissions, required = false)]
     permissions: Option<Vec<String>>,
-    /// The only clients that it is for, each once.
-    #[schema(value_type = Option<Vec<Id>>, min_items = 1, max_items = 100)]
+    #[schema(schema_with = client_ids, required = false)]
     client_ids: Option<Vec<String>>,
-    #[schema(value_type = Option<Label>)]
+    #[schema(value_type = Option<Scope>)]
     org_id: Option<String>,
-    #[schema(value_type = Option<Label>)]
+    #[schema(value_type = Option<Scope>)]
     project_id: Option<String>,
+    /// Not later than the end of the token that makes it.
     #[schema(value_type = Option<Moment>)]
     expires_at: Option<String>,
+}
+
+fn permissions() -> ArrayBuilder {
+    list_or_null::<PermissionName>(Permission::ALL.len())
+        .examples([json!([Permission::ClientsView.as_str()])])
+}
+
+fn client_ids() -> ArrayBuilder {
+    let about = "The only clients of the tenant that it is for";
+    list_or_null::<Id>(api_token::MAX_CLIENTS)
+        .unique_items(true)
+        .description(Some(about))
+        .examples([json!(["aa7cf840-9ca9-46a3-9778-9015d6580d50"])])
+}
+
+fn list_or_null<T: ToSchema>(max: usize) -> ArrayBuilder {
+    let list = ArrayBuilder::new().schema_type(SchemaType::from_iter([Type::Array, Type::Null]));
+    list.items(Ref::from_schema_name(T::name())).min_items(Some(1)).max_items(Some(max))
 }
 
 fn client() -> Value {

@@ -46,6 +46,7 @@ pub(super) struct PartnerView<'a> {
 pub(super) struct EnrollmentTokenView<'a> {
     #[schema(value_type = schema::Id)]
     id: EnrollmentTokenId,
+    #[schema(value_type = super::docs::EnrollmentTokenValue)]
     value: &'a str,
     #[schema(required)]
     description: Option<&'a str>,

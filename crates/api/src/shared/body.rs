@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// The largest body: 1 MiB.
-const LIMIT: usize = 1024 * 1024;
+pub(crate) const LIMIT: usize = 1024 * 1024;
 
 /// How much of a larger one is read and thrown away, so that its sender gets to read the answer.
 const DRAIN: usize = 4 * 1024 * 1024;

@@ -5,6 +5,7 @@ pub(crate) mod body;
 pub(crate) mod call;
 pub(crate) mod conditional;
 pub(crate) mod credentials;
+pub(crate) mod described;
 pub(crate) mod endpoint;
 pub(crate) mod error;
 pub(crate) mod fields;

@@ -21,6 +21,15 @@ pub(crate) struct Parameter {
     pub(crate) schema: fn() -> RefOr<Schema>,
 }
 
+/// How many rows a page has.
+#[derive(Clone, Copy)]
+pub(crate) struct PageSize {
+    /// Where the caller does not say.
+    pub(crate) default: i64,
+    /// At most.
+    pub(crate) max: i64,
+}
+
 /// The parameters of a request.
 #[derive(Default)]
 pub(crate) struct Query {
@@ -73,8 +82,9 @@ impl Query {
         }
     }
 
-    /// A whole number from 1 to `max`, never clamped.
-    pub(crate) fn size(&mut self, name: &str, default: i64, max: i64) -> i64 {
+    /// A whole number from 1 to the largest size, never clamped.
+    pub(crate) fn size(&mut self, name: &str, size: PageSize) -> i64 {
+        let PageSize { default, max } = size;
         let Some(text) = self.text(name) else {
             return default;
         };

@@ -1,9 +1,15 @@
 //! The words that the descriptions of all surfaces are made of: ids, times, numbers, lists of
 //! names. Limits are those of the model's types.
 
+use super::described::of;
+use super::query::PageSize;
+use clientbook_model::api_token::ApiTokenName;
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::contact::ContactType;
+use clientbook_model::custom_field::MAX_TEXT;
 use clientbook_model::principal::{Permission, Role};
+use clientbook_model::tenant::SLUG_LENGTH;
+use clientbook_model::{custom_field, number, success, text};
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AnyOfBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, SchemaFormat};
@@ -43,17 +49,27 @@ words! {
     /// A calendar day.
     Day = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)));
     /// A client's number in its tenant.
-    ClientNumber = int64(1);
+    ClientNumber = int64().minimum(Some(1)).maximum(Some(i64::MAX));
     /// The id of something in the customer-success tool.
-    Reference = int64(0);
+    Reference = of::<number::Reference>();
     /// Any int64.
-    AnyInt = int64(i64::MIN);
+    AnyInt = of::<number::AnyInt>();
     /// A net promoter score.
-    NpsScore = whole().minimum(Some(-100_i64)).maximum(Some(100_i64));
-    /// A client's name, stored trimmed: 1 to 255 characters after trimming.
-    ClientName = text().min_length(Some(1)).max_length(Some(255)).pattern(Some(r"\S"));
-    /// 1 to 100 characters after trimming.
-    Label = text().min_length(Some(1)).max_length(Some(100)).pattern(Some(r"\S"));
+    NpsScore = of::<number::NpsScore>();
+    /// A client's name, stored trimmed.
+    ClientName = of::<text::ClientName>().examples(["Acme Corporation"]);
+    /// What people call a token, stored trimmed.
+    TokenName = of::<ApiTokenName>().examples(["Front desk"]);
+    /// An organization or a project: an opaque id of the caller's world, stored trimmed.
+    Scope = of::<text::ScopeId>().examples(["org-7"]);
+    /// What an employee is to the client, stored trimmed.
+    RoleTitle = of::<success::RoleTitle>().examples(["Onboarding"]);
+    /// A tenant: its slug, UUID or 24 hex digits.
+    TenantKey = text()
+        .min_length(Some(*SLUG_LENGTH.start()))
+        .max_length(Some(*SLUG_LENGTH.end()))
+        .pattern(Some("^[0-9A-Za-z][0-9A-Za-z-]*$"))
+        .examples(["tenant123"]);
     /// What agents may collect; nothing leaves `deleted`.
     Mode = names(CollectionMode::ALL.map(CollectionMode::as_str));
     /// A named bundle of permissions.
@@ -63,11 +79,17 @@ words! {
     /// The kind of a contact method.
     ContactKind = names(ContactType::ALL.map(ContactType::as_str));
     /// The key of a custom field: no control characters, no spaces at the ends.
-    FieldKey = text().min_length(Some(1)).max_length(Some(100));
+    FieldKey = of::<custom_field::FieldKey>().examples(["notes"]);
+    /// The value of a custom field that nobody defined; null removes it.
+    FieldValue = text_or_null().max_length(Some(MAX_TEXT)).examples(["Updated notes"]);
 }
 
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn text_or_null() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]))
 }
 
 fn time(pattern: &str) -> ObjectBuilder {
@@ -78,9 +100,8 @@ fn whole() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer)
 }
 
-fn int64(minimum: i64) -> ObjectBuilder {
-    let format = SchemaFormat::KnownFormat(KnownFormat::Int64);
-    whole().format(Some(format)).minimum(Some(minimum)).maximum(Some(i64::MAX))
+fn int64() -> ObjectBuilder {
+    whole().format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
 }
 
 /// One of a list of names.
@@ -103,13 +124,19 @@ pub(crate) fn uuid() -> RefOr<Schema> {
     <Id as utoipa::PartialSchema>::schema()
 }
 
+/// A query parameter that names a tenant.
+pub(crate) fn tenant() -> RefOr<Schema> {
+    <TenantKey as utoipa::PartialSchema>::schema()
+}
+
 /// A query parameter that is true or false.
 pub(crate) fn flag() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::Boolean).default(Some(json!(false))).into()
 }
 
 /// A query parameter that says how many rows a page has.
-pub(crate) fn page_size(default: i64, max: i64) -> RefOr<Schema> {
+pub(crate) fn page_size(size: PageSize) -> RefOr<Schema> {
+    let PageSize { default, max } = size;
     whole().minimum(Some(1_i64)).maximum(Some(max)).default(Some(json!(default))).into()
 }
 
@@ -130,10 +157,11 @@ pub(crate) fn values() -> ObjectBuilder {
 }
 
 /// A day; an empty text or null clears it.
-pub(crate) fn day_or_none() -> Schema {
+pub(crate) fn day_or_none(about: &str, example: &str) -> AnyOfBuilder {
     let day = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)));
     let empty = text().max_length(Some(0));
-    AnyOfBuilder::new().item(day).item(empty).item(null()).build().into()
+    let any = AnyOfBuilder::new().item(day).item(empty).item(null());
+    any.description(Some(about)).examples([example])
 }
 
 /// One rule that one field of a request breaks.

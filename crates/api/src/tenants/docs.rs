@@ -3,6 +3,7 @@
 use super::views::ClientView;
 use crate::openapi::Doc;
 use crate::shared::schema::names;
+use clientbook_model::status;
 use serde_json::json;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -13,7 +14,7 @@ pub(super) enum Status {}
 
 impl PartialSchema for Status {
     fn schema() -> RefOr<Schema> {
-        names(["Pending", "Trial", "Active", "Inactive", "Terminated"]).into()
+        names(status::Status::ALL.map(super::views::status)).into()
     }
 }
 

@@ -57,7 +57,8 @@ pub(super) fn client(record: &ClientRecord) -> ClientView<'_> {
     }
 }
 
-fn status(status: Status) -> &'static str {
+/// A status as this surface names it.
+pub(super) fn status(status: Status) -> &'static str {
     match status {
         Status::Pending => "Pending",
         Status::Trial => "Trial",

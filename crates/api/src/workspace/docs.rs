@@ -4,10 +4,14 @@
 
 use super::views::Wrapped;
 use crate::openapi::Doc;
-use crate::shared::schema::{self, ClientName, ContactKind, FieldKey, ObjectId, names};
+use crate::shared::described::clearable;
+use crate::shared::schema::{self, ClientName, ContactKind, FieldKey, FieldValue, ObjectId, names};
+use clientbook_model::client::{ClientPatch as Change, MAX_SIZE};
+use clientbook_model::contact::MAX_METHODS;
+use clientbook_model::custom_field::MAX_VALUES;
 use serde_json::{Value, json};
-use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 /// The stable name of an error.
@@ -43,14 +47,11 @@ impl ToSchema for Code {}
 struct ClientPatch {
     #[schema(value_type = Option<ClientName>, nullable = false)]
     name: Option<String>,
-    /// An absolute http or https URL; null clears it.
-    #[schema(max_length = 2048, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^/]")]
+    #[schema(schema_with = avatar_url, required = false)]
     avatar_url: Option<String>,
-    /// The whole list; exactly one is preferred.
-    #[schema(min_items = 1, max_items = 100, nullable = false)]
+    #[schema(schema_with = contact_methods, required = false)]
     contact_methods: Option<Vec<ContactMethod>>,
-    /// Sets these keys; keys not given stay. No key stands here twice.
-    #[schema(max_items = 500, nullable = false)]
+    #[schema(schema_with = custom_fields, required = false)]
     custom_fields: Option<Vec<CustomField>>,
     #[schema(value_type = Option<ObjectId>, nullable = false)]
     id: Option<String>,
@@ -80,9 +81,37 @@ struct CustomField {
     field_id: Value,
     #[schema(value_type = FieldKey)]
     field_key: String,
-    /// Null removes it.
-    #[schema(required, max_length = 65_536)]
+    #[schema(value_type = FieldValue)]
     value: Option<String>,
+}
+
+fn avatar_url() -> ObjectBuilder {
+    clearable(&Change::default().avatar_url)
+        .description(Some("An absolute http or https URL; null clears it."))
+        .examples(["https://example.com/new-avatar.jpg"])
+}
+
+fn contact_methods() -> ArrayBuilder {
+    let email = json!({ "type": "email", "value": "jane@example.com", "isPreferred": true });
+    let phone = json!({ "type": "phone", "value": "+49 30 901820", "isPreferred": false });
+    list::<ContactMethod>(MAX_METHODS)
+        .min_items(Some(1))
+        .description(Some("The whole list; exactly one is preferred."))
+        .examples([json!([email, phone])])
+}
+
+fn custom_fields() -> ArrayBuilder {
+    let about = format!(
+        "Sets these keys; keys not given stay. No key stands here twice. A client holds at most \
+         {MAX_VALUES}, and at most {MAX_SIZE} bytes of JSON in all."
+    );
+    list::<CustomField>(MAX_VALUES)
+        .description(Some(about))
+        .examples([json!([{ "fieldKey": "notes", "value": "Updated notes" }])])
+}
+
+fn list<T: ToSchema>(max: usize) -> ArrayBuilder {
+    ArrayBuilder::new().items(Ref::from_schema_name(T::name())).max_items(Some(max))
 }
 
 fn client(name: &str) -> Value {
@@ -121,6 +150,8 @@ pub(super) fn update_client() -> Doc {
         .answers::<Wrapped<'_>>(200, "The client as it is now", json!({ "client": changed }))
         .tagged()
         .takes::<ClientPatch>(vec![("profile", body)])
+        .using::<ContactMethod>()
+        .using::<CustomField>()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod jwt;
 mod kept;
 mod limits;
 mod openapi;
+mod openapi_limits;
 mod organizations;
 mod parents;
 mod published;

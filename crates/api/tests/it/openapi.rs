@@ -1,14 +1,34 @@
 //! The descriptions: complete, valid, and true of what is answered.
 
-use clientbook_api::{documents, operations};
+use clientbook_api::{Access, documents, operations};
 use clientbook_testkit::{ACME, TestApp};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::{env, fs};
 
 /// `docs/openapi/organizations.json` and so on, read.
 fn all() -> Vec<(&'static str, Value)> {
     let read = |text: &[u8]| serde_json::from_slice(text).expect("a document in JSON");
     documents().map(|(name, text)| (name, read(text))).collect()
+}
+
+/// Where the reviewed documents stand.
+const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi");
+
+/// `cargo xtask openapi` sets this: the files are then written, for somebody to review.
+const WRITE: &str = "CLIENTBOOK_WRITE_OPENAPI";
+
+#[test]
+fn the_files_are_what_the_code_says() {
+    for (name, text) in documents() {
+        let path = Path::new(FILES).join(name).with_extension("json");
+        if env::var_os(WRITE).is_some() {
+            fs::write(&path, text).expect("a file that can be written");
+        }
+        let file = fs::read(&path).unwrap_or_default();
+        assert!(file == text, "docs/openapi/{name}.json: run `cargo xtask openapi`, review");
+    }
 }
 
 /// Every described operation: the method, the path, the description.
@@ -68,6 +88,52 @@ fn the_documents_are_sound() {
             }
         }
         check_references(&document, &document);
+    }
+}
+
+#[test]
+fn every_refusal_has_an_example() {
+    for (name, document) in all() {
+        for (method, path, operation) in described(&document) {
+            for (status, answer) in operation["responses"].as_object().expect("answers") {
+                let contents = answer["content"].as_object();
+                let examples = contents.into_iter().flatten().map(|(_, media)| &media["examples"]);
+                let shown = examples.filter_map(Value::as_object).map(Map::len).sum::<usize>();
+                assert!(status.as_str() < "400" || shown > 0, "{name}: {method} {path} {status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn operations_name_their_permission_and_a_tag_of_the_document() {
+    let access: Vec<_> = operations()
+        .iter()
+        .map(|known| (known.method.to_string(), known.path.to_owned(), known.access))
+        .collect();
+    for (name, document) in all() {
+        let tags: Vec<_> = document["tags"].as_array().expect("tags").iter().collect();
+        let schemes = &document["components"]["securitySchemes"];
+        for (method, path, operation) in described(&document) {
+            let at = format!("{name}: {method} {path}");
+            let tag = &operation["tags"][0];
+            assert!(tags.iter().any(|known| known["name"] == *tag), "{at}: {tag}");
+            let known = access.iter().find(|known| (&known.0, &known.1) == (&method, &path));
+            let (_, _, access) = known.expect("an operation");
+            let needs = operation["security"].as_array().expect("security");
+            match access {
+                Access::Public => assert!(needs.is_empty(), "{at}"),
+                Access::Permission(permission) => {
+                    assert!(!needs.is_empty(), "{at}");
+                    for (scheme, named) in
+                        needs.iter().flat_map(|one| one.as_object().expect("one"))
+                    {
+                        assert!(schemes[scheme].is_object(), "{at}: {scheme}");
+                        assert_eq!(*named, json!([permission.as_str()]), "{at}: {scheme}");
+                    }
+                }
+            }
+        }
     }
 }
 

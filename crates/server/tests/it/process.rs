@@ -114,16 +114,23 @@ impl Server {
 
     /// Starts what `command` says and waits until it listens.
     pub(crate) fn launch(command: &mut Command) -> Self {
+        Self::try_launch(command).unwrap_or_else(|ended| panic!("it does not serve: {ended:?}"))
+    }
+
+    /// The same, for what may end instead.
+    pub(crate) fn try_launch(command: &mut Command) -> Result<Self, Ended> {
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let out = Written::read(child.stdout.take().expect("a pipe"));
         let log = Written::read(child.stderr.take().expect("a pipe"));
         // Made before it listens, so that it is killed if it never does.
         let mut server = Self { child, base: String::new(), out, log };
-        let said = server.out.until("Clientbook listens on ");
-        let line = said.lines().find_map(|line| line.strip_prefix("Clientbook listens on "));
-        line.expect("the line that was waited for").clone_into(&mut server.base);
-        server
+        let said = server.out.until_or_end("Clientbook listens on ");
+        match said.lines().find_map(|line| line.strip_prefix("Clientbook listens on ")) {
+            Some(base) => base.clone_into(&mut server.base),
+            None => return Err(server.ended(PATIENCE)),
+        }
+        Ok(server)
     }
 
     /// Its address.
@@ -226,9 +233,22 @@ impl Caller {
 
     /// The status of a change; `None` if the connection broke before the answer.
     pub(crate) async fn patch(&self, path: &str, body: &Value) -> Option<StatusCode> {
-        let request = self.request(Method::PATCH, path);
-        let sent = request.bearer_auth(&self.token).json(body).send().await;
-        sent.ok().map(|response| response.status())
+        self.try_call(Method::PATCH, path, Some(body)).await
+    }
+
+    /// The status of a call; `None` if the connection broke before the answer.
+    pub(crate) async fn try_call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Option<StatusCode> {
+        let request = self.request(method, path).bearer_auth(&self.token);
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        request.send().await.ok().map(|response| response.status())
     }
 }
 

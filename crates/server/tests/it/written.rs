@@ -48,10 +48,15 @@ impl Written {
 
     /// What there is once it has `part`.
     pub(crate) fn until(&self, part: &str) -> String {
-        let text = self.wait(PATIENCE, |state| state.ended || state.text.contains(part));
-        let text = text.unwrap_or_else(|text| text);
+        let text = self.until_or_end(part);
         assert!(text.contains(part), "{part:?} is not in {text:?}");
         text
+    }
+
+    /// What there is once it has `part`, or never will.
+    pub(crate) fn until_or_end(&self, part: &str) -> String {
+        let text = self.wait(PATIENCE, |state| state.ended || state.text.contains(part));
+        text.unwrap_or_else(|text| text)
     }
 
     /// All of it, once the process has ended.

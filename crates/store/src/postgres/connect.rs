@@ -117,22 +117,20 @@ pub(super) fn pool(target: &Target) -> Result<Pool, DbError> {
 /// file `root`, or else against the system's roots.
 fn tls(root: Option<&str>) -> Result<MakeRustlsConnect, DbError> {
     let mut roots = RootCertStore::empty();
-    match root {
-        Some(file) => {
-            let unreadable =
-                |error: &dyn std::fmt::Display| refused(&format!("sslrootcert {file}: {error}"));
-            for certificate in CertificateDer::pem_file_iter(file).map_err(|e| unreadable(&e))? {
-                let certificate = certificate.map_err(|error| unreadable(&error))?;
-                roots.add(certificate).map_err(|error| unreadable(&error))?;
-            }
+    if let Some(file) = root {
+        let unreadable =
+            |error: &dyn std::fmt::Display| refused(&format!("sslrootcert {file}: {error}"));
+        let all = CertificateDer::pem_file_iter(file).map_err(|error| unreadable(&error))?;
+        for certificate in all {
+            let certificate = certificate.map_err(|error| unreadable(&error))?;
+            roots.add(certificate).map_err(|error| unreadable(&error))?;
         }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            for error in found.errors {
-                tracing::warn!(%error, "a root certificate of the system cannot be read");
-            }
-            roots.add_parsable_certificates(found.certs);
+    } else {
+        let found = rustls_native_certs::load_native_certs();
+        for error in found.errors {
+            tracing::warn!(%error, "a root certificate of the system cannot be read");
         }
+        roots.add_parsable_certificates(found.certs);
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)

@@ -3,8 +3,10 @@
 
 use super::limits::Limits;
 use super::open;
-use rusqlite::Connection;
+use rusqlite::{Connection, ffi};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,23 +16,53 @@ use std::time::{Duration, Instant};
 /// reads would keep it waiting for ever.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Whether the log must be moved, all of it, before anything else is written.
+#[derive(Clone, Default)]
+pub(super) struct Doubt(Arc<AtomicBool>);
+
+impl Doubt {
+    pub(super) fn is_there(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn raise(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn dispel(&self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+/// What came of emptying the log.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Emptied {
+    Done,
+    /// A long read is in the way.
+    Busy,
+    /// The disk failed.
+    Failed,
+}
+
 /// The checkpointing thread, as the writer sees it.
 pub(super) struct Checkpointer {
-    wake: Option<SyncSender<Option<SyncSender<bool>>>>,
+    wake: Option<SyncSender<Option<SyncSender<Emptied>>>>,
     thread: Option<JoinHandle<()>>,
     limits: Limits,
+    doubt: Doubt,
     pub(super) cap: i32,
 }
 
 impl Checkpointer {
-    pub(super) fn start(path: &Path, limits: Limits) -> std::io::Result<Self> {
+    pub(super) fn start(path: &Path, limits: Limits, doubt: Doubt) -> std::io::Result<Self> {
         let look = LOOK.min(limits.patience);
         let connection = open::checkpointer(path, look).map_err(std::io::Error::other)?;
         let (wake, woken) = sync_channel(1);
+        let doubts = doubt.clone();
         let thread = std::thread::Builder::new()
             .name("checkpoint".into())
-            .spawn(move || run(&connection, &woken, limits.patience))?;
-        Ok(Self { wake: Some(wake), thread: Some(thread), limits, cap: limits.cap })
+            .spawn(move || run(&connection, &woken, limits.patience, &doubts))?;
+        Ok(Self { wake: Some(wake), thread: Some(thread), limits, doubt, cap: limits.cap })
     }
 
     /// Tells it how long the log is after a commit; waits only at the cap.
@@ -48,11 +80,15 @@ impl Checkpointer {
         }
         let (done, is_done) = sync_channel(1);
         let asked = wake.send(Some(done));
-        let emptied = asked.is_ok() && is_done.recv().unwrap_or(false);
-        if !emptied {
-            tracing::warn!(pages, "a long read keeps the write-ahead log from being emptied");
-            // Waiting for the same read at every commit would bring the writer to a stand.
-            self.cap = pages + self.limits.cap / 4;
+        match asked.ok().and_then(|()| is_done.recv().ok()).unwrap_or(Emptied::Failed) {
+            Emptied::Done => {}
+            Emptied::Busy => {
+                tracing::warn!(pages, "a long read keeps the write-ahead log from being emptied");
+                // Waiting for the same read at every commit would bring the writer to a stand.
+                self.cap = pages + self.limits.cap / 4;
+            }
+            // Writes that went on would fill the disk.
+            Emptied::Failed => self.doubt.raise(),
         }
     }
 }
@@ -66,36 +102,59 @@ impl Drop for Checkpointer {
     }
 }
 
-fn run(connection: &Connection, woken: &Receiver<Option<SyncSender<bool>>>, patience: Duration) {
+fn run(
+    connection: &Connection,
+    woken: &Receiver<Option<SyncSender<Emptied>>>,
+    patience: Duration,
+    doubt: &Doubt,
+) {
+    let mut fails = false;
     while let Ok(answer) = woken.recv() {
+        // What a failed sync may have lost counts as moved: see `Writable`.
         let done = match answer {
+            Some(_) if doubt.is_there() => Ok(Emptied::Failed),
+            None if doubt.is_there() => continue,
             None => checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)"),
             Some(_) => empty(connection, patience),
         };
-        if let Err(error) = &done {
-            tracing::error!(%error, "a checkpoint failed; the write-ahead log keeps what it has");
+        match &done {
+            Ok(_) if fails => tracing::info!("checkpoints succeed again"),
+            Err(error) if is_failed_sync(error) => {
+                doubt.raise();
+                tracing::error!(%error, "a sync failed; the whole log is moved before the next write");
+            }
+            // Each commit asks for one: once is enough to say.
+            Err(error) if !fails => {
+                tracing::error!(%error, "checkpoints fail; the write-ahead log keeps what it has");
+            }
+            _ => {}
         }
+        fails = done.is_err();
         if let Some(answer) = answer {
             // The writer waits for it, unless it has panicked.
-            let _listening = answer.send(done.unwrap_or(false));
+            let _listening = answer.send(done.unwrap_or(Emptied::Failed));
         }
     }
+}
+
+fn is_failed_sync(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|code| code.extended_code == ffi::SQLITE_IOERR_FSYNC)
 }
 
 // SQLite starts the log over only when a writer finds all of it moved and no reader in it, which
 // steady writes beside steady reads never let happen: so at the cap the writer stands still, and
 // RESTART waits for the readers in the log. New ones meanwhile need only the database file.
-fn empty(connection: &Connection, patience: Duration) -> rusqlite::Result<bool> {
+fn empty(connection: &Connection, patience: Duration) -> rusqlite::Result<Emptied> {
     let begun = Instant::now();
     loop {
         let done = checkpoint(connection, "PRAGMA wal_checkpoint(RESTART)")?;
-        if done || begun.elapsed() >= patience {
+        if done == Emptied::Done || begun.elapsed() >= patience {
             return Ok(done);
         }
     }
 }
 
-/// Whether nobody was in its way.
-fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<bool> {
-    connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|busy| busy == 0)
+fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<Emptied> {
+    let busy = connection.query_row(sql, [], |row| row.get::<_, i64>(0))?;
+    Ok(if busy == 0 { Emptied::Done } else { Emptied::Busy })
 }

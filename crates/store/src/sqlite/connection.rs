@@ -2,6 +2,8 @@
 
 use crate::cell::Cell;
 use crate::error::DbError;
+#[cfg(feature = "record")]
+use crate::recording::{Recording, Rows};
 use crate::row::Row;
 use crate::value::Value;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
@@ -14,13 +16,22 @@ pub(crate) struct Connection {
     pub(super) fault: Option<DbError>,
     /// What the transaction has touched so far: see `Changes`.
     pub(crate) touched: Vec<Uuid>,
+    /// What has run so far, while somebody records it.
+    #[cfg(feature = "record")]
+    pub(crate) recording: Option<Recording>,
 }
 
 impl Connection {
     pub(super) fn new(raw: rusqlite::Connection) -> Self {
         // Every statement of the crate fits, so none is parsed twice.
         raw.set_prepared_statement_cache_capacity(256);
-        Self { raw, fault: None, touched: Vec::new() }
+        Self {
+            raw,
+            fault: None,
+            touched: Vec::new(),
+            #[cfg(feature = "record")]
+            recording: None,
+        }
     }
 
     /// Begins a transaction with nothing remembered of the one before.
@@ -41,6 +52,8 @@ impl Connection {
 
     pub(crate) fn execute(&mut self, sql: &str, args: &[Value<'_>]) -> Result<u64, DbError> {
         self.still_open()?;
+        #[cfg(feature = "record")]
+        self.record(sql, args, Rows::None);
         let done = (|| {
             let mut statement = self.raw.prepare_cached(sql)?;
             bind(&mut statement, args)?;
@@ -56,6 +69,8 @@ impl Connection {
         decode: impl FnOnce(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<Option<T>, DbError> {
         self.still_open()?;
+        #[cfg(feature = "record")]
+        self.record(sql, args, Rows::First);
         let done = (|| {
             let mut statement = self.raw.prepare_cached(sql)?;
             bind(&mut statement, args)?;
@@ -72,6 +87,8 @@ impl Connection {
         mut decode: impl FnMut(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<Vec<T>, DbError> {
         self.still_open()?;
+        #[cfg(feature = "record")]
+        self.record(sql, args, Rows::All);
         let done = (|| {
             let mut statement = self.raw.prepare_cached(sql)?;
             bind(&mut statement, args)?;
@@ -83,6 +100,13 @@ impl Connection {
             Ok(all)
         })();
         done.map_err(|error| self.note(&error))?.into_iter().collect()
+    }
+
+    #[cfg(feature = "record")]
+    fn record(&mut self, sql: &str, args: &[Value<'_>], rows: Rows) {
+        if let Some(recording) = &mut self.recording {
+            recording.push(sql, args, rows);
+        }
     }
 
     fn note(&mut self, error: &rusqlite::Error) -> DbError {

@@ -3,17 +3,23 @@
 //! One thread writes, in groups that share one fsync; readers have connections of their own;
 //! checkpoints run beside the writer, not in its commits.
 
+mod check;
 mod checkpoint;
 mod connection;
 mod limits;
 mod open;
 mod poll;
 mod readers;
+#[cfg(feature = "record")]
+mod replay;
 #[cfg(test)]
 mod tests;
+mod writable;
 mod writer;
 
 pub(crate) use connection::{Connection, cell};
+#[cfg(feature = "record")]
+pub use replay::{Group, Replay};
 
 use crate::changes::{Changes, Moment};
 use crate::db::Access;
@@ -25,6 +31,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
+use writable::Writable;
 use writer::Writer;
 
 /// How many scans may run at once; more wait. Each holds a thread and a connection.
@@ -32,7 +39,7 @@ const SCANS: usize = 8;
 
 /// An open store file.
 pub(crate) struct Sqlite {
-    readers: Readers,
+    readers: Arc<Readers>,
     scans: Arc<Semaphore>,
     changes: Arc<Changes>,
     // Dropped last, so that the writer's connections are the last to close the file.
@@ -46,19 +53,26 @@ impl Sqlite {
 
     fn open_with(path: &Path, access: Access, limits: Limits) -> Result<Self, DbError> {
         let changes = Arc::new(Changes::new());
-        let (place, writer) = match access {
+        let (readers, writer) = match access {
             Access::Write => {
                 let (place, lock, connection) = open::writable(path)?;
-                let writer = Writer::start(&place, connection, lock, limits, Arc::clone(&changes))?;
-                (place, Some(writer))
+                let readers = Arc::new(Readers::new(&place));
+                let writable = Writable::new(
+                    &place,
+                    connection,
+                    limits,
+                    Arc::clone(&readers),
+                    Arc::clone(&changes),
+                )?;
+                (readers, Some(Writer::start(writable, lock, limits)?))
             }
             Access::Read => {
                 open::check_readable(path)?;
-                (open::place(path)?, None)
+                (Arc::new(Readers::new(&open::place(path)?)), None)
             }
         };
         let scans = Arc::new(Semaphore::new(SCANS));
-        Ok(Self { readers: Readers::new(&place), scans, changes, writer })
+        Ok(Self { readers, scans, changes, writer })
     }
 
     /// See `Db::moment`: only the holder of the lock sees every change.
@@ -75,6 +89,7 @@ impl Sqlite {
         F: AsyncFn(&mut Tx) -> Result<T, E>,
         E: From<DbError>,
     {
+        let _running = self.readers.enter();
         let mut tx = self.readers.take()?;
         tx.sqlite()?.begin("BEGIN")?;
         let outcome = poll::ready(read(&mut tx));

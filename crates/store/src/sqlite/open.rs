@@ -1,16 +1,17 @@
 //! Opens a store file: whose it is, whether it may be opened, what it must be set to.
 
+use super::check;
 use crate::error::DbError;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, ffi};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::Read as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Marks a file as Clientbook's (`PRAGMA application_id`): "Clbk".
-const APPLICATION_ID: u32 = 0x436C_626B;
+pub(super) const APPLICATION_ID: u32 = 0x436C_626B;
 
 /// How long a statement waits for another connection, such as a checkpoint's.
 const BUSY: Duration = Duration::from_secs(5);
@@ -27,23 +28,75 @@ pub(super) fn writable(path: &Path) -> Result<(PathBuf, File, Connection), DbErr
     }
     let place = place(path)?;
     let lock = Lock::take(&place, path)?;
-    if let Err(refusal) = check_ours(&place, path) {
+    if let Err(refusal) = check::ours(&place, path).and_then(|()| check::not_emptied(&place, path))
+    {
         lock.remove_if_made();
         return Err(refusal);
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(&place, flags)
-        .map_err(|error| refused(path, "it cannot be opened", &error))?;
-    mark(&connection)
-        .and_then(|()| prepare(&mut connection))
-        .map_err(|error| refused(path, "it cannot be used", &error))?;
+    let is_new = place.metadata().is_ok_and(|file| file.len() == 0);
+    // Kept open to the end: else the next connection would read the whole log once more.
+    let _looking = if is_new { None } else { Some(looked_at(&place, path)?) };
+    settle(&place).map_err(|error| refused(path, "its log cannot be written", &error))?;
+    let mut connection = connect(&place).map_err(|error| unusable(path, &error))?;
     migrations::migrations::runner().set_abort_missing(true).run(&mut connection).map_err(
         |error| {
             let why = "its tables are not those this version knows; was it written by a newer one?";
             refused(path, why, &error)
         },
     )?;
+    keep_log_on_close(&connection, false).map_err(|error| unusable(path, &error))?;
     Ok((place, lock.file, connection))
+}
+
+fn looked_at(place: &Path, path: &Path) -> Result<Connection, DbError> {
+    let without_log = check::key_without_log(place);
+    let mut looking = reader(place).map_err(|error| unusable(path, &error))?;
+    check::log_is_its_own(&looking, without_log, path)?;
+    check::undamaged(&mut looking, path)?;
+    Ok(looking)
+}
+
+/// A connection for writing to a store that was open before.
+pub(super) fn again(place: &Path) -> rusqlite::Result<Connection> {
+    settle(place).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let connection = connect(place)?;
+    keep_log_on_close(&connection, false)?;
+    Ok(connection)
+}
+
+// A store that is refused, or cannot be opened to the end, keeps its log as it is.
+fn connect(place: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(place, flags)?;
+    keep_log_on_close(&connection, true)?;
+    mark(&connection)?;
+    prepare(&mut connection)?;
+    Ok(connection)
+}
+
+/// Whether the log stays as it is when `connection` is the last to close the file.
+pub(super) fn keep_log_on_close(connection: &Connection, keep: bool) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(|_| ())
+}
+
+// Who was killed after a failed sync leaves a log of which memory holds more than the disk. SQLite
+// takes all of it for durable, and what is appended behind a gap is lost with the gap when the
+// power goes. So the same bytes are written once more, and synced, before anything relies on them.
+fn settle(place: &Path) -> io::Result<()> {
+    let log = match OpenOptions::new().read(true).write(true).open(check::log_of(place)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        log => log?,
+    };
+    let mut block = vec![0; 1 << 20];
+    let mut at = 0;
+    loop {
+        let read = log.read_at(&mut block, at)?;
+        if read == 0 {
+            return log.sync_all();
+        }
+        log.write_all_at(&block[..read], at)?;
+        at += read as u64;
+    }
 }
 
 /// Where the file is. The lock and SQLite's side files are named after it: two ways to one store
@@ -72,6 +125,7 @@ pub(super) fn check_readable(path: &Path) -> Result<(), DbError> {
         let message = format!("{} does not exist", path.display());
         return Err(DbError::Refused(message));
     }
+    check::not_emptied(&place(path)?, path)?;
     let connection = reader(path).map_err(|error| refused(path, "it cannot be opened", &error))?;
     let id = connection.query_row("PRAGMA application_id", [], |row| row.get::<_, u32>(0));
     if id.map_err(|error| refused(path, "it cannot be read", &error))? != APPLICATION_ID {
@@ -116,6 +170,7 @@ pub(super) fn checkpointer(path: &Path, patience: Duration) -> rusqlite::Result<
     let mut connection = Connection::open_with_flags(path, flags)?;
     prepare(&mut connection)?;
     connection.busy_timeout(patience)?;
+    keep_log_on_close(&connection, true)?;
     Ok(connection)
 }
 
@@ -136,28 +191,7 @@ fn stable_plans(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
 }
 
-// An empty file becomes ours; anything else is left as it is. SQLite itself must not look: opening
-// another program's database for writing can already empty its log or change its journal mode.
-// Only with the lock held: to close a file gives up what SQLite has locked in it for this process.
-fn check_ours(place: &Path, path: &Path) -> Result<(), DbError> {
-    let file = OpenOptions::new().read(true).write(true).open(place);
-    let file = file.map_err(|error| refused(path, "it cannot be opened for writing", &error))?;
-    let mut header = Vec::new();
-    file.take(100)
-        .read_to_end(&mut header)
-        .map_err(|error| refused(path, "it cannot be read", &error))?;
-    // Where they stand: https://sqlite.org/fileformat.html#the_database_header
-    let what = if header.is_empty() || header.get(68..72) == Some(&APPLICATION_ID.to_be_bytes()) {
-        return Ok(());
-    } else if header.starts_with(b"SQLite format 3\0") {
-        "is a SQLite database of another program"
-    } else {
-        "is not a SQLite database"
-    };
-    Err(DbError::Refused(format!("{} {what}", path.display())))
-}
-
-// Before anything else is written, and before there is a log it could stand in: see `check_ours`.
+// Before anything else is written, and before there is a log it could stand in: see `check::ours`.
 fn mark(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     let id = connection.query_row("PRAGMA application_id", [], |row| row.get::<_, u32>(0))?;
@@ -203,6 +237,17 @@ impl Lock {
     }
 }
 
-fn refused(path: &Path, why: &str, error: &dyn std::fmt::Display) -> DbError {
+pub(super) fn refused(path: &Path, why: &str, error: &dyn std::fmt::Display) -> DbError {
     DbError::Refused(format!("{}: {why} ({error})", path.display()))
+}
+
+/// The disk is often the reason; SQLite calls it an I/O error where its index of the log has no room.
+pub(super) fn unusable(path: &Path, error: &rusqlite::Error) -> DbError {
+    let why = match error.sqlite_error().map(|code| code.extended_code) {
+        Some(ffi::SQLITE_FULL | ffi::SQLITE_IOERR_SHMSIZE) => {
+            "the disk is full, or this user's share of it: make some room and start again"
+        }
+        _ => "it cannot be used",
+    };
+    refused(path, why, error)
 }

@@ -4,17 +4,13 @@
 //! between `SAVEPOINT` and `RELEASE`, commits once and then answers them all: no answer leaves
 //! before the fsync that covers it, and one transaction's failure rolls back its savepoint alone.
 
-use super::checkpoint::Checkpointer;
-use super::connection::{Connection, from_sqlite};
 use super::limits::Limits;
 use super::poll;
+use super::writable::Writable;
 use crate::changes::Changes;
 use crate::error::DbError;
 use crate::tx::Tx;
 use std::fs::File;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::SendTimeoutError;
@@ -36,34 +32,13 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread, which holds `lock` until it has closed the file.
-    pub(super) fn start(
-        path: &Path,
-        mut connection: rusqlite::Connection,
-        lock: File,
-        limits: Limits,
-        changes: Arc<Changes>,
-    ) -> Result<Self, DbError> {
+    pub(super) fn start(writable: Writable, lock: File, limits: Limits) -> Result<Self, DbError> {
         let refuse = |error: std::io::Error| DbError::Unavailable(error.to_string());
-        let mut checkpointer = Checkpointer::start(path, limits).map_err(refuse)?;
-        // What a long read let the log grow beyond, its next start gives back.
-        connection
-            .pragma_update(None, "journal_size_limit", i64::from(limits.cap) * 4096)
-            .map_err(|error| from_sqlite(&error))?;
-        let pages = Arc::new(AtomicI32::new(0));
-        let counter = Arc::clone(&pages);
-        connection
-            .wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
-                counter.store(pages, Ordering::Relaxed);
-                Ok(())
-            }))
-            .map_err(|error| from_sqlite(&error))?;
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let tx = Tx::of_sqlite(Connection::new(connection));
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || {
-                run(tx, waiting, &mut checkpointer, &pages, limits.gather, &changes);
-                drop(checkpointer);
+                run(writable, waiting, limits.gather);
                 // Closing the file would do, unless a process that is just being started shares it.
                 if let Err(error) = lock.unlock() {
                     tracing::error!(%error, "the store's lock could not be given back");
@@ -147,24 +122,24 @@ where
     }
 }
 
-fn run(
-    mut tx: Tx,
-    mut waiting: mpsc::Receiver<Box<dyn Job>>,
-    checkpointer: &mut Checkpointer,
-    pages: &AtomicI32,
-    gather: Duration,
-    changes: &Changes,
-) {
+fn run(mut writable: Writable, mut waiting: mpsc::Receiver<Box<dyn Job>>, gather: Duration) {
+    let changes = writable.changes();
     let mut group = Vec::with_capacity(GROUP);
     while let Some(first) = waiting.blocking_recv() {
-        let committed = commit_group(&mut tx, first, &mut waiting, &mut group, gather, changes);
+        let committed = match writable.trusted() {
+            Ok(tx) => commit_group(tx, first, &mut waiting, &mut group, gather, &changes),
+            Err(error) => {
+                group.push(first);
+                Err(error)
+            }
+        };
         if let Err(error) = &committed {
             tracing::error!(%error, transactions = group.len(), "a group of writes was rolled back");
         }
         for job in group.drain(..) {
             job.answer(committed.as_ref().err());
         }
-        checkpointer.log_is(pages.load(Ordering::Relaxed));
+        writable.committed();
     }
 }
 

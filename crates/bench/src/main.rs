@@ -1,0 +1,95 @@
+//! `clientbook-bench`: how fast a Clientbook server is, beside a server that does nothing and
+//! SQLite that does the same. `cargo xtask bench` builds and runs it.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool speaks to its terminal"
+)]
+
+mod answer;
+mod bare;
+mod child;
+mod connection;
+mod generator;
+mod http;
+mod machine;
+mod raw;
+mod report;
+mod round;
+mod run;
+#[cfg(test)]
+mod smoke;
+mod stats;
+mod store;
+mod surface;
+mod work;
+
+use clap::{Parser, Subcommand};
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What went wrong, for people.
+type Failure = Box<dyn Error + Send + Sync>;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measures a server
+    Run(Args),
+    /// Serves the constant answer that comes as JSON on standard input: what a server is measured by
+    Bare,
+}
+
+/// What to measure, and how long.
+#[derive(clap::Args)]
+struct Args {
+    /// The binary `clientbook`
+    #[arg(long)]
+    server: PathBuf,
+    /// Where stores are made, in a directory that goes when the run ends
+    #[arg(long)]
+    directory: PathBuf,
+    /// What the binary was built from, for the report
+    #[arg(long, default_value = "unknown")]
+    commit: String,
+    /// How many clients the store has
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..))]
+    clients: u32,
+    /// How many connections are kept alive at once
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    connections: u32,
+    /// How many rounds; medians are told
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// How long each measurement of a round takes
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// Also write the report as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Fail where a target is missed
+    #[arg(long)]
+    assert: bool,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Bare => bare::serve().map(|()| true),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("clientbook-bench: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

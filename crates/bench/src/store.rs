@@ -1,0 +1,130 @@
+//! The store that everything is measured on: made once, copied for each round.
+
+use crate::Failure;
+use crate::surface::TENANT;
+use clientbook_api::{Options, PeerAddress};
+use clientbook_app::{App, AppError, Caller, Env, NewApiToken};
+use clientbook_model::api_token::{ApiTokenName, Capability};
+use clientbook_model::client::Client;
+use clientbook_model::principal::Role;
+use clientbook_store::{Access, Db};
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+/// A store with clients in it, closed.
+pub(crate) struct Template {
+    path: PathBuf,
+    /// In no order of the store's.
+    pub(crate) clients: Vec<Client>,
+    /// An admin's.
+    pub(crate) token: String,
+}
+
+impl Template {
+    pub(crate) fn make(at: &Path, clients: u32) -> Result<Self, Failure> {
+        let path = at.join("template.db");
+        let (mut clients, token) = Runtime::new()?.block_on(async {
+            let app = open(&path).await?.1;
+            let clients = app.load_sample(TENANT, clients).await.map_err(told)?;
+            Ok::<_, Failure>((clients, admin(&app).await?))
+        })?;
+        // The end of such an id is random: neighbours in the store are not asked for in turn.
+        clients.sort_by_key(|client| client.id.0.as_bytes()[8..].to_vec());
+        Ok(Self { path, clients, token })
+    }
+
+    /// A copy to work on.
+    pub(crate) fn copy(&self, name: &str) -> Result<PathBuf, Failure> {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        if Path::new(&log).exists() {
+            return Err("the store is still open".into());
+        }
+        let copy = self.path.with_file_name(name).with_extension("db");
+        std::fs::copy(&self.path, &copy)?;
+        // Nothing of it is left to be written while something is measured.
+        std::fs::File::open(&copy)?.sync_all()?;
+        Ok(copy)
+    }
+}
+
+/// Removes a copy and what lies beside it.
+pub(crate) fn remove(copy: &Path) -> Result<(), Failure> {
+    for end in ["", "-wal", "-shm", ".lock"] {
+        let mut path = copy.as_os_str().to_owned();
+        path.push(end);
+        if Path::new(&path).exists() {
+            std::fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+async fn open(path: &Path) -> Result<(Db, App), Failure> {
+    let db = Db::open(&format!("sqlite:{}", path.display()), Access::Write)?;
+    let (app, _) = App::start(db.clone(), Env::system(), None).await.map_err(told)?;
+    Ok((db, app))
+}
+
+async fn admin(app: &App) -> Result<String, Failure> {
+    let name = ApiTokenName::new("Bench").map_err(|broken| broken.message)?;
+    let wish = NewApiToken {
+        name,
+        tenant: Some(TENANT.into()),
+        capability: Capability::Role(Role::Admin),
+        client_ids: None,
+        org_id: None,
+        project_id: None,
+        expires_at: None,
+    };
+    let caller = Caller::system("bench".into());
+    let (_, secret) = app.issue_api_token(&caller, wish).await.map_err(told)?;
+    Ok(secret.expose().to_owned())
+}
+
+// The error's own words are for callers of the API.
+#[expect(clippy::needless_pass_by_value, reason = "errors are mapped by value")]
+fn told(error: AppError) -> Failure {
+    format!("{error:?}").into()
+}
+
+/// Clientbook's surfaces in this process, so that what its writer runs can be recorded.
+pub(crate) struct InProcess {
+    pub(crate) db: Db,
+    pub(crate) address: SocketAddr,
+}
+
+impl InProcess {
+    /// Serves the store at `path` as long as the runtime lives.
+    pub(crate) fn serve(runtime: &Runtime, path: &Path) -> Result<Self, Failure> {
+        runtime.block_on(async {
+            let (db, app) = open(path).await?;
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            let address = listener.local_addr()?;
+            let public_url = format!("http://{address}");
+            let options = Options { throttle_failed_logins: true, public_url };
+            let router = TowerToHyperService::new(clientbook_api::router(app, options));
+            let service = service_fn(move |mut request: Request<Incoming>| {
+                let peer = PeerAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
+                request.extensions_mut().insert(peer);
+                let answered = router.call(request);
+                async move {
+                    let Ok(response): Result<_, Infallible> = answered.await;
+                    Ok::<_, Infallible>(response)
+                }
+            });
+            tokio::spawn(async move {
+                let Err(error) = crate::http::serve(listener, service).await;
+                eprintln!("clientbook-bench: no connection can be taken: {error}");
+            });
+            Ok(Self { db, address })
+        })
+    }
+}

@@ -1,0 +1,60 @@
+//! `cargo xtask bench`: how fast the server is, beside a server that does nothing and SQLite that
+//! does the same.
+
+use std::process::Command;
+
+use clap::Args;
+
+use crate::step::{self, Failure};
+use crate::workspace::Workspace;
+
+/// The command line of `bench`.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Three short rounds instead of five: two minutes, coarser figures
+    #[arg(long)]
+    quick: bool,
+    /// Also write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<String>,
+    /// Fail where a target is missed
+    #[arg(long)]
+    assert: bool,
+}
+
+pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<(), Failure> {
+    // Two builds: one of both crates would give the server the features that the bench needs.
+    for package in ["clientbook", "clientbook-bench"] {
+        let build = ["build", "--release", "--locked", "-p", package];
+        step::run(&format!("bench: build {package}"), &mut workspace.cargo(build))?;
+    }
+    let release = workspace.target.join("release");
+    // Not in a temporary directory of the system's, which may be memory: there fsync is free.
+    let directory = workspace.target.join("bench");
+    std::fs::create_dir_all(&directory).map_err(Failure::new)?;
+    let mut command = Command::new(release.join("clientbook-bench"));
+    command.arg("run").arg("--server").arg(release.join("clientbook"));
+    command.arg("--directory").arg(directory);
+    command.args(["--commit", &commit(workspace)?]);
+    command.args(length(bench.quick));
+    command.args(bench.json.iter().flat_map(|file| ["--json", file]));
+    command.args(bench.assert.then_some("--assert"));
+    step::run("bench", &mut command)
+}
+
+fn length(quick: bool) -> [&'static str; 4] {
+    let (rounds, seconds) = if quick { ("3", "1") } else { ("5", "4") };
+    ["--rounds", rounds, "--seconds", seconds]
+}
+
+/// What is built, and whether it is as committed.
+fn commit(workspace: &Workspace) -> Result<String, Failure> {
+    let mut git = Command::new("git");
+    git.current_dir(&workspace.root).args(["describe", "--always", "--dirty", "--abbrev=12"]);
+    let output = git.output().map_err(|error| Failure::new(format!("git: {error}")))?;
+    if !output.status.success() {
+        let reason = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(Failure::new(format!("git describe failed: {reason}")));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}

@@ -1,0 +1,78 @@
+"""What schemathesis is to do besides: count the answers, see that enough changes get through to
+prove something, and that no role gets further than its permissions."""
+
+import atexit
+import os
+from collections import Counter
+
+import schemathesis
+
+# Where the answers are told once more, for the end of all runs.
+ANSWERS = os.environ["CONFORM_ANSWERS"]
+
+# What the caller of this run holds; absent for one who holds everything.
+HELD = os.environ.get("CONFORM_PERMISSIONS")
+
+# A change that dies in validation says nothing of the handler behind it. Of those that are meant to
+# be valid this part must be accepted; the others are refused whatever the documents say.
+ENOUGH = 0.3
+
+# The last three are what the request alone is refused for, before anything is looked up: a
+# parameter that the call does not have, the size of a body, its type.
+REFUSED = {401, 403, 404, 400, 413, 415}
+
+counts = Counter()
+valid = Counter()
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    answer = response.request.method, response.status_code
+    counts[answer] += 1
+    if case.meta is not None and case.meta.generation.mode == schemathesis.GenerationMode.POSITIVE:
+        valid[answer] += 1
+
+
+def needed(case):
+    schemes = case.operation.definition.raw.get("security") or [{}]
+    return {permission for scheme in schemes for names in scheme.values() for permission in names}
+
+
+@schemathesis.check
+def nothing_without_permission(ctx, response, case):
+    if HELD is None or needed(case) <= set(HELD.split()):
+        return
+    method = case.operation.method.upper()
+    if response.request.method == method and response.status_code not in REFUSED:
+        raise AssertionError(f"takes {needed(case)}, which the caller lacks")
+
+
+def share(method, answers):
+    of_method = {status: n for (name, status), n in answers.items() if name == method}
+    done = sum(n for status, n in of_method.items() if 200 <= status < 300)
+    return done, sum(of_method.values())
+
+
+@schemathesis.check
+class EnoughChangesGetThrough:
+    def after_run(self, ctx):
+        done, tried = share("PATCH", valid)
+        if HELD is None and done <= ENOUGH * tried:
+            raise AssertionError(f"only {done} of {tried} valid PATCHes were accepted")
+
+
+@atexit.register
+def tell():
+    lines = []
+    for method in ("GET", "PATCH", "POST", "DELETE"):
+        done, tried = share(method, counts)
+        if done or method == "PATCH":
+            answers = sorted((status, n) for (name, status), n in counts.items() if name == method)
+            answers = ", ".join(f"{status}: {n}" for status, n in answers)
+            part = done / max(tried, 1)
+            lines.append(f"  {method}: {done} of {tried} accepted ({part:.0%}); {answers}")
+    done, tried = share("PATCH", valid)
+    lines.append(f"  PATCH, meant to be valid: {done} of {tried} accepted")
+    print(*lines, sep="\n")
+    with open(ANSWERS, "w", encoding="utf-8") as file:
+        print(*lines, sep="\n", file=file)
