@@ -71,9 +71,10 @@ impl App {
         wish: NewApiToken,
     ) -> Result<(ApiToken, Secret), AppError> {
         Self::may_manage_tokens(caller)?;
-        let (env, caller) = (self.env.clone(), caller.clone());
+        let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
-        self.db
+        self.0
+            .db
             .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 let now = env.now();
                 load::still_works(tx, &caller, now).await?;
@@ -111,8 +112,9 @@ impl App {
         query: ApiTokenQuery,
     ) -> Result<Page<ApiToken>, AppError> {
         Self::may_manage_tokens(caller)?;
-        let (caller, cursors) = (caller.clone(), self.cursors.clone());
-        self.db
+        let (caller, cursors) = (caller.clone(), self.0.cursors.clone());
+        self.0
+            .db
             .scan(async move |tx: &mut Tx| {
                 let tenant_id = match &query.tenant {
                     Some(asked) => named_tenant(tx, &caller, asked).await?,
@@ -141,9 +143,10 @@ impl App {
     /// Takes a token back, from the next request on. Taking it back again changes nothing.
     pub async fn revoke_api_token(&self, caller: &Caller, asked: String) -> Result<(), AppError> {
         Self::may_manage_tokens(caller)?;
-        let (env, caller) = (self.env.clone(), caller.clone());
+        let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
-        self.db
+        self.0
+            .db
             .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 load::still_works(tx, &caller, env.now()).await?;
                 let missing =

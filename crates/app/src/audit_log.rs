@@ -34,8 +34,9 @@ impl App {
         target: ClientRef,
         query: CollectionControlQuery,
     ) -> Result<Page<Entry>, AppError> {
-        let (caller, cursors) = (caller.clone(), self.cursors.clone());
-        self.db
+        let (caller, cursors) = (caller.clone(), self.0.cursors.clone());
+        self.0
+            .db
             .scan(async move |tx: &mut Tx| {
                 let permission = Permission::AuditView;
                 let record = load::client(tx, &caller, &target, permission, Purpose::Read).await?;

@@ -19,16 +19,16 @@ impl App {
         if jwt::is_jwt(secret.expose()) {
             return self.authenticate_jwt(secret.expose()).await.map(Arc::new);
         }
-        let (digest, now) = (secret.digest(), self.env.now());
-        if let Some(principal) = self.kept.principals.get(&self.db, &digest.0) {
+        let (digest, now) = (secret.digest(), self.0.env.now());
+        if let Some(principal) = self.0.kept.principals.get(&self.0.db, &digest.0) {
             if principal.expires_at.is_some_and(|end| end <= now) {
                 return Err(AppError::Unauthenticated(Unauthenticated::Expired));
             }
             return Ok(principal);
         }
-        let as_of = self.db.moment();
+        let as_of = self.0.db.moment();
         let principal = self.find_principal(digest, now).await.map(Arc::new)?;
-        self.kept.principals.put(digest.0, &principal, as_of);
+        self.0.kept.principals.put(digest.0, &principal, as_of);
         Ok(principal)
     }
 
@@ -37,7 +37,8 @@ impl App {
         digest: SecretDigest,
         now: Timestamp,
     ) -> Result<Principal, AppError> {
-        self.db
+        self.0
+            .db
             .lookup(async move |tx: &mut Tx| {
                 let refuse = |why| Err(AppError::Unauthenticated(why));
                 let Some(token) = api_tokens::find_across_tenants(tx, digest).await? else {

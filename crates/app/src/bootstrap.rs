@@ -1,6 +1,5 @@
 //! Opens a store for serving, and makes on its first start what every installation needs.
 
-use crate::App;
 use crate::api_tokens;
 use crate::caller::Caller;
 use crate::cursor::Cursors;
@@ -8,12 +7,14 @@ use crate::env::Env;
 use crate::error::AppError;
 use crate::jwt::Issuers;
 use crate::kept::Kept;
+use crate::{App, Parts};
 use clientbook_model::api_token::{ApiToken, ApiTokenName, Capability, Grant};
 use clientbook_model::id::{ApiTokenId, ObjectId, TenantId};
 use clientbook_model::principal::{Reach, Role};
 use clientbook_model::secret::{Secret, SecretDigest};
 use clientbook_model::tenant::{Slug, Tenant, TenantName};
 use clientbook_store::{Db, Repeat, Tx, settings};
+use std::sync::Arc;
 
 /// What became of the operator's first token.
 #[derive(Debug)]
@@ -60,7 +61,8 @@ impl App {
     }
 
     fn over(db: Db, env: Env, cursors: Cursors) -> Self {
-        Self { db, env, cursors, issuers: Issuers::default(), kept: Kept::new() }
+        let (issuers, kept) = (Issuers::default(), Kept::new());
+        Self(Arc::new(Parts { db, env, cursors, issuers, kept }))
     }
 }
 

@@ -103,9 +103,9 @@ impl App {
         target: ClientRef,
         change: Change,
     ) -> Result<ClientRecord, AppError> {
-        let (env, caller) = (self.env.clone(), caller.clone());
+        let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
-        let done = self.db.write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
+        let done = self.0.db.write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
             load::still_works(tx, &caller, env.now()).await?;
             let purpose = Purpose::Change;
             let asked = &change.change;

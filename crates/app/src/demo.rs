@@ -81,10 +81,11 @@ const CLIENT_TYPES: [&str; 3] = ["Enterprise", "Mid-market", "Startup"];
 impl App {
     /// Loads the demo data into a store that has no tenant yet; whether it did.
     pub async fn load_demo(&self) -> Result<bool, AppError> {
-        let env = self.env.clone();
+        let env = self.0.env.clone();
         let caller = Caller::system("demo".into());
         let operation_id = env.uuid(env.now());
-        self.db
+        self.0
+            .db
             .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 if tenants::count_across_tenants(tx).await? > 0 {
                     return Ok(false);
@@ -98,7 +99,8 @@ impl App {
 
     /// Whether the tenant of the published examples is there.
     pub async fn has_demo_tenant(&self) -> Result<bool, AppError> {
-        self.db
+        self.0
+            .db
             .read(async move |tx: &mut Tx| {
                 let key = TenantKey::parse(TENANT);
                 match &key {

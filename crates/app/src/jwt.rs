@@ -58,10 +58,10 @@ impl App {
     async fn verified(&self, token: &str, header: &Header) -> Result<(&Issuer, Claims), AppError> {
         let unverified: Claims = insecure_decode_claims(token).map_err(|_| INVALID)?;
         let named = unverified.get("iss").and_then(Value::as_str).ok_or(INVALID)?;
-        let mut issuers = self.issuers.0.iter();
+        let mut issuers = self.0.issuers.0.iter();
         let issuer = issuers.find(|issuer| issuer.settings.issuer == named).ok_or(INVALID)?;
         let id = header.kid.as_deref();
-        let key = issuer.key(id, header.alg, self.env.now()).await.ok_or(INVALID)?;
+        let key = issuer.key(id, header.alg, self.0.env.now()).await.ok_or(INVALID)?;
         let mut validation = Validation::new(key.algorithm);
         validation.set_issuer(&[&issuer.settings.issuer]);
         validation.set_audience(&issuer.settings.audiences);
@@ -73,7 +73,7 @@ impl App {
     }
 
     fn check_times(&self, claims: &Claims) -> Result<(), AppError> {
-        let now = self.env.now().millis() / 1000;
+        let now = self.0.env.now().millis() / 1000;
         let seconds = |name| match claims.get(name) {
             None => Ok(None),
             // RFC 7519 allows fractions; what is no number at all is no time.
@@ -107,6 +107,7 @@ impl App {
         let (operator, permissions) = (held.operator, held.permissions);
         let (tenant, clients) = (held.tenant, held.clients.clone());
         let reach = self
+            .0
             .db
             .lookup(async move |tx: &mut Tx| {
                 if operator {

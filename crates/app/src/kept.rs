@@ -4,10 +4,11 @@
 //! while nothing it is about has changed since, so it never shows less than the newest commit.
 //! Where other processes write too, the store says that nothing may be kept.
 
-use clientbook_model::id::TenantId;
+use crate::read_client::ReadClient;
+use clientbook_model::id::{ClientId, TenantId};
 use clientbook_model::principal::Principal;
 use clientbook_model::tenant::{Tenant, TenantKey};
-use clientbook_store::clients::{ClientKey, ClientRecord};
+use clientbook_store::clients::ClientKey;
 use clientbook_store::{Db, Moment};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -17,10 +18,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// The most bytes, about, that copies of clients take.
-const CLIENTS: u64 = 64 << 20;
+const CLIENTS: u64 = 128 << 20;
 
 /// The most bytes, about, that copies of principals take, and those of tenants.
 const OTHERS: u64 = 8 << 20;
+
+/// The most names of clients that are remembered.
+const NAMES: usize = 128 << 10;
 
 /// What is kept.
 #[derive(Clone)]
@@ -29,8 +33,10 @@ pub(crate) struct Kept {
     pub(crate) principals: Shelf<[u8; 32], Principal>,
     /// Tenants, by each name that callers use.
     pub(crate) tenants: Shelf<TenantKey, Tenant>,
-    /// Clients, by each name that callers use.
-    pub(crate) clients: Shelf<(TenantId, ClientKey), ClientRecord>,
+    /// Clients, by UUID.
+    clients: Shelf<(TenantId, ClientId), ReadClient>,
+    /// Which client a number or an object id names. That never changes.
+    names: Arc<Cache<(TenantId, ClientKey), ClientId>>,
 }
 
 impl Kept {
@@ -39,7 +45,31 @@ impl Kept {
             principals: Shelf::new(OTHERS),
             tenants: Shelf::new(OTHERS),
             clients: Shelf::new(CLIENTS),
+            names: Arc::new(Cache::new(NAMES)),
         }
+    }
+
+    /// The copy of the client that `key` names, if it still is all there is.
+    pub(crate) fn client(
+        &self,
+        db: &Db,
+        tenant: TenantId,
+        key: ClientKey,
+    ) -> Option<Arc<ReadClient>> {
+        let id = match key {
+            ClientKey::Id(id) => id,
+            name => self.names.get(&(tenant, name))?,
+        };
+        self.clients.get(db, &(tenant, id))
+    }
+
+    /// Keeps a client that was read by `key` after `as_of`, if anything may be kept.
+    pub(crate) fn put_client(&self, key: ClientKey, read: &Arc<ReadClient>, as_of: Option<Moment>) {
+        let (tenant, id) = (read.record.tenant.id, read.record.client.id);
+        if key != ClientKey::Id(id) && as_of.is_some() {
+            self.names.insert((tenant, key), id);
+        }
+        self.clients.put((tenant, id), read, as_of);
     }
 }
 
@@ -103,23 +133,25 @@ pub(crate) trait Subject {
     fn size(&self) -> usize;
 }
 
-impl Subject for ClientRecord {
+impl Subject for ReadClient {
     fn about(&self) -> Vec<Uuid> {
-        let mut about = vec![self.client.id.0, self.tenant.id.0];
-        about.extend(self.enrollment_token.as_ref().map(|token| token.id.0));
-        about.extend(self.parent.as_ref().map(|parent| parent.id.0));
+        let record = &self.record;
+        let mut about = vec![record.client.id.0, record.tenant.id.0];
+        about.extend(record.enrollment_token.as_ref().map(|token| token.id.0));
+        about.extend(record.parent.as_ref().map(|parent| parent.id.0));
         about
     }
 
     fn size(&self) -> usize {
-        let client = &self.client;
+        let client = &self.record.client;
         let mut json = Counted(0);
-        // What is read takes some times the room of its text. A counter does not fail.
+        // What is read, and shown on four surfaces, takes some times the room of its text. A
+        // counter does not fail.
         let _counted = serde_json::to_writer(&mut json, &client.custom_values)
             .and_then(|()| serde_json::to_writer(&mut json, &client.contact_methods))
             .and_then(|()| serde_json::to_writer(&mut json, &client.success))
             .and_then(|()| serde_json::to_writer(&mut json, &client.tags));
-        2 * size_of::<Self>() + 4 * json.0
+        size_of::<Self>() + 1_024 + 5 * json.0
     }
 }
 

@@ -34,6 +34,7 @@ pub use env::{Clock, Entropy, Env};
 pub use error::{AppError, Forbidden, Missing, Unauthenticated};
 pub use issuer::{ClaimNames, FetchKeys, IssuerSettings, KeySource, check_keys};
 pub use load::ClientRef;
+pub use read_client::{ReadClient, Shown};
 pub use verify_audit::{AuditFault, AuditReport, AuditScope};
 
 use clientbook_store::Db;
@@ -43,9 +44,13 @@ use jwt::Issuers;
 use kept::Kept;
 use std::sync::Arc;
 
-/// The application: everything a surface, the console or the command line can ask for.
+/// The application: everything a surface, the console or the command line can ask for. Cheap to
+/// clone: each request does.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+#[derive(Clone)]
+struct Parts {
     db: Db,
     env: Env,
     cursors: Cursors,
@@ -58,27 +63,28 @@ impl App {
     #[must_use]
     pub fn with_issuers(mut self, issuers: Vec<IssuerSettings>, fetch: &FetchKeys) -> Self {
         let issuer = |one| Arc::new(Issuer::new(one, FetchKeys::clone(fetch)));
-        self.issuers = Issuers(issuers.into_iter().map(issuer).collect());
+        let parts = Arc::make_mut(&mut self.0);
+        parts.issuers = Issuers(issuers.into_iter().map(issuer).collect());
         self
     }
 
     /// The issuers whose JWTs are believed.
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
-        self.issuers.0.iter().map(|issuer| issuer.settings.issuer.as_str())
+        self.0.issuers.0.iter().map(|issuer| issuer.settings.issuer.as_str())
     }
 
     /// The time, as every part of the process sees it.
     pub fn now(&self) -> clientbook_model::time::Timestamp {
-        self.env.now()
+        self.0.env.now()
     }
 
     /// A new id for a request that brought none.
     pub fn new_request_id(&self) -> String {
-        self.env.uuid(self.env.now()).to_string()
+        self.0.env.uuid(self.0.env.now()).to_string()
     }
 
     /// Whether the store answers and takes writes.
     pub async fn ping(&self) -> Result<(), AppError> {
-        Ok(self.db.ping().await?)
+        Ok(self.0.db.ping().await?)
     }
 }

@@ -4,11 +4,54 @@ use crate::App;
 use crate::caller::Caller;
 use crate::error::AppError;
 use crate::load::{self, ClientRef, Purpose};
+use bytes::Bytes;
+use clientbook_model::audit::Surface;
 use clientbook_model::policy::{self, ClientFacts, Decision};
 use clientbook_model::principal::{Permission, Principal, Reach};
 use clientbook_store::Tx;
 use clientbook_store::clients::ClientRecord;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+/// A client as it was read, and what the surfaces have made of it since.
+#[derive(Debug)]
+pub struct ReadClient {
+    /// The client.
+    pub record: ClientRecord,
+    shown: [OnceLock<Shown>; 4],
+}
+
+/// A record in the words of one surface.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The body of the answer.
+    pub body: Bytes,
+    /// Its entity tag.
+    pub tag: String,
+}
+
+impl ReadClient {
+    /// What `surface` has made of the client before, or else makes of it now.
+    pub fn shown<E>(
+        &self,
+        surface: Surface,
+        make: impl FnOnce() -> Result<Shown, E>,
+    ) -> Result<Shown, E> {
+        let slot = match surface {
+            Surface::Organizations => &self.shown[0],
+            Surface::Tenants => &self.shown[1],
+            Surface::Workspace => &self.shown[2],
+            Surface::CustomerSuccess => &self.shown[3],
+            _ => return make(),
+        };
+        if let Some(shown) = slot.get() {
+            return Ok(shown.clone());
+        }
+        let shown = make()?;
+        // Another request may have been first, with the same.
+        let _first = slot.set(shown.clone());
+        Ok(shown)
+    }
+}
 
 impl App {
     /// The client that `target` names. Needs `clients.view`.
@@ -16,38 +59,38 @@ impl App {
         &self,
         caller: &Caller,
         target: ClientRef,
-    ) -> Result<Arc<ClientRecord>, AppError> {
-        if let Some(record) = self.kept_client(&caller.principal, &target) {
-            return Ok(record);
+    ) -> Result<Arc<ReadClient>, AppError> {
+        if let Some(read) = self.kept_client(&caller.principal, &target) {
+            return Ok(read);
         }
         let (tenant, key) = (target.tenant.as_ref().and_then(|(_, key)| key.clone()), target.key);
         let caller = caller.clone();
-        let as_of = self.db.moment();
-        let record = self.db.lookup(async move |tx: &mut Tx| {
+        let as_of = self.0.db.moment();
+        let record = self.0.db.lookup(async move |tx: &mut Tx| {
             load::client(tx, &caller, &target, Permission::ClientsView, Purpose::Read).await
         });
-        let record = Arc::new(record.await?);
+        let read = Arc::new(ReadClient { record: record.await?, shown: Default::default() });
         if let Some(tenant) = tenant {
-            self.kept.tenants.put(tenant, &Arc::new(record.tenant.clone()), as_of);
+            self.0.kept.tenants.put(tenant, &Arc::new(read.record.tenant.clone()), as_of);
         }
         if let Some(key) = key {
-            self.kept.clients.put((record.tenant.id, key), &record, as_of);
+            self.0.kept.put_client(key, &read, as_of);
         }
-        Ok(record)
+        Ok(read)
     }
 
     /// The copy in memory, if there is a true one and `principal` may see it. For everyone else
     /// `load::client` finds the right refusal.
-    fn kept_client(&self, principal: &Principal, target: &ClientRef) -> Option<Arc<ClientRecord>> {
+    fn kept_client(&self, principal: &Principal, target: &ClientRef) -> Option<Arc<ReadClient>> {
         let tenant = match (&target.tenant, principal.reach) {
-            (Some((_, key)), _) => self.kept.tenants.get(&self.db, key.as_ref()?)?.id,
+            (Some((_, key)), _) => self.0.kept.tenants.get(&self.0.db, key.as_ref()?)?.id,
             (None, Reach::Tenant(own)) => own,
             (None, Reach::Everywhere) => return None,
         };
-        let record = self.kept.clients.get(&self.db, &(tenant, target.key?))?;
-        let facts = ClientFacts::from(&record.client);
+        let read = self.0.kept.client(&self.0.db, tenant, target.key?)?;
+        let facts = ClientFacts::from(&read.record.client);
         let decision = policy::permits(principal, Permission::ClientsView, &facts);
-        (decision == Decision::Allow).then_some(record)
+        (decision == Decision::Allow).then_some(read)
     }
 
     /// Whether the caller may do to the client that `target` names what `permission` says.
@@ -58,7 +101,8 @@ impl App {
         permission: Permission,
     ) -> Result<(), AppError> {
         let caller = caller.clone();
-        self.db
+        self.0
+            .db
             .lookup(async move |tx: &mut Tx| {
                 load::client(tx, &caller, &target, permission, Purpose::Read).await.map(|_| ())
             })

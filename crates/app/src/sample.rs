@@ -31,29 +31,29 @@ const BATCH: u32 = 500;
 impl App {
     /// Makes the tenant `slug` with so many clients, and answers them.
     pub async fn load_sample(&self, slug: &str, clients: u32) -> Result<Vec<Client>, AppError> {
-        let now = self.env.now();
+        let now = self.0.env.now();
         let tenant = Tenant {
-            id: TenantId(self.env.uuid(now)),
+            id: TenantId(self.0.env.uuid(now)),
             slug: known(Slug::new(slug))?,
-            object_id: self.env.object_id(now),
+            object_id: self.0.env.object_id(now),
             name: known(TenantName::new("TechPartner Inc."))?,
             created_at: now,
         };
         let sample = Sample {
-            env: self.env.clone(),
+            env: self.0.env.clone(),
             caller: Caller::system("sample".into()),
-            operation_id: self.env.uuid(now),
+            operation_id: self.0.env.uuid(now),
             tenant,
         };
         let first = sample.clone();
         let once = Repeat::Checked(sample.operation_id);
-        self.db.write(once, async move |tx: &mut Tx| first.tenant(tx).await).await?;
+        self.0.db.write(once, async move |tx: &mut Tx| first.tenant(tx).await).await?;
         let mut made = Vec::new();
         for start in (1..=clients).step_by(BATCH as usize) {
-            let sample = Sample { operation_id: self.env.uuid(now), ..sample.clone() };
+            let sample = Sample { operation_id: self.0.env.uuid(now), ..sample.clone() };
             let once = Repeat::Checked(sample.operation_id);
             let numbers = start..=clients.min(start + BATCH - 1);
-            let batch = self.db.write(once, async move |tx: &mut Tx| {
+            let batch = self.0.db.write(once, async move |tx: &mut Tx| {
                 let mut batch = Vec::new();
                 for number in numbers.clone() {
                     batch.push(sample.client(tx, number).await?);

@@ -58,6 +58,7 @@ impl App {
             let missing = || AppError::NotFound(Missing { kind: "client", id: asked.clone() });
             let id = ClientId(parse_uuid(asked).ok_or_else(missing)?);
             let home = self
+                .0
                 .db
                 .scan(async move |tx: &mut Tx| {
                     Ok::<_, AppError>(clients::tenant_across_tenants(tx, id).await?)
@@ -77,7 +78,8 @@ impl App {
         let Some(asked) = scope.tenant.clone() else {
             return Ok(None);
         };
-        self.db
+        self.0
+            .db
             .scan(async move |tx: &mut Tx| {
                 let key = TenantKey::parse(&asked);
                 let found = match &key {
@@ -101,6 +103,7 @@ impl App {
         let (mut from, mut seen) = (RawId::FIRST, 0);
         loop {
             let page = self
+                .0
                 .db
                 .scan(async move |tx: &mut Tx| {
                     Ok::<_, AppError>(audit::tenant_chains_across_tenants(tx, &from, PAGE).await?)
@@ -128,6 +131,7 @@ impl App {
         let (mut from, mut seen) = ((first, RawId::FIRST), 0);
         loop {
             let page = self
+                .0
                 .db
                 .scan(async move |tx: &mut Tx| {
                     Ok::<_, AppError>(audit::client_chains_across_tenants(tx, &from, PAGE).await?)
@@ -155,6 +159,7 @@ impl App {
         report: &mut AuditReport,
     ) -> Result<(), AppError> {
         let orphans = self
+            .0
             .db
             .scan(async move |tx: &mut Tx| {
                 Ok::<_, AppError>(audit::orphan_chains_across_tenants(tx, only, PAGE).await?)
@@ -177,6 +182,7 @@ impl App {
         report: &mut AuditReport,
     ) -> Result<(), AppError> {
         let checked = self
+            .0
             .db
             .scan(async move |tx: &mut Tx| chain::check(tx, tenant_id, chain_id).await)
             .await

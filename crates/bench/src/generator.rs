@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// How long an answer may take before the run has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// In about this time, every client is asked for once.
+const FIRST_TURN: Duration = Duration::from_millis(500);
+
 /// How to load a server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
@@ -46,7 +49,7 @@ struct Window {
 /// Loads the server, first without counting. Ends with every request answered.
 pub(crate) fn drive(load: &Load, target: Target, work: &impl Work) -> Result<Outcome, Failure> {
     let measured = Duration::from_secs_f64(load.seconds);
-    let begin = Instant::now() + warm_up(measured);
+    let begin = Instant::now() + warm_up(measured).max(FIRST_TURN);
     let window = Window { begin, end: begin + measured };
     thread::scope(|scope| {
         let share = |at| (load.connections + at) / load.threads;

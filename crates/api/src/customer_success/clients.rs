@@ -7,6 +7,7 @@ use crate::shared::error::ApiError;
 use crate::shared::query::Parameter;
 use crate::shared::schema;
 use clientbook_app::{Change, ClientKey, ClientRef};
+use clientbook_model::audit::Surface;
 use clientbook_model::id::{ClientId, parse_uuid};
 
 pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
@@ -17,8 +18,8 @@ pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
 
 /// Reads one client.
 pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
-    let record = call.app.read_client(&call.caller, target(&call)).await?;
-    Answer::record(record.client.version, &views::client(&record))
+    let read = call.app.read_client(&call.caller, target(&call)).await?;
+    Answer::read(&read, Surface::CustomerSuccess, views::client)
 }
 
 /// Changes the properties sent; with `dryRun`, only says what the record would become.

@@ -6,13 +6,19 @@ use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::{Fields, same_id};
 use clientbook_app::{Change, ClientChange, ClientKey, ClientRecord, ClientRef};
+use clientbook_model::audit::Surface;
 use clientbook_model::id::{ClientId, parse_uuid};
 use serde_json::Value;
 
 /// Reads one client.
 pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
-    let record = call.app.read_client(&call.caller, target(&call)).await?;
-    Answer::record(record.client.version, &views::client(&record, call.app.now()))
+    let read = call.app.read_client(&call.caller, target(&call)).await?;
+    let now = call.app.now();
+    // A token that will run out shows as null from then on.
+    if read.record.enrollment_token.as_ref().is_some_and(|token| token.expires_at.is_some()) {
+        return Answer::record(read.record.client.version, &views::client(&read.record, now));
+    }
+    Answer::read(&read, Surface::Organizations, |record| views::client(record, now))
 }
 
 /// Changes the collection mode.

@@ -1,7 +1,11 @@
 //! What a handler answers.
 
+use super::conditional;
 use super::error::ApiError;
 use axum::http::StatusCode;
+use bytes::Bytes;
+use clientbook_app::{ClientRecord, ReadClient, Shown};
+use clientbook_model::audit::Surface;
 use serde::Serialize;
 
 /// An answer before it gets the headers that all answers have.
@@ -9,9 +13,11 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) content_type: &'static str,
     /// JSON, or a file; empty where the status has no content.
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Bytes,
     /// The version of the record shown, 0 where there is none; `None` for an answer without a tag.
     pub(crate) version: Option<i64>,
+    /// The tag, where it is known already.
+    pub(crate) tag: Option<String>,
     /// It carries a secret: nobody may keep it.
     pub(crate) secret: bool,
     /// What a page may load and run.
@@ -24,6 +30,23 @@ impl Answer {
         let mut answer = Self::json(StatusCode::OK, view)?;
         answer.version = Some(version);
         Ok(answer)
+    }
+
+    /// 200 with what the surface shows of a client that was read; the same until it changes.
+    pub(crate) fn read<'r, V: Serialize>(
+        read: &'r ReadClient,
+        surface: Surface,
+        view: impl FnOnce(&'r ClientRecord) -> V,
+    ) -> Result<Self, ApiError> {
+        let version = read.record.client.version;
+        let shown = read.shown(surface, || {
+            let body = serde_json::to_vec(&view(&read.record));
+            let body = body.map_err(|error| ApiError::internal(&error))?;
+            let tag = conditional::tag(version, &body);
+            Ok::<_, ApiError>(Shown { body: body.into(), tag })
+        })?;
+        let answer = Self::of(StatusCode::OK, shown.body);
+        Ok(Self { version: Some(version), tag: Some(shown.tag), ..answer })
     }
 
     /// 200 with a list.
@@ -47,12 +70,13 @@ impl Answer {
         Self { content_type, version: Some(0), ..Self::of(StatusCode::OK, body) }
     }
 
-    fn of(status: StatusCode, body: Vec<u8>) -> Self {
+    fn of(status: StatusCode, body: impl Into<Bytes>) -> Self {
         Self {
             status,
             content_type: "application/json",
-            body,
+            body: body.into(),
             version: None,
+            tag: None,
             secret: false,
             security_policy: None,
         }

@@ -17,6 +17,7 @@ use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 use axum::routing::{MethodFilter, MethodRouter, on};
+use bytes::Bytes;
 use clientbook_app::{App, AppError, Caller, Unauthenticated};
 use clientbook_model::audit::{Origin, Surface};
 use clientbook_model::principal::Permission;
@@ -182,7 +183,7 @@ fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<B
     }
     let mut body = answer.body;
     if let Some(version) = answer.version {
-        let tag = conditional::tag(version, &body);
+        let tag = answer.tag.unwrap_or_else(|| conditional::tag(version, &body));
         let safe = matches!(parts.method, Method::GET | Method::HEAD);
         // Writes have looked at it already, inside their transaction.
         if safe && !conditional::precondition(&parts.headers).holds(version) {
@@ -190,7 +191,7 @@ fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<B
         }
         if safe && conditional::has(&parts.headers, &tag) {
             response = response.status(StatusCode::NOT_MODIFIED);
-            body = Vec::new();
+            body = Bytes::new();
         }
         response = response.header(header::ETAG, tag);
     }

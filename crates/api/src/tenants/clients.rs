@@ -6,6 +6,7 @@ use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use axum::http::StatusCode;
 use clientbook_app::{AppError, Change, ClientChange, ClientKey, ClientRef, Forbidden};
+use clientbook_model::audit::Surface;
 use clientbook_model::id::ClientNumber;
 use clientbook_model::principal::Permission;
 use clientbook_model::status::Status;
@@ -14,8 +15,8 @@ use serde_json::json;
 
 /// Reads one client.
 pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
-    let record = call.app.read_client(&call.caller, target(&call)?).await?;
-    Answer::record(record.client.version, &views::client(&record))
+    let read = call.app.read_client(&call.caller, target(&call)?).await?;
+    Answer::read(&read, Surface::Tenants, views::client)
 }
 
 /// Sets the status to `Active`, from any other.

@@ -6,6 +6,7 @@ use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::{Fields, item, same_id};
 use clientbook_app::{Change, ClientChange, ClientKey, ClientRef};
+use clientbook_model::audit::Surface;
 use clientbook_model::contact::{ContactMethod, ContactMethods, ContactType, MAX_METHODS};
 use clientbook_model::custom_field::{self, CustomPatch, FieldKey, MAX_VALUES};
 use clientbook_model::id::ObjectId;
@@ -16,8 +17,8 @@ use std::collections::BTreeSet;
 
 /// Reads one client.
 pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
-    let record = call.app.read_client(&call.caller, target(&call)).await?;
-    Answer::record(record.client.version, &views::client(&record))
+    let read = call.app.read_client(&call.caller, target(&call)).await?;
+    Answer::read(&read, Surface::Workspace, views::client)
 }
 
 /// Changes name, avatar, contact methods or custom fields.
