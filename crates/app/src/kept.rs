@@ -5,9 +5,12 @@
 //! Where other processes write too, the store says that nothing may be kept.
 
 use crate::read_client::ReadClient;
+use clientbook_model::contact::EmailAddress;
 use clientbook_model::id::{ClientId, TenantId};
 use clientbook_model::principal::Principal;
 use clientbook_model::tenant::{Tenant, TenantKey};
+use clientbook_model::text::{ScopeId, Text};
+use clientbook_model::web::WebUrl;
 use clientbook_store::clients::ClientKey;
 use clientbook_store::{Db, Moment};
 use quick_cache::Weighter;
@@ -151,7 +154,26 @@ impl Subject for ReadClient {
             .and_then(|()| serde_json::to_writer(&mut json, &client.contact_methods))
             .and_then(|()| serde_json::to_writer(&mut json, &client.success))
             .and_then(|()| serde_json::to_writer(&mut json, &client.tags));
-        size_of::<Self>() + 1_024 + 5 * json.0
+        let plain = [
+            client.email.as_ref().map(EmailAddress::as_str),
+            client.org_id.as_ref().map(ScopeId::as_str),
+            client.project_id.as_ref().map(ScopeId::as_str),
+            client.owner_id.as_ref().map(ScopeId::as_str),
+            client.avatar_url.as_ref().map(WebUrl::as_str),
+            client.external_id.as_ref().map(Text::<100>::as_str),
+            self.record.parent.as_ref().map(|parent| parent.name.as_str()),
+            self.record.client_type.as_ref().map(|one| one.title.as_str()),
+            self.record.enrollment_token.as_ref().and_then(|token| token.description.as_deref()),
+            Some(client.name.as_str()),
+            Some(self.record.tenant.name.as_str()),
+        ];
+        let plain: usize = plain.into_iter().flatten().map(str::len).sum();
+        let entries = client.custom_values.len()
+            + client.contact_methods.as_slice().len()
+            + client.tags.len();
+        // The record and four bodies, each with its names of fields; a name stands in all of them,
+        // a value in two or three; an entry of a map or a list has its own overhead in each.
+        size_of::<Self>() + 4_096 + 5 * plain + 3 * json.0 + 192 * entries
     }
 }
 

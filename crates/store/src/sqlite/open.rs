@@ -1,6 +1,7 @@
 //! Opens a store file: whose it is, whether it may be opened, what it must be set to.
 
 use super::check;
+use super::connection::from_sqlite;
 use crate::error::DbError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, ffi};
@@ -57,10 +58,10 @@ fn looked_at(place: &Path, path: &Path) -> Result<Connection, DbError> {
 }
 
 /// A connection for writing to a store that was open before.
-pub(super) fn again(place: &Path) -> rusqlite::Result<Connection> {
-    settle(place).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-    let connection = connect(place)?;
-    keep_log_on_close(&connection, false)?;
+pub(super) fn again(place: &Path) -> Result<Connection, DbError> {
+    settle(place).map_err(|error| DbError::Unavailable(error.to_string()))?;
+    let connection = connect(place).map_err(|error| from_sqlite(&error))?;
+    keep_log_on_close(&connection, false).map_err(|error| from_sqlite(&error))?;
     Ok(connection)
 }
 

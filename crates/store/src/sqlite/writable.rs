@@ -10,10 +10,11 @@
 use super::checkpoint::{Checkpointer, Doubt};
 use super::connection::{Connection, from_sqlite};
 use super::limits::Limits;
-use super::open;
 use super::readers::Readers;
+use super::{open, poll};
 use crate::changes::Changes;
 use crate::error::DbError;
+use crate::settings;
 use crate::tx::Tx;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -87,7 +88,10 @@ impl Writable {
     }
 
     fn mend(&mut self) -> Result<(), DbError> {
-        if self.tx.is_none() || self.moved()? > 0 {
+        if self.tx.is_none() {
+            self.reopen()?;
+        } else if self.moved()? > 0 {
+            self.overwrite()?;
             self.reopen()?;
         }
         if self.moved()? > 0 {
@@ -102,6 +106,22 @@ impl Writable {
             return Err(DbError::Unavailable(message.into()));
         }
         if self.checkpointer.is_none() { self.start_checkpointer() } else { Ok(()) }
+    }
+
+    // A commit whose sync failed may stand in the log behind the newest one that counts, and an index
+    // that is built anew would count it: what was refused would come true. The next commit is written
+    // over it.
+    fn overwrite(&mut self) -> Result<(), DbError> {
+        let tx = self.tx.as_mut();
+        let tx = tx.ok_or_else(|| DbError::internal("there is no connection to write with"))?;
+        tx.sqlite.begin("BEGIN IMMEDIATE")?;
+        let written = poll::ready(settings::probe(tx))
+            .and_then(|probed| probed)
+            .and_then(|()| tx.sqlite.execute("COMMIT", &[]));
+        if written.is_err() && !tx.sqlite.raw.is_autocommit() {
+            tx.sqlite.execute("ROLLBACK", &[])?;
+        }
+        written.map(|_| ())
     }
 
     /// How many pages of the log count as moved.
@@ -126,9 +146,9 @@ impl Writable {
             return Err(DbError::Unavailable(message.into()));
         };
         self.close();
-        let connection = open::again(&self.path).map_err(|error| from_sqlite(&error))?;
-        // A commit that failed may be there after all.
+        // Readers open the file again even if this cannot.
         self.changes.forget();
+        let connection = open::again(&self.path)?;
         self.tx = Some(self.watched(connection)?);
         Ok(())
     }
