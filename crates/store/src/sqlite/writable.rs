@@ -114,12 +114,12 @@ impl Writable {
     fn overwrite(&mut self) -> Result<(), DbError> {
         let tx = self.tx.as_mut();
         let tx = tx.ok_or_else(|| DbError::internal("there is no connection to write with"))?;
-        tx.sqlite.begin("BEGIN IMMEDIATE")?;
+        tx.sqlite()?.begin("BEGIN IMMEDIATE")?;
         let written = poll::ready(settings::probe(tx))
             .and_then(|probed| probed)
-            .and_then(|()| tx.sqlite.execute("COMMIT", &[]));
-        if written.is_err() && !tx.sqlite.raw.is_autocommit() {
-            tx.sqlite.execute("ROLLBACK", &[])?;
+            .and_then(|()| tx.sqlite()?.execute("COMMIT", &[]));
+        if written.is_err() && !tx.sqlite()?.raw.is_autocommit() {
+            tx.sqlite()?.execute("ROLLBACK", &[])?;
         }
         written.map(|_| ())
     }
