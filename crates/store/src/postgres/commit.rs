@@ -1,7 +1,7 @@
 //! A write that takes effect exactly once, whatever happens to connections and servers meanwhile.
 
 use super::pool::Pool;
-use super::transaction::{End, Kind};
+use super::transaction::{End, Kind, Transaction};
 use crate::audit;
 use crate::db::Repeat;
 use crate::error::DbError;
@@ -100,13 +100,25 @@ where
                     }
                 }
             }
-            Err(refusal) => match patience.bound(transaction.roll_back()).await {
-                Ok(Some(fault)) if fault.passes() => {
-                    patience.again(told(fault.error, doubted)).await?;
-                }
-                _ => return Err(refusal),
-            },
+            Err(refusal) => refuse(&mut patience, transaction, refusal, doubted).await?,
         }
+    }
+}
+
+/// Takes back a run that stopped with `refusal`; `Ok` if it may run again.
+async fn refuse<E: From<DbError>>(
+    patience: &mut Patience,
+    transaction: Transaction,
+    refusal: E,
+    doubted: bool,
+) -> Result<(), E> {
+    match patience.bound(transaction.roll_back()).await {
+        Ok(Some(failed)) if failed.fault.passes() => {
+            Ok(patience.again(told(failed.fault.error, doubted)).await?)
+        }
+        // It comes before whatever the run stopped for without knowing of it.
+        Ok(Some(failed)) if !failed.told => Err(failed.fault.error.into()),
+        _ => Err(refusal),
     }
 }
 

@@ -36,6 +36,13 @@ pub(super) enum End {
     Unknown(Fault),
 }
 
+/// Why a transaction was taken back.
+pub(super) struct Failed {
+    pub(super) fault: Fault,
+    /// Whether a statement has told the caller.
+    pub(super) told: bool,
+}
+
 /// A transaction, or none for a lookup.
 pub(crate) struct Transaction {
     connection: Arc<Connection>,
@@ -187,12 +194,13 @@ impl Transaction {
     }
 
     /// Takes everything back. The failure that made it do so, if it was the engine's.
-    pub(super) async fn roll_back(mut self) -> Option<Fault> {
+    pub(super) async fn roll_back(mut self) -> Option<Failed> {
+        let told = self.fault.is_some();
         // What was sent may have failed, and be what the caller stumbled over.
         self.settle().await;
         self.batch("ROLLBACK");
         self.ended = true;
-        self.fault.clone()
+        self.fault.clone().map(|fault| Failed { fault, told })
     }
 
     pub(super) async fn commit(mut self) -> End {
