@@ -11,6 +11,7 @@ mod conform;
 mod crash;
 mod full;
 mod openapi;
+mod postgres;
 mod snapshots;
 mod step;
 mod test;
@@ -34,10 +35,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// What CI runs: format, tidy, clippy, all tests. Needs Rust, git and a C compiler only
+    /// What CI runs: format, tidy, clippy, all tests. Needs Rust, git, a C compiler and PostgreSQL
     ///
     /// Stops at the first step that fails, with that step's exit code. Snapshots are compared, never
-    /// written, and a snapshot that no test reads is an error.
+    /// written, and a snapshot that no test reads is an error. What stores is tested on SQLite and on
+    /// PostgreSQL: a throw-away server, installed from Debian's packages if it is missing, which is
+    /// said first; `CLIENTBOOK_TEST_POSTGRES` names another one, or is `off`.
     Test,
     /// The rules rustc and clippy cannot know: crate graph, sizes, where SQL may stand
     ///

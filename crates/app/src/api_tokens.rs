@@ -20,7 +20,7 @@ use clientbook_model::text::ScopeId;
 use clientbook_model::time::Timestamp;
 use clientbook_model::violation::Violation;
 use clientbook_store::api_tokens::{self, TokenFilter};
-use clientbook_store::{Tx, clients};
+use clientbook_store::{Repeat, Tx, clients};
 use serde_json::{Value, json};
 
 /// What a new token is to be.
@@ -75,7 +75,7 @@ impl App {
         let operation_id = env.uuid(env.now());
         self.0
             .db
-            .write(async move |tx: &mut Tx| {
+            .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 let now = env.now();
                 load::still_works(tx, &caller, now).await?;
                 let reach = reach_of(tx, &caller, &wish).await?;
@@ -147,7 +147,7 @@ impl App {
         let operation_id = env.uuid(env.now());
         self.0
             .db
-            .write(async move |tx: &mut Tx| {
+            .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 load::still_works(tx, &caller, env.now()).await?;
                 let missing =
                     || AppError::NotFound(Missing { kind: "api_token", id: asked.clone() });

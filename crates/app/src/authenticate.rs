@@ -39,7 +39,7 @@ impl App {
     ) -> Result<Principal, AppError> {
         self.0
             .db
-            .read(async move |tx: &mut Tx| {
+            .lookup(async move |tx: &mut Tx| {
                 let refuse = |why| Err(AppError::Unauthenticated(why));
                 let Some(token) = api_tokens::find_across_tenants(tx, digest).await? else {
                     return refuse(Unauthenticated::Invalid);

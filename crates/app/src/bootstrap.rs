@@ -13,7 +13,7 @@ use clientbook_model::id::{ApiTokenId, ObjectId, TenantId};
 use clientbook_model::principal::{Reach, Role};
 use clientbook_model::secret::{Secret, SecretDigest};
 use clientbook_model::tenant::{Slug, Tenant, TenantName};
-use clientbook_store::{Db, Tx, settings};
+use clientbook_store::{Db, Repeat, Tx, settings};
 use std::sync::Arc;
 
 /// What became of the operator's first token.
@@ -40,13 +40,14 @@ impl App {
         given: Option<Secret>,
     ) -> Result<(Self, Bootstrap), AppError> {
         let moved = env.clone();
+        let operation_id = env.uuid(env.now());
         let (key, bootstrap) = db
-            .write(async move |tx: &mut Tx| {
+            .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 let env = &moved;
                 let fresh: [u8; 32] = env.bytes();
                 settings::insert_if_absent(tx, CURSOR_KEY, &fresh).await?;
                 let key = settings::get(tx, CURSOR_KEY).await?.unwrap_or_default();
-                let bootstrap = bootstrap(tx, env, given.as_ref()).await?;
+                let bootstrap = bootstrap(tx, env, operation_id, given.as_ref()).await?;
                 Ok::<_, AppError>((key, bootstrap))
             })
             .await?;
@@ -65,14 +66,18 @@ impl App {
     }
 }
 
-async fn bootstrap(tx: &mut Tx, env: &Env, given: Option<&Secret>) -> Result<Bootstrap, AppError> {
+async fn bootstrap(
+    tx: &mut Tx,
+    env: &Env,
+    operation_id: uuid::Uuid,
+    given: Option<&Secret>,
+) -> Result<Bootstrap, AppError> {
     if let Some(kept) = settings::get(tx, BOOTSTRAP_DIGEST).await? {
         let kept = kept.try_into().map(SecretDigest);
         let same = given.is_none_or(|given| kept.is_ok_and(|kept| kept == given.digest()));
         return Ok(if same { Bootstrap::Kept } else { Bootstrap::Differs });
     }
     let caller = Caller::system("bootstrap".into());
-    let operation_id = env.uuid(env.now());
     make_system_tenant(tx, env, &caller, operation_id).await?;
     let secret = given.cloned().unwrap_or_else(|| api_tokens::new_secret(env));
     let now = env.now();

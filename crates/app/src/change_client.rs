@@ -15,7 +15,7 @@ use clientbook_model::policy::{self, ClientFacts, Decision};
 use clientbook_model::principal::Permission;
 use clientbook_model::violation::Violation;
 use clientbook_store::clients::{ClientKey, ClientRecord};
-use clientbook_store::{DbError, Tx, client_types, clients, enrollment_tokens};
+use clientbook_store::{DbError, Repeat, Tx, client_types, clients, enrollment_tokens, tenants};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -105,7 +105,7 @@ impl App {
     ) -> Result<ClientRecord, AppError> {
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
-        let done = self.0.db.write(async move |tx: &mut Tx| {
+        let done = self.0.db.write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
             load::still_works(tx, &caller, env.now()).await?;
             let purpose = Purpose::Change;
             let asked = &change.change;
@@ -255,7 +255,7 @@ async fn check_parent(
 ) -> Result<Option<Violation>, AppError> {
     let found = match ClientNumber::new(parent) {
         Some(number) => {
-            clients::lock_parents(tx, client.tenant_id).await?;
+            tenants::lock(tx, client.tenant_id).await?;
             clients::get(tx, client.tenant_id, ClientKey::Number(number)).await?
         }
         None => None,
@@ -300,7 +300,7 @@ async fn write(
         revoke_enrollment_token(tx, recorder, &mut record).await?;
     }
     let client = &record.client;
-    clients::update(tx, client).await.map_err(on_conflict)?;
+    clients::update(tx, client).await?;
     let embeds_change = old.parent_client_id != client.parent_client_id
         || old.client_type_id != client.client_type_id;
     if embeds_change {
@@ -331,12 +331,4 @@ async fn revoke_enrollment_token(
     };
     let client = &mut record.client;
     Ok(recorder.append(tx, client.id.0, &mut client.audit, &event).await?)
-}
-
-pub(crate) fn on_conflict(error: DbError) -> AppError {
-    if error.is_unique("clients_external_id") {
-        let message = "another client of the tenant already has this external id";
-        return AppError::Conflict(Violation::new("unique", message).below("/external_id"));
-    }
-    error.into()
 }

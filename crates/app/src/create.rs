@@ -79,7 +79,7 @@ pub(crate) async fn add_client(
         let recorder = Recorder { now: token.created_at, ..*recorder };
         recorder.append(tx, client.id.0, &mut client.audit, &event).await?;
     }
-    clients::insert(tx, &client).await.map_err(crate::change_client::on_conflict)?;
+    clients::insert(tx, &client).await?;
     if let Some(token) = token {
         enrollment_tokens::insert(tx, token).await?;
     }

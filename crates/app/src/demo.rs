@@ -20,7 +20,7 @@ use clientbook_model::success::{ClientType, Success};
 use clientbook_model::tenant::{Slug, Tenant, TenantKey, TenantName};
 use clientbook_model::text::ClientName;
 use clientbook_model::time::Timestamp;
-use clientbook_store::{Tx, clients, tenants};
+use clientbook_store::{Repeat, Tx, clients, tenants};
 use serde_json::json;
 use uuid::{Uuid, uuid};
 
@@ -86,7 +86,7 @@ impl App {
         let operation_id = env.uuid(env.now());
         self.0
             .db
-            .write(async move |tx: &mut Tx| {
+            .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 if tenants::count_across_tenants(tx).await? > 0 {
                     return Ok(false);
                 }

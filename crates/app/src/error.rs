@@ -70,6 +70,10 @@ impl From<DbError> for AppError {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Full => Self::StorageFull,
+            _ if error.is_unique("clients_external_id") => {
+                let message = "another client of the tenant already has this external id";
+                Self::Conflict(Violation::new("unique", message).below("/external_id"))
+            }
             DbError::Unavailable(_) | DbError::Locked(_) => Self::Unavailable(error.to_string()),
             other => Self::Internal(other.to_string()),
         }

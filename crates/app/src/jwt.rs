@@ -109,7 +109,7 @@ impl App {
         let reach = self
             .0
             .db
-            .read(async move |tx: &mut Tx| {
+            .lookup(async move |tx: &mut Tx| {
                 if operator {
                     return Ok(Reach::Everywhere);
                 }

@@ -66,7 +66,7 @@ impl App {
         let (tenant, key) = (target.tenant.as_ref().and_then(|(_, key)| key.clone()), target.key);
         let caller = caller.clone();
         let as_of = self.0.db.moment();
-        let record = self.0.db.read(async move |tx: &mut Tx| {
+        let record = self.0.db.lookup(async move |tx: &mut Tx| {
             load::client(tx, &caller, &target, Permission::ClientsView, Purpose::Read).await
         });
         let read = Arc::new(ReadClient { record: record.await?, shown: Default::default() });
@@ -103,7 +103,7 @@ impl App {
         let caller = caller.clone();
         self.0
             .db
-            .read(async move |tx: &mut Tx| {
+            .lookup(async move |tx: &mut Tx| {
                 load::client(tx, &caller, &target, permission, Purpose::Read).await.map(|_| ())
             })
             .await

@@ -21,7 +21,7 @@ use clientbook_model::text::{ClientName, ScopeId, Tag, Text};
 use clientbook_model::time::{Day, TimeZoneName, Timestamp};
 use clientbook_model::violation::Violation;
 use clientbook_model::web::WebUrl;
-use clientbook_store::Tx;
+use clientbook_store::{Repeat, Tx};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -46,12 +46,14 @@ impl App {
             tenant,
         };
         let first = sample.clone();
-        self.0.db.write(async move |tx: &mut Tx| first.tenant(tx).await).await?;
+        let once = Repeat::Checked(sample.operation_id);
+        self.0.db.write(once, async move |tx: &mut Tx| first.tenant(tx).await).await?;
         let mut made = Vec::new();
         for start in (1..=clients).step_by(BATCH as usize) {
-            let sample = sample.clone();
+            let sample = Sample { operation_id: self.0.env.uuid(now), ..sample.clone() };
+            let once = Repeat::Checked(sample.operation_id);
             let numbers = start..=clients.min(start + BATCH - 1);
-            let batch = self.0.db.write(async move |tx: &mut Tx| {
+            let batch = self.0.db.write(once, async move |tx: &mut Tx| {
                 let mut batch = Vec::new();
                 for number in numbers.clone() {
                     batch.push(sample.client(tx, number).await?);

@@ -82,7 +82,7 @@ fn check(args: cli::Serve) -> Result<(Settings, EnvFilter), String> {
     };
     let public_url = config.public_url.as_deref().map(settings::public_url).transpose()?;
     if let Some(url) = &database {
-        settings::database_path(url).map_err(database_from)?;
+        settings::database(url).map_err(database_from)?;
     }
     if args.demo {
         settings::demo_listen(listen)?;
@@ -114,8 +114,8 @@ async fn serve(
     told(output::print(&format!("Clientbook listens on http://{address}")));
     tell_bootstrap(bootstrap, settings.demo);
     if settings.demo {
-        let store = if temporary.is_some() { None } else { Some(url.as_str()) };
-        told(output::print(&demo::prepare(&app, address, store).await?));
+        let store = if temporary.is_some() { None } else { Some(settings::without_password(&url)) };
+        told(output::print(&demo::prepare(&app, address, store.as_deref()).await?));
     }
     info!("listening on http://{address}");
     if !address.ip().to_canonical().is_loopback() {

@@ -64,14 +64,26 @@ pub(crate) fn demo_listen(address: SocketAddr) -> Result<(), String> {
     ))
 }
 
-/// The path in a database URL.
-pub(crate) fn database_path(url: &str) -> Result<&Path, String> {
+/// Where a database URL leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place<'a> {
+    /// To a file of the embedded engine.
+    File(&'a Path),
+    /// To a PostgreSQL server; the engine reads the rest.
+    Postgres,
+}
+
+/// Reads a database URL as far as it can be checked without opening it.
+pub(crate) fn database(url: &str) -> Result<Place<'_>, String> {
     let refused = |why: &str| {
         Err(format!(
             "--database (CLIENTBOOK_DATABASE) {why}: write sqlite: and the path of a file, for \
-             example {DEFAULT_DATABASE}"
+             example {DEFAULT_DATABASE}, or postgres://USER:PASSWORD@HOST/NAME"
         ))
     };
+    if ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Ok(Place::Postgres);
+    }
     // The rest of a URL may hold a password, so none of it is repeated.
     let Some(path) = url.strip_prefix("sqlite:") else {
         return match url.split_once(':') {
@@ -85,7 +97,23 @@ pub(crate) fn database_path(url: &str) -> Result<&Path, String> {
         ":memory:" => refused("names no file, and a store outlives its process"),
         _ if path.contains('?') => refused("has parameters, of which there are none"),
         _ if two_slashes => refused("has two slashes, as before the name of a host"),
-        path => Ok(Path::new(path)),
+        path => Ok(Place::File(Path::new(path))),
+    }
+}
+
+/// A database URL without its password.
+pub(crate) fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    // A password may stand among the parameters too.
+    let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
+    match rest.rsplit_once('@') {
+        Some((user, place)) => {
+            let user = user.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}@{place}")
+        }
+        None => format!("{scheme}://{rest}"),
     }
 }
 
@@ -242,21 +270,31 @@ mod tests {
             ("sqlite:/var/lib/clients.db", "/var/lib/clients.db"),
             ("sqlite:///var/lib/clients.db", "/var/lib/clients.db"),
         ] {
-            assert_eq!(database_path(url), Ok(Path::new(path)), "{url}");
+            assert_eq!(database(url), Ok(Place::File(Path::new(path))), "{url}");
         }
         for wrong in
             ["", "clients.db", "sqlite:", "sqlite::memory:", "sqlite:a?mode=ro", "sqlite://a.db"]
         {
-            assert_refused(database_path(wrong), "CLIENTBOOK_DATABASE", "", DEFAULT_DATABASE);
+            assert_refused(database(wrong), "CLIENTBOOK_DATABASE", "", DEFAULT_DATABASE);
         }
     }
 
     #[test]
     fn a_databases_password_is_not_repeated() {
-        let url = "postgres://clients:swordfish@db/clients";
-        assert_refused(database_path(url), "--database", "\"postgres\"", DEFAULT_DATABASE);
-        let refusal = database_path(url).expect_err("no such engine");
+        let url = "mysql://clients:swordfish@db/clients";
+        assert_refused(database(url), "--database", "\"mysql\"", DEFAULT_DATABASE);
+        let refusal = database(url).expect_err("no such engine");
         assert!(!refusal.contains("swordfish"), "{refusal}");
+        for (url, shown) in [
+            (
+                "postgres://me:sword@fish@a:1,b:2/clients?password=x",
+                "postgres://me@a:1,b:2/clients",
+            ),
+            ("postgres://a/clients", "postgres://a/clients"),
+            (DEFAULT_DATABASE, DEFAULT_DATABASE),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
     }
 
     #[test]

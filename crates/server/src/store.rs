@@ -1,7 +1,7 @@
 //! Opens the store, and says in a sentence why that cannot be done.
 
 use crate::failure::Failure;
-use crate::settings;
+use crate::settings::{self, Place};
 use clientbook_store::{Access, Db, DbError};
 
 /// What would be right for whoever may make a store, and for whoever may not.
@@ -10,7 +10,7 @@ const TAKES: &str = "name a store of this version that this user may open";
 
 /// The store for `serve`: made if it is not there.
 pub(crate) fn to_serve(url: &str) -> Result<Db, Failure> {
-    settings::database_path(url).map_err(Failure::Setting)?;
+    settings::database(url).map_err(Failure::Setting)?;
     Db::open(url, Access::Write).map_err(|error| match error {
         DbError::Locked(_) => Failure::Failed(format!(
             "{error}: stop that one, or give this one another --database (CLIENTBOOK_DATABASE)"
@@ -31,8 +31,10 @@ pub(crate) fn to_change(url: &str, instead: &str) -> Result<Db, Failure> {
 
 /// A store that a server has made, to read beside it.
 pub(crate) fn to_read(url: &str) -> Result<Db, Failure> {
-    let path = settings::database_path(url).map_err(Failure::Setting)?;
-    if !path.try_exists().unwrap_or(true) {
+    let place = settings::database(url).map_err(Failure::Setting)?;
+    if let Place::File(path) = place
+        && !path.try_exists().unwrap_or(true)
+    {
         let path = path.display();
         return Err(Failure::Failed(format!(
             "there is no store at {path}: start the server once first (clientbook serve), or name \

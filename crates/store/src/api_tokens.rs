@@ -39,6 +39,8 @@ pub async fn find_across_tenants(
     tx.opt(sql, &[Value::Bytes(&digest.0), KIND.into()], token).await
 }
 
+const LOCK: &str = "SELECT 1 FROM api_tokens WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE";
+
 /// The token with this id, revoked or not, kept from other writers until the transaction ends.
 /// Also says whether it still works.
 pub async fn get_for_update(
@@ -49,7 +51,8 @@ pub async fn get_for_update(
     let sql = "SELECT t.tenant_id, t.id, t.name, t.role, t.permissions, t.client_ids, t.org_id,
             t.project_id, t.expires_at, t.created_by, t.created_at, t.revoked_at
         FROM api_tokens t WHERE t.tenant_id = $1 AND t.id = $2";
-    tx.lock(sql, &[tenant.into(), id.into()], |row| {
+    tx.lock(LOCK, &[tenant.into(), id.into()]).await?;
+    tx.opt(sql, &[tenant.into(), id.into()], |row| {
         let revoked: Option<Timestamp> = row.get(11)?;
         Ok((token(row)?, revoked.is_none()))
     })
@@ -199,10 +202,10 @@ pub async fn insert(tx: &mut Tx, token: &ApiToken, digest: SecretDigest) -> Resu
         (&token.created_by).into(),
         token.created_at.into(),
     ];
-    tx.execute(&[], sql, &args).await?;
+    tx.send(&[], sql, &args).await?;
     let sql = "INSERT INTO credentials (digest, tenant_id, kind, id) VALUES ($1, $2, $3, $4)";
     let args = [Value::Bytes(&digest.0), token.tenant_id.into(), KIND.into(), token.id.into()];
-    tx.execute(&[], sql, &args).await.map(|_| ())
+    tx.send(&[], sql, &args).await
 }
 
 /// Takes a token back. Its credential stays, so that its tenant can still be found.
@@ -214,7 +217,7 @@ pub async fn revoke(
 ) -> Result<(), DbError> {
     let sql = "UPDATE api_tokens SET revoked_at = $1
         WHERE tenant_id = $2 AND id = $3 AND revoked_at IS NULL";
-    tx.execute(&[id.0], sql, &[now.into(), tenant.into(), id.into()]).await.map(|_| ())
+    tx.send(&[id.0], sql, &[now.into(), tenant.into(), id.into()]).await
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, DbError> {

@@ -37,7 +37,17 @@ pub async fn insert(tx: &mut Tx, entry: &Entry) -> Result<(), DbError> {
         (&entry.previous_hash).into(),
         (&entry.hash).into(),
     ];
-    tx.execute(&[], sql, &args).await.map(|_| ())
+    tx.send(&[], sql, &args).await
+}
+
+/// Whether an operation has left an entry; crosses tenants, for an engine that has lost the answer
+/// to a `COMMIT`.
+pub(crate) async fn has_operation_across_tenants(
+    tx: &mut Tx,
+    operation: Uuid,
+) -> Result<bool, DbError> {
+    let sql = "SELECT 1 FROM audit_entries WHERE operation_id = $1 LIMIT 1";
+    Ok(tx.opt(sql, &[operation.into()], |_| Ok(())).await?.is_some())
 }
 
 macro_rules! select_entry {

@@ -39,7 +39,7 @@ pub async fn insert(
 ) -> Result<(), DbError> {
     let sql = "INSERT INTO client_types (tenant_id, id, title) VALUES ($1, $2, $3)";
     let args = [tenant.into(), client_type.id.get().into(), (&client_type.title).into()];
-    tx.execute(&[], sql, &args).await.map(|_| ())
+    tx.send(&[], sql, &args).await
 }
 
 /// The tenant's types as they stand in the store, by id and title, in the order of their ids,

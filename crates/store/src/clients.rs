@@ -78,6 +78,16 @@ macro_rules! select_record {
     };
 }
 
+macro_rules! lock_by {
+    ($column:literal) => {
+        concat!(
+            "SELECT 1 FROM clients WHERE tenant_id = $1 AND ",
+            $column,
+            " = $2 FOR NO KEY UPDATE"
+        )
+    };
+}
+
 /// The client that `key` names in `tenant`.
 pub async fn get(
     tx: &mut Tx,
@@ -102,16 +112,18 @@ pub async fn get_for_update(
     tenant: TenantId,
     key: ClientKey,
 ) -> Result<Option<ClientRecord>, DbError> {
-    match key {
-        ClientKey::Id(id) => tx.lock(BY_ID, &[tenant.into(), id.into()], record).await,
-        ClientKey::Number(number) => {
-            tx.lock(BY_NUMBER, &[tenant.into(), number.into()], record).await
-        }
+    // By itself first: who had to wait for the row must see all of what was waited for.
+    let object_id;
+    let (sql, key_arg): (_, Value<'_>) = match key {
+        ClientKey::Id(id) => (lock_by!("id"), id.into()),
+        ClientKey::Number(number) => (lock_by!("number"), number.into()),
         ClientKey::ObjectId(id) => {
-            let id = id.to_string();
-            tx.lock(BY_OBJECT_ID, &[tenant.into(), (&id).into()], record).await
+            object_id = id.to_string();
+            (lock_by!("object_id"), (&object_id).into())
         }
-    }
+    };
+    tx.lock(sql, &[tenant.into(), key_arg]).await?;
+    get(tx, tenant, key).await
 }
 
 const BY_ID: &str = select_record!("c.id = $2");
@@ -153,17 +165,10 @@ pub async fn is_above_or_same(
     Ok(found > 0)
 }
 
-/// Keeps the tenant's parents from other writers until the transaction ends: two changes that each
-/// look harmless could close a circle together.
-pub async fn lock_parents(tx: &mut Tx, tenant: TenantId) -> Result<(), DbError> {
-    let sql = "SELECT id FROM tenants WHERE id = $1";
-    tx.lock(sql, &[tenant.into()], |row| row.get::<TenantId>(0)).await.map(|_| ())
-}
-
 /// Adds a client.
 pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
     let sql = "INSERT INTO client_ids (id, tenant_id) VALUES ($1, $2)";
-    tx.execute(&[], sql, &[client.id.into(), client.tenant_id.into()]).await?;
+    tx.send(&[], sql, &[client.id.into(), client.tenant_id.into()]).await?;
     let sql = "INSERT INTO clients (tenant_id, id, number, object_id, created_at, name, status,
             collection_mode, email, tags, org_id, project_id, owner_id, avatar_url,
             contact_methods, custom_values, external_id, parent_client_id, client_type_id, success,
@@ -175,7 +180,7 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
     let identity =
         [tenant, id, client.number.into(), (&object_id).into(), client.created_at.into()];
     let args: Vec<Value<'_>> = identity.into_iter().chain(columns(client, &json)).collect();
-    tx.execute(&[client.id.0], sql, &args).await.map(|_| ())
+    tx.send(&[client.id.0], sql, &args).await
 }
 
 /// Writes what can change of a client.
@@ -189,7 +194,7 @@ pub async fn update(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
     let json = JsonColumns::of(client)?;
     let identity = [client.tenant_id.into(), client.id.into()];
     let args: Vec<Value<'_>> = columns(client, &json).into_iter().chain(identity).collect();
-    tx.execute(&[client.id.0], sql, &args).await.map(|_| ())
+    tx.send(&[client.id.0], sql, &args).await
 }
 
 /// The JSON columns; NULL where there is nothing to say, so that reading costs no parse.

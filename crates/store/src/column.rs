@@ -1,18 +1,18 @@
-//! How a column becomes a value of ours. One trait, one method per engine.
+//! How a column becomes a value of ours, on either engine.
 
+use crate::cell::Cell;
 use crate::error::DbError;
 use clientbook_model::audit::Hash;
 use clientbook_model::id::{ClientNumber, ObjectId};
 use clientbook_model::text::{Label, Text};
 use clientbook_model::time::Timestamp;
-use rusqlite::types::ValueRef;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 /// A type that a column can be read as. Damage is told as an error, never as a default.
 pub(crate) trait Column: Sized {
-    /// Reads it from SQLite; `None` is another type than expected.
-    fn from_sqlite(value: ValueRef<'_>) -> Option<Self>;
+    /// Reads it; `None` is another type than expected.
+    fn read(cell: Cell<'_>) -> Option<Self>;
 }
 
 /// A JSON column.
@@ -47,102 +47,113 @@ named! {
 }
 
 impl Column for bool {
-    fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
-        match value.as_i64() {
-            Ok(0) => Some(false),
-            Ok(1) => Some(true),
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Bool(value) => Some(value),
+            Cell::Int(0) => Some(false),
+            Cell::Int(1) => Some(true),
             _ => None,
         }
     }
 }
 
 impl Column for i64 {
-    fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
-        value.as_i64().ok()
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Int(value) => Some(value),
+            _ => None,
+        }
     }
 }
 
 impl Column for String {
-    fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
-        value.as_str().ok().map(str::to_owned)
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        text(cell).map(str::to_owned)
     }
 }
 
 impl Column for Uuid {
-    fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
-        value.as_blob().ok().and_then(|bytes| Uuid::from_slice(bytes).ok())
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Uuid(id) => Some(id),
+            Cell::Bytes(bytes) => Uuid::from_slice(bytes).ok(),
+            _ => None,
+        }
     }
 }
 
 impl Column for Vec<u8> {
-    fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
-        value.as_blob().ok().map(<[u8]>::to_vec)
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        bytes(cell).map(<[u8]>::to_vec)
     }
 }
 
 impl Column for Hash {
-    fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
-        value.as_blob().ok().and_then(|bytes| bytes.try_into().ok())
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        bytes(cell).and_then(|bytes| bytes.try_into().ok())
     }
 }
 
 impl Column for Timestamp {
-    fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
-        value.as_i64().ok().and_then(Self::from_millis)
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Time(time) => Some(time),
+            Cell::Int(millis) => Self::from_millis(millis),
+            _ => None,
+        }
     }
 }
 
 impl<T: Column> Column for Option<T> {
-    fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
-        match value {
-            ValueRef::Null => Some(None),
-            value => T::from_sqlite(value).map(Some),
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Null => Some(None),
+            cell => T::read(cell).map(Some),
         }
     }
 }
 
 impl<T: DeserializeOwned> Column for Json<T> {
-    fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
-        let text = value.as_str().ok()?;
-        serde_json::from_str(text).ok().map(Self)
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        serde_json::from_str(text(cell)?).ok().map(Self)
     }
 }
 
 impl<T: Named> Column for Name<T> {
-    fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
-        value.as_str().ok().and_then(T::named).map(Self)
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        text(cell).and_then(T::named).map(Self)
     }
 }
 
 impl Column for ObjectId {
-    fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
-        value.as_str().ok().and_then(Self::parse_hex)
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        text(cell).and_then(Self::parse_hex)
     }
 }
 
 impl Column for ClientNumber {
-    fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
-        value.as_i64().ok().and_then(Self::new)
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        i64::read(cell).and_then(Self::new)
     }
 }
 
 impl<const MAX: usize> Column for Text<MAX> {
-    fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
-        value.as_str().ok().and_then(|text| Self::new(text).ok())
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        text(cell).and_then(|text| Self::new(text).ok())
     }
 }
 
 impl<const MAX: usize> Column for Label<MAX> {
-    fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
-        value.as_str().ok().and_then(|text| Self::new(text).ok())
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        text(cell).and_then(|text| Self::new(text).ok())
     }
 }
 
 macro_rules! transparent {
     ($($type:ty: $inner:ty => |$value:ident| $build:expr;)*) => {
         $(impl Column for $type {
-            fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
-                <$inner>::from_sqlite(value).and_then(|$value| $build)
+            fn read(cell: Cell<'_>) -> Option<Self> {
+                <$inner>::read(cell).and_then(|$value| $build)
             }
         })*
     };
@@ -158,6 +169,20 @@ transparent! {
     clientbook_model::web::WebUrl: String => |text| Self::new(&text).ok();
     clientbook_model::contact::EmailAddress: String => |text| Self::new(&text).ok();
     clientbook_model::tenant::Slug: String => |text| Self::new(&text).ok();
+}
+
+fn text(cell: Cell<'_>) -> Option<&str> {
+    match cell {
+        Cell::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn bytes(cell: Cell<'_>) -> Option<&[u8]> {
+    match cell {
+        Cell::Bytes(bytes) => Some(bytes),
+        _ => None,
+    }
 }
 
 /// The error for a column that holds something else than its type.

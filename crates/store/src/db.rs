@@ -2,6 +2,7 @@
 
 use crate::changes::Moment;
 use crate::error::DbError;
+use crate::postgres::Postgres;
 use crate::probe::Probe;
 use crate::settings;
 use crate::sqlite::Sqlite;
@@ -12,43 +13,79 @@ use uuid::Uuid;
 /// What a process means to do with the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Read and write; takes the store's lock for as long as the handle lives, creates the store
-    /// and migrates it where needed.
+    /// Read and write; creates the store and migrates it where needed. On SQLite it takes the
+    /// store's lock for as long as the handle lives.
     Write,
     /// Read only; leaves the store as it is.
     Read,
 }
 
+/// What lets a write run again where nobody has said whether it is there: a server's answer to
+/// `COMMIT` can get lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// If it writes anything, it writes an audit entry with this operation id.
+    Checked(Uuid),
+    /// Done twice is done once.
+    Harmless,
+}
+
 /// A store, cheap to clone.
 #[derive(Clone)]
 pub struct Db {
-    sqlite: Arc<Sqlite>,
+    engine: Engine,
     probe: Arc<Probe>,
 }
 
+#[derive(Clone)]
+enum Engine {
+    Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
+}
+
 impl Db {
-    /// Opens the store that `url` names: `sqlite:PATH`.
+    /// Opens the store that `url` names: `sqlite:PATH`, or `postgres://USER:PASSWORD@HOST/NAME`.
     pub fn open(url: &str, access: Access) -> Result<Self, DbError> {
-        // What is in memory has no lock and no log, and each connection its own.
-        let is_file = |path: &&str| !path.is_empty() && *path != ":memory:";
-        let Some(path) = url.strip_prefix("sqlite:").filter(is_file) else {
-            let message = format!("the database {url:?} is not of the form sqlite:PATH");
-            return Err(DbError::Refused(message));
+        let engine = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Engine::Postgres(Arc::new(Postgres::open(url, access)?))
+        } else {
+            // What is in memory has no lock and no log, and each connection its own.
+            let is_file = |path: &&str| !path.is_empty() && *path != ":memory:";
+            let Some(path) = url.strip_prefix("sqlite:").filter(is_file) else {
+                let message = "the database is neither of the form sqlite:PATH nor postgres://...";
+                return Err(DbError::Refused(message.into()));
+            };
+            Engine::Sqlite(Arc::new(Sqlite::open(path.as_ref(), access)?))
         };
-        let sqlite = Arc::new(Sqlite::open(path.as_ref(), access)?);
-        Ok(Self { sqlite, probe: Arc::new(Probe::new()) })
+        Ok(Self { engine, probe: Arc::new(Probe::new()) })
+    }
+
+    /// Runs `read`, whose statements each see the newest state by themselves. On SQLite it is
+    /// `read`; on PostgreSQL it costs no transaction.
+    pub async fn lookup<T, E, F>(&self, read: F) -> Result<T, E>
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.read(&read),
+            Engine::Postgres(postgres) => postgres.lookup(read).await,
+        }
     }
 
     /// Runs `read` in a transaction of one consistent snapshot. For point reads: on SQLite it runs
-    /// on the calling thread.
-    #[expect(clippy::unused_async, reason = "the seam is async for the engine behind a network")]
+    /// on the calling thread. `read` may run again.
     pub async fn read<T, E, F>(&self, read: F) -> Result<T, E>
     where
         F: AsyncFn(&mut Tx) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
-        self.sqlite.read(&read)
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.read(&read),
+            Engine::Postgres(postgres) => postgres.read(read).await,
+        }
     }
 
     /// Like `read`, for what may visit many rows: on SQLite it runs on a thread of its own.
@@ -58,30 +95,42 @@ impl Db {
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
-        Sqlite::scan(&self.sqlite, read).await
+        match &self.engine {
+            Engine::Sqlite(sqlite) => Sqlite::scan(sqlite, read).await,
+            Engine::Postgres(postgres) => postgres.read(read).await,
+        }
     }
 
     /// Runs `change` in a transaction of its own, which is durable before this returns `Ok` and
     /// has no effect if `change` returns `Err`. `change` may run again, so it has no effects
     /// besides those of its transaction.
-    pub async fn write<T, E, F>(&self, change: F) -> Result<T, E>
+    pub async fn write<T, E, F>(&self, repeat: Repeat, change: F) -> Result<T, E>
     where
         F: AsyncFn(&mut Tx) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
-        self.sqlite.write(change).await
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.write(change).await,
+            Engine::Postgres(postgres) => postgres.write(repeat, change).await,
+        }
     }
 
     /// Where this process is in the order of its commits; to be asked before a read of which a copy
     /// is to be kept in memory. `None` where others may write unseen: then nothing may be kept.
     pub fn moment(&self) -> Option<Moment> {
-        self.sqlite.moment()
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.moment(),
+            Engine::Postgres(_) => None,
+        }
     }
 
     /// Whether what was read after `since` still is all there is about each of `ids`.
     pub fn unchanged(&self, ids: &[Uuid], since: Moment) -> bool {
-        ids.iter().all(|id| self.sqlite.unchanged(*id, since))
+        match &self.engine {
+            Engine::Sqlite(sqlite) => ids.iter().all(|id| sqlite.unchanged(*id, since)),
+            Engine::Postgres(_) => false,
+        }
     }
 
     /// Whether the store takes writes: takes room, commits, and gives the room back; at most once a
@@ -90,7 +139,7 @@ impl Db {
         let db = self.clone();
         // A task of its own: a caller that goes away neither stops the trial nor hides its outcome.
         let trial = tokio::spawn(async move {
-            let write = db.write(async |tx: &mut Tx| settings::probe(tx).await);
+            let write = db.write(Repeat::Harmless, async |tx: &mut Tx| settings::probe(tx).await);
             db.probe.outcome(write).await
         });
         trial.await.unwrap_or_else(|error| Err(DbError::internal(error.to_string())))

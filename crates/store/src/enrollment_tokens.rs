@@ -25,7 +25,7 @@ pub async fn insert(tx: &mut Tx, token: &EnrollmentToken) -> Result<(), DbError>
         token.created_at.into(),
         token.revoked_at.into(),
     ];
-    tx.execute(&[token.client_id.0], sql, &args).await.map(|_| ())
+    tx.send(&[token.client_id.0], sql, &args).await
 }
 
 /// Takes a token back.
@@ -37,7 +37,7 @@ pub async fn revoke(
 ) -> Result<(), DbError> {
     let sql = "UPDATE enrollment_tokens SET revoked_at = $1
         WHERE tenant_id = $2 AND id = $3 AND revoked_at IS NULL";
-    tx.execute(&[id.0], sql, &[now.into(), tenant.into(), id.into()]).await.map(|_| ())
+    tx.send(&[id.0], sql, &[now.into(), tenant.into(), id.into()]).await
 }
 
 /// A token as it stands in the store, for verification.

@@ -3,10 +3,12 @@
 //! Above the seam stands one file per noun of plain functions; every query takes the tenant, and
 //! one that crosses tenants says so in its name. SQL stands in this crate only.
 
+mod cell;
 mod changes;
 mod column;
 mod db;
 mod error;
+mod postgres;
 mod probe;
 mod raw_id;
 #[cfg(feature = "record")]
@@ -25,7 +27,7 @@ pub mod settings;
 pub mod tenants;
 
 pub use changes::Moment;
-pub use db::{Access, Db};
+pub use db::{Access, Db, Repeat};
 pub use error::DbError;
 pub use raw_id::RawId;
 #[cfg(feature = "record")]

@@ -1,8 +1,8 @@
 //! Ids as they stand in the store, for the verification that must get past a damaged one.
 
+use crate::cell::Cell;
 use crate::column::Column;
 use crate::value::Value;
-use rusqlite::types::ValueRef;
 use std::fmt;
 use uuid::Uuid;
 
@@ -34,8 +34,12 @@ impl fmt::Display for RawId {
 }
 
 impl Column for RawId {
-    fn from_sqlite(value: ValueRef<'_>) -> Option<Self> {
-        Vec::from_sqlite(value).map(Self)
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Uuid(id) => Some(id.into()),
+            Cell::Bytes(bytes) => Some(Self(bytes.to_vec())),
+            _ => None,
+        }
     }
 }
 

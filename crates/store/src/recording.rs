@@ -1,7 +1,7 @@
 //! What the writer ran, statement by statement, so that the bench can run the very same without
 //! Clientbook.
 
-use crate::db::Db;
+use crate::db::{Db, Repeat};
 use crate::error::DbError;
 use crate::tx::Tx;
 use crate::value::Value;
@@ -87,8 +87,8 @@ pub(crate) enum Mark {
 impl Db {
     /// Keeps what the writer runs from the next group on.
     pub async fn start_recording(&self) -> Result<(), DbError> {
-        self.write(async |tx: &mut Tx| {
-            tx.sqlite.recording = Some(Recording::default());
+        self.write(Repeat::Harmless, async |tx: &mut Tx| {
+            tx.sqlite()?.recording = Some(Recording::default());
             Ok(())
         })
         .await
@@ -96,7 +96,9 @@ impl Db {
 
     /// What the writer has run since, up to the group before this call.
     pub async fn stop_recording(&self) -> Result<Recording, DbError> {
-        let taken = self.write(async |tx: &mut Tx| Ok::<_, DbError>(tx.sqlite.recording.take()));
+        let taken = self.write(Repeat::Harmless, async |tx: &mut Tx| {
+            Ok::<_, DbError>(tx.sqlite()?.recording.take())
+        });
         let recording = taken.await?;
         recording.map(Recording::whole).ok_or_else(|| DbError::internal("nothing was recorded"))
     }

@@ -2,18 +2,23 @@
 
 use crate::column::{Column, Json, Name, Named, damaged};
 use crate::error::DbError;
+use crate::{postgres, sqlite};
 use serde::de::DeserializeOwned;
 
 /// A row, borrowed from the engine: nothing is copied that is not read.
-pub(crate) struct Row<'r> {
-    pub(crate) sqlite: &'r rusqlite::Row<'r>,
+pub(crate) enum Row<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r tokio_postgres::Row),
 }
 
 impl Row<'_> {
     /// The column at `index`.
     pub(crate) fn get<T: Column>(&self, index: usize) -> Result<T, DbError> {
-        let value = self.sqlite.get_ref(index).map_err(|_| damaged(index))?;
-        T::from_sqlite(value).ok_or_else(|| damaged(index))
+        let cell = match self {
+            Self::Sqlite(row) => sqlite::cell(row, index),
+            Self::Postgres(row) => postgres::cell(row, index),
+        };
+        cell.and_then(T::read).ok_or_else(|| damaged(index))
     }
 
     /// A JSON column, or the type's default where it is NULL.

@@ -22,8 +22,6 @@ pub(crate) async fn probe(tx: &mut Tx) -> Result<(), DbError> {
     // Two rows: where one fails, SQLite undoes this statement. A statement of one row it answers by
     // rolling back the whole group, and others' writes with it.
     let sql = "INSERT INTO settings (name, value) VALUES ('probe 1', $1), ('probe 2', $1)";
-    tx.execute(&[], sql, &[Value::Bytes(&[0; 8192])]).await?;
-    tx.execute(&[], "DELETE FROM settings WHERE name IN ('probe 1', 'probe 2')", &[])
-        .await
-        .map(|_| ())
+    tx.send(&[], sql, &[Value::Bytes(&[0; 8192])]).await?;
+    tx.send(&[], "DELETE FROM settings WHERE name IN ('probe 1', 'probe 2')", &[]).await
 }

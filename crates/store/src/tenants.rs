@@ -46,7 +46,7 @@ pub async fn insert(tx: &mut Tx, tenant: &Tenant) -> Result<(), DbError> {
         tenant.created_at.into(),
         (&[0; 32]).into(),
     ];
-    tx.execute(&[], sql, &args).await.map(|_| ())
+    tx.send(&[], sql, &args).await
 }
 
 /// How many tenants there are, the system's own aside; crosses tenants, for the start-up check.
@@ -71,7 +71,7 @@ pub async fn reserve_client_number(
     let sql = "UPDATE tenants SET next_client_number = $1
         WHERE id = $2 AND next_client_number < $1";
     let next = number.get().checked_add(1).ok_or_else(|| DbError::internal("numbers are spent"))?;
-    tx.execute(&[], sql, &[next.into(), tenant.into()]).await.map(|_| ())
+    tx.send(&[], sql, &[next.into(), tenant.into()]).await
 }
 
 /// The head of the tenant's own chain.
@@ -84,7 +84,15 @@ pub async fn chain_head_for_update(
     tx: &mut Tx,
     tenant: TenantId,
 ) -> Result<Option<ChainHead>, DbError> {
-    tx.lock(SELECT_HEAD, &[tenant.into()], head).await
+    lock(tx, tenant).await?;
+    chain_head(tx, tenant).await
+}
+
+/// Keeps the tenant's row from other writers until the transaction ends; rows that refer to it can
+/// still be added.
+pub async fn lock(tx: &mut Tx, tenant: TenantId) -> Result<(), DbError> {
+    let sql = "SELECT 1 FROM tenants WHERE id = $1 FOR NO KEY UPDATE";
+    tx.lock(sql, &[tenant.into()]).await
 }
 
 /// Writes the head of the tenant's own chain.
@@ -95,7 +103,7 @@ pub async fn set_chain_head(
 ) -> Result<(), DbError> {
     let sql = "UPDATE tenants SET audit_count = $1, audit_hash = $2 WHERE id = $3";
     let args = [head.count.into(), (&head.hash).into(), tenant.into()];
-    tx.execute(&[], sql, &args).await.map(|_| ())
+    tx.send(&[], sql, &args).await
 }
 
 const SELECT_HEAD: &str = "SELECT audit_count, audit_hash FROM tenants WHERE id = $1";

@@ -2,8 +2,8 @@
 
 use crate::error::DbError;
 use crate::row::Row;
-use crate::sqlite;
 use crate::value::Value;
+use crate::{postgres, sqlite};
 use uuid::Uuid;
 
 /// A transaction on either engine. On SQLite every method runs inline and is ready at once; on
@@ -12,11 +12,28 @@ use uuid::Uuid;
 /// Statements number their parameters `$1`, `$2`, … in the order of first appearance: PostgreSQL
 /// reads the numbers, SQLite counts the appearances.
 pub struct Tx {
-    pub(crate) sqlite: sqlite::Connection,
+    pub(crate) engine: Engine,
 }
 
-#[expect(clippy::unused_async, reason = "the seam is async for the engine behind a network")]
+pub(crate) enum Engine {
+    Sqlite(sqlite::Connection),
+    Postgres(postgres::Transaction),
+}
+
 impl Tx {
+    /// A transaction of the embedded engine.
+    pub(crate) fn of_sqlite(connection: sqlite::Connection) -> Self {
+        Self { engine: Engine::Sqlite(connection) }
+    }
+
+    /// Its connection, for the engine itself.
+    pub(crate) fn sqlite(&mut self) -> Result<&mut sqlite::Connection, DbError> {
+        match &mut self.engine {
+            Engine::Sqlite(connection) => Ok(connection),
+            Engine::Postgres(_) => Err(DbError::internal("a transaction of the other engine")),
+        }
+    }
+
     /// Runs a statement; how many rows it changed. `touched` are the clients, tenants, enrolment
     /// tokens and API tokens of which it changes what is shown: copies of them in memory end.
     pub(crate) async fn execute(
@@ -25,8 +42,43 @@ impl Tx {
         sql: &'static str,
         args: &[Value<'_>],
     ) -> Result<u64, DbError> {
-        self.sqlite.touched.extend_from_slice(touched);
-        self.sqlite.execute(sql, args)
+        match &mut self.engine {
+            Engine::Sqlite(connection) => {
+                connection.touched.extend_from_slice(touched);
+                connection.execute(sql, args)
+            }
+            Engine::Postgres(transaction) => transaction.execute(sql, args).await,
+        }
+    }
+
+    /// Like `execute`, where nobody asks how many rows changed: PostgreSQL gets the statement now
+    /// and is asked what became of it before the transaction's next answer, or with its end.
+    pub(crate) async fn send(
+        &mut self,
+        touched: &[Uuid],
+        sql: &'static str,
+        args: &[Value<'_>],
+    ) -> Result<(), DbError> {
+        match &mut self.engine {
+            Engine::Sqlite(connection) => {
+                connection.touched.extend_from_slice(touched);
+                connection.execute(sql, args).map(|_| ())
+            }
+            Engine::Postgres(transaction) => transaction.send(sql, args).await,
+        }
+    }
+
+    /// Keeps rows from every other transaction until this one ends, and lets the statements after
+    /// it see what was committed before. SQLite has one writer at a time: there it does nothing.
+    pub(crate) async fn lock(
+        &mut self,
+        sql: &'static str,
+        args: &[Value<'_>],
+    ) -> Result<(), DbError> {
+        match &mut self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(transaction) => transaction.send(sql, args).await,
+        }
     }
 
     /// The first row, if there is one.
@@ -36,7 +88,10 @@ impl Tx {
         args: &[Value<'_>],
         decode: impl FnOnce(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<Option<T>, DbError> {
-        self.sqlite.opt(sql, args, decode)
+        match &mut self.engine {
+            Engine::Sqlite(connection) => connection.opt(sql, args, decode),
+            Engine::Postgres(transaction) => transaction.opt(sql, args, decode).await,
+        }
     }
 
     /// The first row, which must be there.
@@ -46,19 +101,8 @@ impl Tx {
         args: &[Value<'_>],
         decode: impl FnOnce(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
-        let row = self.sqlite.opt(sql, args, decode)?;
+        let row = self.opt(sql, args, decode).await?;
         row.ok_or_else(|| DbError::internal("a row that must exist is not there"))
-    }
-
-    /// The first row, kept from every other transaction until this one ends. SQLite has one writer
-    /// at a time, so there it is `opt`; PostgreSQL adds `FOR UPDATE`.
-    pub(crate) async fn lock<T>(
-        &mut self,
-        sql: &'static str,
-        args: &[Value<'_>],
-        decode: impl FnOnce(&Row<'_>) -> Result<T, DbError>,
-    ) -> Result<Option<T>, DbError> {
-        self.sqlite.opt(sql, args, decode)
     }
 
     /// Every row. The statement bounds their number.
@@ -68,6 +112,9 @@ impl Tx {
         args: &[Value<'_>],
         decode: impl FnMut(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<Vec<T>, DbError> {
-        self.sqlite.all(sql, args, decode)
+        match &mut self.engine {
+            Engine::Sqlite(connection) => connection.all(sql, args, decode),
+            Engine::Postgres(transaction) => transaction.all(sql, args, decode).await,
+        }
     }
 }

@@ -9,12 +9,14 @@
 
 mod actor;
 mod answer;
+mod database;
 mod issuer;
 mod signer;
 mod test_app;
 
 pub use actor::Actor;
 pub use answer::Answer;
+pub use database::{Engine, TestDatabase};
 pub use issuer::{KeyServer, issuer};
 pub use signer::{ED25519, P256, RSA, SECOND_P256, SECOND_RSA, Signer};
 pub use test_app::TestApp;

@@ -1,6 +1,7 @@
 //! The server under test.
 
 use crate::actor::Actor;
+use crate::database::TestDatabase;
 use crate::issuer::KeyServer;
 use axum::extract::ConnectInfo;
 use clientbook_api::{Options, PeerAddress};
@@ -9,10 +10,8 @@ use clientbook_model::secret::Secret;
 use clientbook_store::{Access, Db};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use tempfile::TempDir;
 
 /// 2026-03-10T14:30:00.000Z, when every test begins.
 const START: i64 = 1_773_153_000_000;
@@ -26,7 +25,7 @@ pub struct TestApp {
     http: reqwest::Client,
     server: tokio::task::JoinHandle<()>,
     // Removed last, after everything that has the store open.
-    directory: TempDir,
+    database: TestDatabase,
 }
 
 impl TestApp {
@@ -46,11 +45,10 @@ impl TestApp {
     }
 
     async fn launch(options: Options, issuers: Vec<IssuerSettings>, keys: &KeyServer) -> Self {
-        let directory = TempDir::new().expect("a temporary directory");
+        let database = TestDatabase::new();
         let clock = Arc::new(AtomicI64::new(START));
         let env = Env { clock: Clock::Manual(Arc::clone(&clock)), entropy: Entropy::seeded(7) };
-        let url = format!("sqlite:{}", directory.path().join("clientbook.db").display());
-        let db = Db::open(&url, Access::Write).expect("a new store");
+        let db = Db::open(database.url(), Access::Write).expect("a new store");
         let secret = Some(Secret::new(OPERATOR));
         let (app, _) = App::start(db, env, secret).await.expect("a first start");
         assert!(app.load_demo().await.expect("the demo data"), "the store was new");
@@ -63,7 +61,7 @@ impl TestApp {
             axum::serve(listener, service).await.expect("a running server");
         });
         let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
-        Self { base, clock, http, server, directory }
+        Self { base, clock, http, server, database }
     }
 
     /// The server's address, without a slash at the end.
@@ -71,9 +69,9 @@ impl TestApp {
         &self.base
     }
 
-    /// The store's file. Other connections may read and, for tests of tampering, write it.
-    pub fn store(&self) -> PathBuf {
-        self.directory.path().join("clientbook.db")
+    /// The store, to look at and to tamper with behind the server's back.
+    pub fn database(&self) -> &TestDatabase {
+        &self.database
     }
 
     /// Moves the clock on.

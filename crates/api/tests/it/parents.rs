@@ -1,7 +1,6 @@
 //! Parents: a client of the same tenant, and never in a circle.
 
 use clientbook_testkit::{ACME, Actor, Answer, GLOBEX, INITECH, TestApp};
-use rusqlite::Connection;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -24,19 +23,18 @@ fn refused(answer: Answer) -> String {
 
 /// More clients of the tenant, `Globex` copied under the numbers from 458 on: no call makes one.
 fn add_clients(app: &TestApp, count: i64) -> Vec<String> {
-    let store = Connection::open(app.store()).expect("the store");
-    store.busy_timeout(std::time::Duration::from_secs(10)).expect("a timeout");
-    store
-        .execute_batch("CREATE TEMP TABLE copy AS SELECT * FROM clients WHERE number = 457")
-        .expect("a copy of Globex");
+    let store = app.database();
     let add = |number: i64| {
         let id = Uuid::from_u128(u128::from(number.unsigned_abs()));
-        let columns = (id.as_bytes(), number, format!("{number:024x}"));
-        let sql = "UPDATE copy SET id = ?1, number = ?2, object_id = ?3";
-        store.execute(sql, columns).expect("another copy");
-        let sql = "BEGIN; INSERT INTO client_ids SELECT id, tenant_id FROM copy;
-            INSERT INTO clients SELECT * FROM copy; COMMIT;";
-        store.execute_batch(sql).expect("another client");
+        let literal = store.uuid(id);
+        store.execute(&format!(
+            "CREATE TEMP TABLE copy AS SELECT * FROM clients WHERE number = 457;
+            UPDATE copy SET id = {literal}, number = {number}, object_id = '{number:024x}';
+            BEGIN;
+            INSERT INTO client_ids SELECT id, tenant_id FROM copy;
+            INSERT INTO clients SELECT * FROM copy;
+            COMMIT"
+        ));
         id.to_string()
     };
     (458..458 + count).map(add).collect()

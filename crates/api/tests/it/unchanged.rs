@@ -2,7 +2,6 @@
 
 use axum::http::Method;
 use clientbook_testkit::{ACME, ACME_OBJECT, Actor, GLOBEX, TestApp};
-use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 
 const TENANTS: &str = "/clients/v1/tenants/tenant123/clients/456";
@@ -22,7 +21,7 @@ struct Seen {
     /// Tag and body on every surface, and the collection-control log.
     surfaces: Vec<String>,
     /// Version, time, and count of audit entries of every client.
-    clients: Vec<(i64, i64, i64)>,
+    clients: Vec<(i64, String, i64)>,
     /// The rows of the audit trail, all chains together.
     entries: i64,
 }
@@ -37,15 +36,12 @@ async fn look(app: &TestApp, admin: &Actor) -> Seen {
         assert!(!read.header("etag").is_empty(), "{path}");
         surfaces.push(format!("{} {}", read.header("etag"), read.text));
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let store = Connection::open_with_flags(app.store(), flags).expect("the store");
     let sql = "SELECT version, updated_at, audit_count FROM clients ORDER BY tenant_id, number";
-    let mut statement = store.prepare(sql).expect("a statement");
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-    let clients: Vec<_> = rows.expect("rows").map(|row| row.expect("a row")).collect();
+    let number = |text: &String| text.parse().expect("a number");
+    let row = |row: &Vec<String>| (number(&row[0]), row[1].clone(), number(&row[2]));
+    let clients: Vec<_> = app.database().rows(sql).iter().map(row).collect();
     assert_eq!(clients.len(), 3);
-    let sql = "SELECT count(*) FROM audit_entries";
-    let entries = store.query_row(sql, [], |row| row.get(0)).expect("a count");
+    let entries = number(&app.database().rows("SELECT count(*) FROM audit_entries")[0][0]);
     Seen { surfaces, clients, entries }
 }
 
@@ -81,7 +77,7 @@ async fn a_change_shows_everywhere() {
     admin.patch(&success(), &json!({ "name": "Jane Doe" })).await.expect(200);
     let after = look(&app, &admin).await;
     assert_eq!(after.entries, before.entries + 1);
-    let (version, updated_at, count) = before.clients[0];
+    let (version, updated_at, count) = before.clients[0].clone();
     assert!(after.clients[0].1 > updated_at);
     assert_eq!((after.clients[0].0, after.clients[0].2), (version + 1, count + 1));
     assert_eq!(after.clients[1..], before.clients[1..]);

@@ -15,11 +15,10 @@ use clientbook_model::secret::Secret;
 use clientbook_model::status::{Status, StatusPatch};
 use clientbook_model::success::SuccessPatch;
 use clientbook_store::{Access, Db};
+use clientbook_testkit::TestDatabase;
 use serde_json::{Value, json};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use tempfile::TempDir;
 use uuid::{Uuid, uuid};
 
 /// The demo's first tenant, with two clients.
@@ -37,13 +36,22 @@ fn env() -> Env {
 
 /// A closed store. A copy of one is another.
 pub(crate) struct Book {
-    directory: TempDir,
+    pub(crate) database: TestDatabase,
 }
 
 impl Book {
-    /// The demo and three dozen changes.
+    /// The demo and three dozen changes, on the engine under test.
     pub(crate) async fn with_history() -> Self {
-        let (book, app) = Self::open_new().await;
+        Self::history(TestDatabase::new()).await
+    }
+
+    /// The same on SQLite, where a column takes any value and statements are in its SQL.
+    pub(crate) async fn sqlite_with_history() -> Self {
+        Self::history(TestDatabase::sqlite()).await
+    }
+
+    async fn history(database: TestDatabase) -> Self {
+        let (book, app) = Self::open(database).await;
         for (client, changes) in [(ACME, 18), (GLOBEX, 12), (INITECH, 6)] {
             for number in 0..changes {
                 change_once_more(&app, client, number).await;
@@ -64,50 +72,41 @@ impl Book {
 
     /// The demo, opened for writing.
     pub(crate) async fn open_new() -> (Self, App) {
-        let book = Self { directory: TempDir::new().expect("a temporary directory") };
-        let db = Db::open(&book.url(), Access::Write).expect("a new store");
+        Self::open(TestDatabase::new()).await
+    }
+
+    async fn open(database: TestDatabase) -> (Self, App) {
+        let db = Db::open(database.url(), Access::Write).expect("a new store");
         let secret = Some(Secret::new("operator-token-of-the-tests"));
         let (app, _) = App::start(db, env(), secret).await.expect("a first start");
         assert!(app.load_demo().await.expect("the demo data"), "the store was new");
-        (book, app)
+        (Self { database }, app)
     }
 
     pub(crate) fn copy(&self) -> Self {
-        let copy = Self { directory: TempDir::new().expect("a temporary directory") };
-        std::fs::copy(self.path(), copy.path()).expect("a copy of a closed store");
-        copy
-    }
-
-    fn path(&self) -> PathBuf {
-        self.directory.path().join("clientbook.db")
-    }
-
-    fn url(&self) -> String {
-        format!("sqlite:{}", self.path().display())
+        Self { database: self.database.copy() }
     }
 
     /// Opens it as `audit verify` does.
     pub(crate) fn inspect(&self) -> App {
-        App::inspect(Db::open(&self.url(), Access::Read).expect("the store"), env())
+        App::inspect(Db::open(self.database.url(), Access::Read).expect("the store"), env())
     }
 
     pub(crate) async fn verify(&self, tenant: Option<&str>, client: Option<Uuid>) -> AuditReport {
         verify(&self.inspect(), tenant, client.map(|id| id.to_string())).await.expect("a report")
     }
 
-    /// A connection behind the trail's back, which no foreign key holds up.
+    /// A connection behind the trail's back, which no foreign key holds up. On SQLite only.
     pub(crate) fn outside(&self) -> rusqlite::Connection {
-        let outside = rusqlite::Connection::open(self.path()).expect("the file");
+        let outside = rusqlite::Connection::open(self.database.path()).expect("the file");
         outside.pragma_update(None, "foreign_keys", false).expect("no foreign keys");
         outside
     }
 
     /// Runs statements that change at least one row each.
     pub(crate) fn tamper(&self, statements: &[String]) {
-        let outside = self.outside();
         for sql in statements {
-            let changed = outside.execute(sql, []).unwrap_or_else(|error| panic!("{sql}: {error}"));
-            assert!(changed > 0, "nothing to change: {sql}");
+            assert!(self.database.change(sql) > 0, "nothing to change: {sql}");
         }
     }
 }

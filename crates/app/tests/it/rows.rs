@@ -26,7 +26,7 @@ async fn assert_told(book: &Book, statements: &[&str], told: &[(Uuid, &str, &str
 
 #[tokio::test]
 async fn an_edited_api_token_is_found() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     let edits = [
         ("name = 'Another'", "name"),
         ("role = 'admin'", "role"),
@@ -67,7 +67,7 @@ fn copied_token(tenant: &str) -> String {
 
 #[tokio::test]
 async fn a_forged_or_missing_api_token_is_found() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     let forged = copied_token("tenant_id");
     assert_told(&book, &[&forged], &[(OURS, "api_token 00000000-", UNTOLD)]).await;
     let operators = copied_token("zeroblob(16)");
@@ -87,7 +87,7 @@ async fn a_forged_or_missing_api_token_is_found() {
 
 #[tokio::test]
 async fn an_edited_tenant_is_found() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     for (assignment, field) in [
         ("slug = 'another'", "slug"),
         ("object_id = '00000000000000000000abcd'", "object_id"),
@@ -104,7 +104,7 @@ async fn an_edited_tenant_is_found() {
 
 #[tokio::test]
 async fn a_client_type_that_is_not_as_told_is_found() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     let edited = "UPDATE client_types SET title = 'Another' WHERE id = 2";
     let told = format!("{BEHIND} title");
     assert_told(&book, &[edited], &[(OURS, "client_type 2 ", &told)]).await;
@@ -119,7 +119,7 @@ async fn a_client_type_that_is_not_as_told_is_found() {
 
 #[tokio::test]
 async fn an_enrolment_token_that_is_not_as_told_is_found() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     for (assignment, field) in [
         ("description = NULL", "description"),
         ("site_id = 'site'", "site_id"),
@@ -152,7 +152,7 @@ async fn an_enrolment_token_that_is_not_as_told_is_found() {
 /// More rows than are read at a time, each of which is compared once.
 #[tokio::test]
 async fn many_rows_are_all_compared() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     let ours = blob(OURS);
     book.tamper(&[
         format!(
@@ -183,7 +183,7 @@ async fn many_rows_are_all_compared() {
 /// An id that is none is told, and all the rest is checked.
 #[tokio::test]
 async fn a_damaged_id_does_not_end_the_run() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     for damaged in ["x''", "x'00'", "x'ff'", "zeroblob(17)"] {
         let (ours, globex) = (blob(OURS), blob(GLOBEX));
         let copy = book.copy();

@@ -57,7 +57,7 @@ async fn assert_faults(book: &Book, statements: &[String], chains: &[Uuid]) {
 
 #[tokio::test]
 async fn an_edited_column_is_found() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     let rival = format!("tenant_id = {}", blob(RIVAL));
     let nobody = format!("chain_id = {}", blob(NOBODY));
     // Moved to another chain, it is missing in one and belongs to nobody in the other.
@@ -99,7 +99,7 @@ async fn an_edited_column_is_found() {
 
 #[tokio::test]
 async fn edited_contents_are_found() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     let edits = [
         "json_set(contents, '$.actor_name.text', '\"Nobody\"')",
         "json_set(contents, '$.actor_name.salt', '00000000000000000000000000000000')",
@@ -122,7 +122,7 @@ async fn edited_contents_are_found() {
 
 #[tokio::test]
 async fn a_removed_entry_is_found() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     let newest = book.verify(None, Some(ACME)).await.entries;
     for sequence in [1, 5, i64::try_from(newest).expect("a place")] {
         assert_faults(&book, &[remove(&entry(sequence))], &[ACME]).await;
@@ -132,7 +132,7 @@ async fn a_removed_entry_is_found() {
 
 #[tokio::test]
 async fn an_inserted_entry_is_found() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     // Before the first, where a walk from 1 would not look, and behind the newest.
     for sequence in [i64::MIN, -1, 0, 100, i64::MAX] {
         assert_faults(&book, &[forge(sequence)], &[ACME]).await;
@@ -149,14 +149,14 @@ async fn an_inserted_entry_is_found() {
 
 #[tokio::test]
 async fn swapped_entries_are_found() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     let swap = [set(5, "sequence = -1"), set(6, "sequence = 5"), set(-1, "sequence = 6")];
     assert_faults(&book, &swap, &[ACME]).await;
 }
 
 #[tokio::test]
 async fn a_record_changed_behind_the_trail_is_found() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     let edits = [
         "number = 1000",
         "object_id = '000000000000000000000000'",
@@ -197,7 +197,7 @@ async fn a_record_changed_behind_the_trail_is_found() {
 /// The chain is whole up to where the head now stands, but the rows are not what they were there.
 #[tokio::test]
 async fn a_head_moved_back_is_found() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     let chain = blob(ACME);
     let newest = format!(
         "chain_id = {chain} AND sequence > (SELECT audit_count - 2 FROM clients WHERE id = {chain})"
@@ -216,7 +216,7 @@ async fn a_head_moved_back_is_found() {
 
 #[tokio::test]
 async fn a_client_that_is_gone_is_found() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     let row = format!("DELETE FROM clients WHERE id = {}", blob(ACME));
     let entries = remove(&format!("chain_id = {}", blob(ACME)));
     assert_faults(&book, std::slice::from_ref(&row), &[ACME]).await;
@@ -227,7 +227,7 @@ async fn a_client_that_is_gone_is_found() {
 
 #[tokio::test]
 async fn a_client_without_a_trail_is_found() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     let forged = format!(
         "INSERT INTO clients (tenant_id, id, number, object_id, name, status, collection_mode,
             version, created_at, updated_at, audit_count, audit_hash)
@@ -241,7 +241,7 @@ async fn a_client_without_a_trail_is_found() {
 
 #[tokio::test]
 async fn a_tenants_own_chain_is_checked() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     let ours = blob(OURS);
     let statements = [
         format!("UPDATE audit_entries SET actor_id = 'x' WHERE chain_id = {ours} AND sequence = 2"),
@@ -283,7 +283,7 @@ const ERASED: &str = "was erased without an entry that says so";
 /// The chain holds, but whoever edits a row can also reduce what tells of it to a digest.
 #[tokio::test]
 async fn erasure_that_nothing_tells_of_is_found() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     let choices: [fn(&mut Contents) -> Vec<&mut Sealed>; 4] = [
         |contents| vec![&mut contents.actor_name],
         |contents| vec![&mut contents.source_address],
@@ -304,7 +304,7 @@ async fn erasure_that_nothing_tells_of_is_found() {
 /// What was erased cannot be compared any more; all the rest can.
 #[tokio::test]
 async fn erasing_one_field_hides_no_other() {
-    let book = Book::with_history().await;
+    let book = Book::sqlite_with_history().await;
     erase(&book, |contents| {
         let names = contents.changes.iter_mut().filter(|change| change.field == "name");
         names.flat_map(|change| [&mut change.before, &mut change.after]).collect()

@@ -12,9 +12,8 @@ async fn an_untouched_store_has_no_fault() {
     assert_eq!(report.faults, []);
     // The system's, two tenants' and three clients'.
     assert_eq!(report.chains, 6);
-    let count = "SELECT count(*) FROM audit_entries";
-    let entries: i64 = book.outside().query_row(count, [], |row| row.get(0)).expect("a count");
-    let entries = u64::try_from(entries).expect("a number");
+    let count = book.database.rows("SELECT count(*) FROM audit_entries");
+    let entries: u64 = count[0][0].parse().expect("a number");
     assert_eq!(report.entries, entries);
     assert!(entries > 40, "{entries} entries are no history");
 }
@@ -36,9 +35,9 @@ async fn a_scope_is_a_tenant_or_a_client() {
 #[tokio::test]
 async fn faults_are_those_of_the_scope() {
     let book = Book::with_history().await;
-    let initech = INITECH.simple();
+    let initech = book.database.uuid(INITECH);
     book.tamper(&[format!(
-        "UPDATE audit_entries SET actor_id = 'x' WHERE chain_id = x'{initech}' AND sequence = 3"
+        "UPDATE audit_entries SET actor_id = 'x' WHERE chain_id = {initech} AND sequence = 3"
     )]);
     assert_eq!(book.verify(Some("tenant123"), None).await.faults, []);
     assert_eq!(book.verify(None, Some(ACME)).await.faults, []);
@@ -49,7 +48,7 @@ async fn faults_are_those_of_the_scope() {
         assert_eq!(fault.what, ChainFault::Edited { sequence: 3 }.to_string());
     }
     // A client that is gone is its own tenant's fault too.
-    book.tamper(&[format!("DELETE FROM clients WHERE id = x'{initech}'")]);
+    book.tamper(&[format!("DELETE FROM clients WHERE id = {initech}")]);
     assert_eq!(book.verify(Some("tenant123"), None).await.faults, []);
     assert_eq!(book.verify(Some("tenant999"), None).await.faults.len(), 1);
 }
@@ -87,11 +86,11 @@ async fn a_long_chain_is_checked_to_its_end() {
     drop(app);
     let report = book.verify(None, Some(GLOBEX)).await;
     assert_eq!((report.entries, report.faults), (1_001, vec![]));
-    let globex = GLOBEX.simple();
+    let globex = book.database.uuid(GLOBEX);
     for sequence in [1_000, 501, 500, 1] {
         let copy = book.copy();
         copy.tamper(&[format!(
-            "DELETE FROM audit_entries WHERE chain_id = x'{globex}' AND sequence = {sequence}"
+            "DELETE FROM audit_entries WHERE chain_id = {globex} AND sequence = {sequence}"
         )]);
         let [fault] = &copy.verify(None, None).await.faults[..] else { panic!("{sequence}") };
         assert_eq!(fault.what, ChainFault::Broken { sequence }.to_string());

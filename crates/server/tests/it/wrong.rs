@@ -48,7 +48,7 @@ fn settings_are_checked_first() {
         ("database", "sqlite::memory:", "names no file", database),
         ("database", "sqlite:clients.db?mode=memory", "parameters", database),
         ("database", "sqlite://clients.db", "two slashes", database),
-        ("database", "postgres://me:swordfish@db/clients", "no engine", database),
+        ("database", "mysql://me:swordfish@db/clients", "no engine", database),
         ("log", "inof", "\"inof\" is not a level", log),
         ("log", "clientbook=loud", "cannot be read", log),
         ("log", "", "not a level", log),

@@ -1,5 +1,6 @@
 //! One connection and its statements.
 
+use crate::cell::Cell;
 use crate::error::DbError;
 #[cfg(feature = "record")]
 use crate::recording::{Recording, Rows};
@@ -74,7 +75,7 @@ impl Connection {
             let mut statement = self.raw.prepare_cached(sql)?;
             bind(&mut statement, args)?;
             let mut rows = statement.raw_query();
-            Ok(rows.next()?.map(|row| decode(&Row { sqlite: row })))
+            Ok(rows.next()?.map(|row| decode(&Row::Sqlite(row))))
         })();
         done.map_err(|error| self.note(&error))?.transpose()
     }
@@ -94,7 +95,7 @@ impl Connection {
             let mut rows = statement.raw_query();
             let mut all = Vec::new();
             while let Some(row) = rows.next()? {
-                all.push(decode(&Row { sqlite: row }));
+                all.push(decode(&Row::Sqlite(row)));
             }
             Ok(all)
         })();
@@ -130,6 +131,17 @@ fn bind(statement: &mut CachedStatement<'_>, args: &[Value<'_>]) -> rusqlite::Re
         statement.raw_bind_parameter(at + 1, arg)?;
     }
     Ok(())
+}
+
+/// The value of a column; `None` is one of a type that no column of ours has.
+pub(crate) fn cell<'r>(row: &'r rusqlite::Row<'_>, index: usize) -> Option<Cell<'r>> {
+    match row.get_ref(index).ok()? {
+        ValueRef::Null => Some(Cell::Null),
+        ValueRef::Integer(value) => Some(Cell::Int(value)),
+        ValueRef::Text(text) => std::str::from_utf8(text).ok().map(Cell::Text),
+        ValueRef::Blob(bytes) => Some(Cell::Bytes(bytes)),
+        ValueRef::Real(_) => None,
+    }
 }
 
 impl ToSql for Value<'_> {

@@ -17,7 +17,7 @@ mod tests;
 mod writable;
 mod writer;
 
-pub(crate) use connection::Connection;
+pub(crate) use connection::{Connection, cell};
 #[cfg(feature = "record")]
 pub use replay::{Group, Replay};
 
@@ -91,10 +91,10 @@ impl Sqlite {
     {
         let _running = self.readers.enter();
         let mut tx = self.readers.take()?;
-        tx.sqlite.begin("BEGIN")?;
+        tx.sqlite()?.begin("BEGIN")?;
         let outcome = poll::ready(read(&mut tx));
         // A reader that cannot end its snapshot is dropped with its connection.
-        if tx.sqlite.execute("COMMIT", &[]).is_ok() {
+        if tx.sqlite().is_ok_and(|connection| connection.execute("COMMIT", &[]).is_ok()) {
             self.readers.put_back(tx);
         }
         outcome.unwrap_or_else(|error| Err(error.into()))

@@ -49,7 +49,7 @@ impl Readers {
             return Ok(tx);
         }
         let raw = open::reader(&self.path).map_err(|error| from_sqlite(&error))?;
-        Ok(Tx { sqlite: Connection::new(raw) })
+        Ok(Tx::of_sqlite(Connection::new(raw)))
     }
 
     pub(super) fn put_back(&self, tx: Tx) {

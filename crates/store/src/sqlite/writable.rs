@@ -66,7 +66,7 @@ impl Writable {
     fn watched(&self, mut connection: rusqlite::Connection) -> Result<Tx, DbError> {
         watch(&mut connection, self.limits, Arc::clone(&self.pages))
             .map_err(|error| from_sqlite(&error))?;
-        Ok(Tx { sqlite: Connection::new(connection) })
+        Ok(Tx::of_sqlite(Connection::new(connection)))
     }
 
     /// The writer's transaction; after a failed sync not before the whole log has been moved.
@@ -114,29 +114,29 @@ impl Writable {
     fn overwrite(&mut self) -> Result<(), DbError> {
         let tx = self.tx.as_mut();
         let tx = tx.ok_or_else(|| DbError::internal("there is no connection to write with"))?;
-        tx.sqlite.begin("BEGIN IMMEDIATE")?;
+        tx.sqlite()?.begin("BEGIN IMMEDIATE")?;
         let written = poll::ready(settings::probe(tx))
             .and_then(|probed| probed)
-            .and_then(|()| tx.sqlite.execute("COMMIT", &[]));
-        if written.is_err() && !tx.sqlite.raw.is_autocommit() {
-            tx.sqlite.execute("ROLLBACK", &[])?;
+            .and_then(|()| tx.sqlite()?.execute("COMMIT", &[]));
+        if written.is_err() && !tx.sqlite()?.raw.is_autocommit() {
+            tx.sqlite()?.execute("ROLLBACK", &[])?;
         }
         written.map(|_| ())
     }
 
     /// How many pages of the log count as moved.
-    fn moved(&self) -> Result<i64, DbError> {
+    fn moved(&mut self) -> Result<i64, DbError> {
         self.pragma("PRAGMA wal_checkpoint(NOOP)", |row| row.get(2))
     }
 
     fn pragma<T>(
-        &self,
+        &mut self,
         sql: &str,
         decode: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, DbError> {
-        let tx = self.tx.as_ref();
+        let tx = self.tx.as_mut();
         let tx = tx.ok_or_else(|| DbError::internal("there is no connection to write with"))?;
-        tx.sqlite.raw.query_row(sql, [], decode).map_err(|error| from_sqlite(&error))
+        tx.sqlite()?.raw.query_row(sql, [], decode).map_err(|error| from_sqlite(&error))
     }
 
     fn reopen(&mut self) -> Result<(), DbError> {
@@ -156,8 +156,11 @@ impl Writable {
     // Leaves the log as it is.
     fn close(&mut self) {
         self.checkpointer = None;
-        let Some(tx) = self.tx.take() else { return };
-        if let Err(error) = open::keep_log_on_close(&tx.sqlite.raw, true) {
+        let Some(mut tx) = self.tx.take() else { return };
+        let kept = tx.sqlite().and_then(|connection| {
+            open::keep_log_on_close(&connection.raw, true).map_err(|error| from_sqlite(&error))
+        });
+        if let Err(error) = kept {
             tracing::error!(%error, "the log may not be kept");
         }
     }

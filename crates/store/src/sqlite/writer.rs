@@ -153,20 +153,22 @@ fn commit_group(
 ) -> Result<(), DbError> {
     let begun = Instant::now();
     let mut next = Some(first);
-    let gathered = tx.sqlite.begin("BEGIN IMMEDIATE").and_then(|()| {
-        while let Some(mut job) = next.take() {
-            let ran = run_one(tx, job.as_mut());
-            group.push(job);
-            ran?;
-            if group.len() < GROUP && begun.elapsed() < gather {
-                next = waiting.try_recv().ok();
+    let gathered =
+        tx.sqlite().and_then(|connection| connection.begin("BEGIN IMMEDIATE")).and_then(|()| {
+            while let Some(mut job) = next.take() {
+                let ran = run_one(tx, job.as_mut());
+                group.push(job);
+                ran?;
+                if group.len() < GROUP && begun.elapsed() < gather {
+                    next = waiting.try_recv().ok();
+                }
             }
-        }
-        changes.mark(&tx.sqlite.touched);
-        let committed = tx.sqlite.execute("COMMIT", &[]);
-        changes.publish();
-        committed
-    });
+            let connection = tx.sqlite()?;
+            changes.mark(&connection.touched);
+            let committed = connection.execute("COMMIT", &[]);
+            changes.publish();
+            committed
+        });
     // Where BEGIN failed, the first one still wants its answer.
     group.extend(next);
     gathered.map(|_| ()).inspect_err(|_| roll_back(tx))
@@ -175,24 +177,25 @@ fn commit_group(
 // Disk full, I/O errors and lack of memory may make SQLite roll back the whole transaction, and
 // with it the members that ran before: then the group has failed, whatever this one says.
 fn run_one(tx: &mut Tx, job: &mut dyn Job) -> Result<(), DbError> {
-    tx.sqlite.execute("SAVEPOINT change", &[])?;
+    tx.sqlite()?.execute("SAVEPOINT change", &[])?;
     let stands = job.run(tx);
-    if tx.sqlite.raw.is_autocommit() {
+    let connection = tx.sqlite()?;
+    if connection.raw.is_autocommit() {
         let lost = || DbError::internal("SQLite rolled the transaction back");
-        return Err(tx.sqlite.fault.take().unwrap_or_else(lost));
+        return Err(connection.fault.take().unwrap_or_else(lost));
     }
     if !stands {
-        tx.sqlite.execute("ROLLBACK TO change", &[])?;
+        connection.execute("ROLLBACK TO change", &[])?;
     }
-    tx.sqlite.execute("RELEASE change", &[])?;
+    connection.execute("RELEASE change", &[])?;
     Ok(())
 }
 
 fn roll_back(tx: &mut Tx) {
-    if tx.sqlite.raw.is_autocommit() {
-        return;
-    }
-    if let Err(error) = tx.sqlite.execute("ROLLBACK", &[]) {
+    let done = tx.sqlite().and_then(|connection| {
+        if connection.raw.is_autocommit() { Ok(0) } else { connection.execute("ROLLBACK", &[]) }
+    });
+    if let Err(error) = done {
         tracing::error!(%error, "a failed group could not be rolled back");
     }
 }

@@ -83,7 +83,7 @@ const TOKENS: &[(&str, &str)] = &[
 
 #[tokio::test]
 async fn damage_is_an_error() {
-    let store = Store::new();
+    let store = Store::sqlite();
     store.write(async |tx: &mut Tx| fill(tx, 1).await).await.expect("rows");
     let tables = [("clients", CLIENTS), ("audit_entries", ENTRIES), ("api_tokens", TOKENS)];
     for (table, damages) in tables {

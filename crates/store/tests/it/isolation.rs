@@ -91,7 +91,7 @@ async fn parents_are_of_the_same_tenant() {
         clients::insert(tx, &client(&tenant(THEIRS), 3)).await?;
         let second = Client { parent_client_id: Some(reference(3)), ..client(&tenant(THEIRS), 2) };
         clients::update(tx, &second).await?;
-        clients::lock_parents(tx, theirs).await?;
+        tenants::lock(tx, theirs).await?;
         for (asking, number, expected) in
             [(theirs, three, true), (ours, three, false), (empty, one, false)]
         {
@@ -102,13 +102,13 @@ async fn parents_are_of_the_same_tenant() {
         assert!(!clients::is_above_or_same(tx, ours, three, 1).await?);
         assert!(clients::is_above_or_same(tx, ours, two, 1).await?);
         assert!(!clients::is_above_or_same(tx, empty, two, 1).await?);
-        // A parent that only another tenant has is refused by the store itself.
-        let own = Client { parent_client_id: Some(reference(3)), ..client(&tenant(OURS), 1) };
-        let refused = clients::update(tx, &own).await;
-        assert!(matches!(refused, Err(DbError::ForeignKey)), "{refused:?}");
         Ok(())
     });
     checked.await.expect("queries");
+    // A parent that only another tenant has is refused by the store itself.
+    let own = Client { parent_client_id: Some(reference(3)), ..client(&tenant(OURS), 1) };
+    let refused = store.write(async move |tx: &mut Tx| clients::update(tx, &own).await).await;
+    assert!(matches!(refused, Err(DbError::ForeignKey)), "{refused:?}");
 }
 
 #[tokio::test]
@@ -185,13 +185,13 @@ async fn client_types_are_of_one_tenant() {
             let listed = client_types::list(tx, asking).await?;
             assert_eq!(listed.contains(&client_type(2)), expected);
         }
-        // A type that only another tenant has is refused by the store itself.
-        let own = Client { client_type_id: Some(reference(2)), ..client(&tenant(OURS), 1) };
-        let refused = clients::update(tx, &own).await;
-        assert!(matches!(refused, Err(DbError::ForeignKey)), "{refused:?}");
         Ok(())
     });
     checked.await.expect("queries");
+    // A type that only another tenant has is refused by the store itself.
+    let own = Client { client_type_id: Some(reference(2)), ..client(&tenant(OURS), 1) };
+    let refused = store.write(async move |tx: &mut Tx| clients::update(tx, &own).await).await;
+    assert!(matches!(refused, Err(DbError::ForeignKey)), "{refused:?}");
 }
 
 #[tokio::test]
@@ -222,10 +222,8 @@ async fn the_audit_trail_is_read_in_its_tenant_only() {
     });
     checked.await.expect("queries");
     // What they lost is not told to us.
-    let outside = store.outside();
-    outside.execute_batch("PRAGMA foreign_keys = OFF").expect("no foreign keys");
-    let delete = "DELETE FROM clients WHERE tenant_id = ?1";
-    outside.execute(delete, [tenant(THEIRS).id.0.as_bytes()]).expect("two clients fewer");
+    let theirs = store.database.uuid(tenant(THEIRS).id.0);
+    store.database.execute(&format!("DELETE FROM clients WHERE tenant_id = {theirs}"));
     let orphans = async |tx: &mut Tx, only| audit::orphan_chains_across_tenants(tx, only, 10).await;
     let checked = store.write(async move |tx: &mut Tx| {
         let [ours, theirs] = [OURS, THEIRS].map(|which| tenant(which).id);

@@ -22,28 +22,39 @@ use clientbook_model::tenant::{Slug, Tenant, TenantName};
 use clientbook_model::text::ClientName;
 use clientbook_model::time::Timestamp;
 use clientbook_store::{
-    Access, Db, DbError, Tx, api_tokens, audit, client_types, clients, enrollment_tokens, tenants,
+    Access, Db, DbError, Repeat, Tx, api_tokens, audit, client_types, clients, enrollment_tokens,
+    tenants,
 };
+use clientbook_testkit::TestDatabase;
 use std::path::PathBuf;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// A store in a directory of its own.
+/// A store of its own for each test.
 pub(crate) struct Store {
     pub(crate) db: Db,
-    pub(crate) directory: TempDir,
+    pub(crate) database: TestDatabase,
 }
 
 impl Store {
+    /// On the engine under test.
     pub(crate) fn new() -> Self {
-        let directory = TempDir::new().expect("a temporary directory");
-        let db = Db::open(&url(&directory), Access::Write).expect("a new store");
-        Self { db, directory }
+        Self::at(TestDatabase::new())
     }
 
-    /// A connection behind the store's back.
+    /// On SQLite, for a test of its files.
+    pub(crate) fn sqlite() -> Self {
+        Self::at(TestDatabase::sqlite())
+    }
+
+    fn at(database: TestDatabase) -> Self {
+        let db = Db::open(database.url(), Access::Write).expect("a new store");
+        Self { db, database }
+    }
+
+    /// A connection behind the store's back. On SQLite only.
     pub(crate) fn outside(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(path(&self.directory)).expect("a second connection")
+        rusqlite::Connection::open(self.database.path()).expect("a second connection")
     }
 
     pub(crate) async fn write<T, F>(&self, change: F) -> Result<T, DbError>
@@ -51,7 +62,7 @@ impl Store {
         F: AsyncFn(&mut Tx) -> Result<T, DbError> + Send + 'static,
         T: Send + 'static,
     {
-        self.db.write(change).await
+        self.db.write(Repeat::Harmless, change).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which files are opened as stores, and that all others are left as they are.
 
 use crate::make::{Store, path, tenant, url};
-use clientbook_store::{Access, Db, DbError, Tx, settings, tenants};
+use clientbook_store::{Access, Db, DbError, Repeat, Tx, settings, tenants};
 use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -177,9 +177,9 @@ fn a_store_that_is_not_there_is_not_made_by_reading() {
 
 #[test]
 fn other_urls_are_refused() {
-    for wrong in ["", "clientbook.db", "sqlite:", "sqlite::memory:", "postgres://localhost/x"] {
+    for wrong in ["", "clientbook.db", "sqlite:", "sqlite::memory:", "mysql://localhost/x"] {
         let why = refusal(wrong, Access::Write);
-        assert!(why.contains("is not of the form sqlite:PATH"), "{why}");
+        assert!(why.contains("neither of the form sqlite:PATH nor postgres:"), "{why}");
     }
 }
 
@@ -202,14 +202,16 @@ async fn reading_leaves_the_file_as_it_is() {
     let directory = directory();
     let db = Db::open(&url(&directory), Access::Write).expect("a new store");
     let tenant = tenant(1);
-    db.write(async move |tx: &mut Tx| tenants::insert(tx, &tenant).await).await.expect("a tenant");
+    db.write(Repeat::Harmless, async move |tx: &mut Tx| tenants::insert(tx, &tenant).await)
+        .await
+        .expect("a tenant");
     drop(db);
     let before = std::fs::read(path(&directory)).expect("the store");
     let db = Db::open(&url(&directory), Access::Read).expect("the store");
     let count = db.read(async |tx: &mut Tx| tenants::count_across_tenants(tx).await);
     assert_eq!(count.await.expect("a count"), 1);
     let set = async |tx: &mut Tx| settings::insert_if_absent(tx, "a", b"b").await;
-    let refused = db.write(set).await.expect_err("it was opened for reading");
+    let refused = db.write(Repeat::Harmless, set).await.expect_err("it was opened for reading");
     assert!(refused.to_string().contains("the store was opened for reading"), "{refused}");
     db.read(set).await.expect_err("a read cannot write");
     db.scan(set).await.expect_err("nor can a scan");
@@ -219,8 +221,8 @@ async fn reading_leaves_the_file_as_it_is() {
 
 #[tokio::test]
 async fn a_store_that_is_being_written_can_be_read() {
-    let store = Store::new();
-    let beside = Db::open(&url(&store.directory), Access::Read).expect("the same store");
+    let store = Store::sqlite();
+    let beside = Db::open(store.database.url(), Access::Read).expect("the same store");
     let count = async |tx: &mut Tx| tenants::count_across_tenants(tx).await;
     assert_eq!(beside.read(count).await.expect("a count"), 0);
     let tenant = tenant(1);
@@ -230,20 +232,20 @@ async fn a_store_that_is_being_written_can_be_read() {
 
 #[tokio::test]
 async fn a_store_has_one_writer() {
-    let store = Store::new();
+    let store = Store::sqlite();
     for _ in 0..2 {
-        let second = Db::open(&url(&store.directory), Access::Write).map(|_| ());
+        let second = Db::open(store.database.url(), Access::Write).map(|_| ());
         let Err(DbError::Locked(which)) = &second else { panic!("{second:?}") };
-        assert_eq!(*which, path(&store.directory).display().to_string());
+        assert_eq!(*which, store.database.path().display().to_string());
     }
     let set = store.write(async |tx: &mut Tx| settings::insert_if_absent(tx, "a", b"b").await);
     assert!(set.await.expect("the first goes on"));
-    let (clone, directory) = (store.db.clone(), store.directory);
+    let (clone, database) = (store.db.clone(), store.database);
     drop(store.db);
-    let second = Db::open(&url(&directory), Access::Write).map(|_| ());
+    let second = Db::open(database.url(), Access::Write).map(|_| ());
     assert!(matches!(second, Err(DbError::Locked(_))), "a clone holds it open: {second:?}");
     drop(clone);
-    let again = Db::open(&url(&directory), Access::Write).expect("the lock is free");
+    let again = Db::open(database.url(), Access::Write).expect("the lock is free");
     let kept = again.read(async |tx: &mut Tx| settings::get(tx, "a").await);
     assert_eq!(kept.await.expect("a setting"), Some(b"b".to_vec()));
 }

@@ -58,6 +58,18 @@ async fn a_unique_index_is_told_by_its_name() {
     }
 }
 
+/// PostgreSQL may not have answered yet when a dry run ends.
+#[tokio::test]
+async fn a_refused_row_comes_before_what_a_change_stops_for() {
+    let store = store().await;
+    let stopped = store.write(async |tx: &mut Tx| {
+        let twin = Client { object_id: ObjectId([1; 12]), ..third() };
+        clients::insert(tx, &twin).await?;
+        Err::<(), _>(DbError::Refused("a dry run".into()))
+    });
+    assert_unique(stopped.await, "clients_object_id");
+}
+
 #[tokio::test]
 async fn a_client_has_one_working_enrolment_token() {
     let store = store().await;

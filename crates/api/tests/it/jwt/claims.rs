@@ -4,7 +4,6 @@ use super::{HOME, RIVAL, World, doors, issuer, rival, statuses};
 use clientbook_app::{ClaimNames, IssuerSettings};
 use clientbook_model::principal::Role;
 use clientbook_testkit::{ACME, GLOBEX, INITECH, P256, TENANT};
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 const VIEWER: [u16; 5] = [200, 200, 200, 200, 403];
@@ -54,10 +53,9 @@ async fn a_token_for_some_clients_is_for_no_other() {
 #[tokio::test]
 async fn scopes_are_honoured() {
     let world = World::start().await;
-    let store = Connection::open(world.app.store()).expect("the store");
+    let store = world.app.database();
     for scope in ["org_id", "project_id"] {
-        let sql = format!("UPDATE clients SET {scope} = 'north' WHERE number = 456");
-        assert!(store.execute(&sql, []).expect("an update") > 0);
+        store.execute(&format!("UPDATE clients SET {scope} = 'north' WHERE number = 456"));
         let actor = world.actor(&json!({ scope: "north" }));
         actor.get(&format!("/client/{ACME}")).await.expect(200);
         actor.get(&format!("/client/{GLOBEX}")).await.expect(403);
@@ -265,7 +263,7 @@ async fn a_suspended_clients_token_is_dead_at_once() {
 async fn the_trail_names_the_issuer_and_the_subject() {
     let world = World::start().await;
     let path = format!("/v2/clients/{ACME}");
-    let store = Connection::open(world.app.store()).expect("the store");
+    let store = world.app.database();
     for (changes, mode, name) in [
         (json!({}), "disabled", "jane"),
         (json!({ "name": "Jane Doe", "email": "jane@example.com" }), "discovery", "Jane Doe"),
@@ -280,8 +278,7 @@ async fn the_trail_names_the_issuer_and_the_subject() {
         let entry = &log.json()["data"][0];
         assert_eq!(entry["actor_id"], format!("{HOME}#jane"), "{entry}");
         let newest = "SELECT contents FROM audit_entries ORDER BY created_at DESC LIMIT 1";
-        let contents: String =
-            store.query_row(newest, [], |row| row.get(0)).expect("an entry of the trail");
+        let contents = &store.rows(newest)[0][0];
         assert!(contents.contains(&format!(r#"\"{name}\""#)), "{name}: {contents}");
     }
 }

@@ -1,7 +1,7 @@
 //! What fails a whole group, and how the writer goes on.
 
 use super::{PATIENT, Store, Written, insert};
-use crate::db::{Access, Db};
+use crate::db::{Access, Db, Repeat};
 use crate::error::DbError;
 use crate::settings;
 use crate::tx::Tx;
@@ -12,11 +12,15 @@ const TENANTLESS: &str = "INSERT INTO client_types (tenant_id, id, title) VALUES
 
 /// From now on the file may not grow, as on a full disk.
 fn fill(tx: &mut Tx) {
-    tx.sqlite.raw.pragma_update(None, "max_page_count", 1).expect("a limit");
+    tx.sqlite().expect("SQLite").raw.pragma_update(None, "max_page_count", 1).expect("a limit");
 }
 
 fn free(tx: &mut Tx) {
-    tx.sqlite.raw.pragma_update(None, "max_page_count", 1_000_000).expect("a limit");
+    tx.sqlite()
+        .expect("SQLite")
+        .raw
+        .pragma_update(None, "max_page_count", 1_000_000)
+        .expect("a limit");
 }
 
 /// One row that does not fit. SQLite keeps no journal for a single row: it rolls back everything.
@@ -60,7 +64,7 @@ async fn a_full_disk_that_takes_the_transaction_along_fails_the_group() {
     let culprit = store.queue(async |tx: &mut Tx| {
         fill(tx);
         let full = big_row(tx).await;
-        assert!(tx.sqlite.raw.is_autocommit(), "SQLite rolled everything back");
+        assert!(tx.sqlite().expect("SQLite").raw.is_autocommit(), "SQLite rolled everything back");
         full
     });
     let behind = store.queue_row("behind");
@@ -82,7 +86,10 @@ async fn a_full_disk_that_leaves_the_transaction_fails_its_own_alone() {
         insert(tx, "undone").await?;
         fill(tx);
         let full = big_rows(tx).await;
-        assert!(!tx.sqlite.raw.is_autocommit(), "SQLite undid the statement only");
+        assert!(
+            !tx.sqlite().expect("SQLite").raw.is_autocommit(),
+            "SQLite undid the statement only"
+        );
         full
     });
     let behind = store.queue_row("behind");
@@ -156,7 +163,7 @@ async fn a_trial_that_finds_the_disk_full_fails_alone() {
 }
 
 async fn set(db: &Db, limit: fn(&mut Tx)) {
-    let written = db.write(async move |tx: &mut Tx| -> Written {
+    let written = db.write(Repeat::Harmless, async move |tx: &mut Tx| -> Written {
         limit(tx);
         Ok(())
     });

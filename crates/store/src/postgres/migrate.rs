@@ -1,0 +1,85 @@
+//! Brings the tables up to date, or checks that they are.
+
+use super::commit::Patience;
+use super::connect::Target;
+use super::error::{Fault, chain};
+use crate::db::Access;
+use crate::error::DbError;
+use tokio_postgres::Client;
+
+mod migrations {
+    refinery::embed_migrations!("migrations/postgres");
+}
+
+/// Servers that start together take turns: "Clbk" as a number.
+const LOCK: &str = "SELECT pg_advisory_lock(1131176555)";
+
+pub(super) async fn run(target: &Target, access: Access) -> Result<(), DbError> {
+    let mut client = connect(target).await?;
+    let refused = |error: tokio_postgres::Error| DbError::Refused(chain(&error));
+    let encoding: String =
+        client.query_one("SHOW server_encoding", &[]).await.map_err(refused)?.get(0);
+    if encoding != "UTF8" {
+        let message = format!("the database's encoding is {encoding}: it must be UTF8");
+        return Err(DbError::Refused(message));
+    }
+    if access == Access::Read {
+        return check(&client).await;
+    }
+    // Held until the connection ends. A migration may take longer than a lock's timeout.
+    client.batch_execute("SET lock_timeout = 0").await.map_err(refused)?;
+    client.batch_execute(LOCK).await.map_err(refused)?;
+    migrations::migrations::runner().set_abort_missing(true).run_async(&mut client).await.map_err(
+        |error| {
+            let message = format!(
+                "the database's tables are not those this version knows; were they written by a \
+                 newer one? ({})",
+                chain(&error)
+            );
+            DbError::Refused(message)
+        },
+    )?;
+    Ok(())
+}
+
+/// The database may be on its way, too.
+async fn connect(target: &Target) -> Result<Client, DbError> {
+    let mut patience = Patience::new();
+    loop {
+        let error = match target.connect().await {
+            Ok(client) => return Ok(client),
+            Err(error) => error,
+        };
+        let told = chain(&error);
+        // A wrong password or name stays wrong.
+        let fault = Fault::from(error);
+        if !fault.passes() || fault.is_refusal() {
+            return Err(DbError::Refused(format!("the database cannot be used: {told}")));
+        }
+        let away = DbError::Unavailable(format!("the database cannot be reached: {told}"));
+        patience.again(away).await?;
+    }
+}
+
+async fn check(client: &Client) -> Result<(), DbError> {
+    let runner = migrations::migrations::runner();
+    let newest = runner.get_migrations().iter().map(|one| i64::from(one.version())).max();
+    let row = client
+        .query_one("SELECT max(version)::bigint FROM refinery_schema_history", &[])
+        .await
+        .map_err(|error| {
+            let why = chain(&error);
+            DbError::Refused(format!("the database holds no tables of Clientbook's ({why})"))
+        })?;
+    let applied: Option<i64> = row.get(0);
+    if applied == newest {
+        return Ok(());
+    }
+    let message = format!(
+        "the database has tables of version {}, this program reads version {}: start the server \
+         once to migrate them, or use the program that wrote them",
+        applied.unwrap_or(0),
+        newest.unwrap_or(0),
+    );
+    Err(DbError::Refused(message))
+}

@@ -1,0 +1,100 @@
+//! The engine behind a network: PostgreSQL, shared by any number of servers.
+//!
+//! Transactions run on threads of the engine's own, each with its connections: what a use case
+//! awaits there is not `Send`, and a connection is driven where it is used. A caller that goes away
+//! leaves its transaction to end by itself.
+
+mod commit;
+mod connect;
+mod error;
+mod migrate;
+mod pool;
+mod threads;
+mod transaction;
+mod value;
+
+pub(crate) use transaction::Transaction;
+pub(crate) use value::cell;
+
+use crate::db::{Access, Repeat};
+use crate::error::DbError;
+use crate::tx::{Engine, Tx};
+use connect::Target;
+use pool::Pool;
+use threads::Threads;
+use transaction::Kind;
+
+/// An open database.
+pub(crate) struct Postgres {
+    threads: Threads,
+}
+
+impl Postgres {
+    /// Connects, and brings the tables up to date where `access` lets it.
+    pub(crate) fn open(url: &str, access: Access) -> Result<Self, DbError> {
+        let target = Target::parse(url)?;
+        let threads = Threads::start(&target)?;
+        let moved = target.clone();
+        threads.wait(async move |_: &Pool| migrate::run(&moved, access).await)?;
+        Ok(Self { threads })
+    }
+
+    /// A read whose statements each see the newest state by themselves.
+    pub(crate) async fn lookup<T, E, F>(&self, read: F) -> Result<T, E>
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        self.threads
+            .run(async move |pool: &Pool| repeat_read(pool, Kind::Lookup, &read).await)
+            .await
+    }
+
+    /// A read of one snapshot.
+    pub(crate) async fn read<T, E, F>(&self, read: F) -> Result<T, E>
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        self.threads.run(async move |pool: &Pool| repeat_read(pool, Kind::Read, &read).await).await
+    }
+
+    pub(crate) async fn write<T, E, F>(&self, repeat: Repeat, change: F) -> Result<T, E>
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        self.threads.run(async move |pool: &Pool| commit::write(pool, repeat, &change).await).await
+    }
+}
+
+/// Runs `read`, again where the connection or the server went away meanwhile: it changed nothing.
+async fn repeat_read<T, E, F>(pool: &Pool, kind: Kind, read: &F) -> Result<T, E>
+where
+    F: AsyncFn(&mut Tx) -> Result<T, E>,
+    E: From<DbError>,
+{
+    let mut patience = commit::Patience::new();
+    loop {
+        let mut tx = match pool.begin(kind).await {
+            Ok(transaction) => Tx { engine: Engine::Postgres(transaction) },
+            Err(error) => {
+                patience.again(error).await?;
+                continue;
+            }
+        };
+        let Ok(outcome) = patience.bound(read(&mut tx)).await else {
+            return Err(commit::silent().into());
+        };
+        let Engine::Postgres(transaction) = tx.engine else {
+            return outcome;
+        };
+        match transaction.end_read() {
+            Some(fault) if fault.passes() => patience.again(fault.error).await?,
+            _ => return outcome,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The connections of one thread.
+
+use super::connect::{self, Target};
+use super::error::{Fault, chain};
+use super::transaction::{Kind, Transaction};
+use crate::error::DbError;
+use deadpool_postgres::{ClientWrapper, Object};
+use std::cell::RefCell;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Connections for transactions, and one that all lookups share: their statements stand alone, so
+/// they go out one behind the other without waiting for each other's answers.
+pub(crate) struct Pool {
+    connections: deadpool_postgres::Pool,
+    shared: RefCell<Option<Arc<Connection>>>,
+}
+
+impl Pool {
+    pub(super) fn new(target: &Target) -> Result<Self, DbError> {
+        Ok(Self { connections: connect::pool(target)?, shared: RefCell::new(None) })
+    }
+
+    pub(super) async fn begin(&self, kind: Kind) -> Result<Transaction, DbError> {
+        let connection = match kind {
+            Kind::Lookup => self.shared().await?,
+            Kind::Read | Kind::Write => self.take().await?,
+        };
+        Ok(Transaction::begin(connection, kind))
+    }
+
+    async fn shared(&self) -> Result<Arc<Connection>, DbError> {
+        let kept = self.shared.borrow().clone();
+        if let Some(connection) = kept.filter(|connection| connection.is_sound()) {
+            return Ok(connection);
+        }
+        let connection = self.take().await?;
+        *self.shared.borrow_mut() = Some(Arc::clone(&connection));
+        Ok(connection)
+    }
+
+    async fn take(&self) -> Result<Arc<Connection>, DbError> {
+        let taken = self.connections.get().await;
+        let object = taken.map_err(|error| Fault::unreachable(chain(&error)).error)?;
+        Ok(Arc::new(Connection { object: Some(object), spoilt: AtomicBool::new(false) }))
+    }
+}
+
+/// A connection on loan; it goes back to the pool unless it is spoilt.
+pub(crate) struct Connection {
+    /// There until the end.
+    object: Option<Object>,
+    spoilt: AtomicBool,
+}
+
+impl Connection {
+    /// Nobody may use it any more.
+    pub(super) fn spoil(&self) {
+        self.spoilt.store(true, Ordering::Relaxed);
+    }
+
+    fn is_sound(&self) -> bool {
+        !self.spoilt.load(Ordering::Relaxed) && !self.is_closed()
+    }
+}
+
+impl Deref for Connection {
+    type Target = ClientWrapper;
+
+    fn deref(&self) -> &ClientWrapper {
+        match &self.object {
+            Some(object) => object,
+            None => unreachable!("it is taken out only when it is dropped"),
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let object = self.object.take();
+        if let Some(object) = object.filter(|_| self.spoilt.load(Ordering::Relaxed)) {
+            drop(Object::take(object));
+        }
+    }
+}
