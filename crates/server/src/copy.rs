@@ -10,6 +10,7 @@ use clientbook_app::{App, AuditScope, Env};
 use clientbook_store::copy::{Compared, Copy};
 use clientbook_store::{Access, Db, DbError};
 use serde::Serialize;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -25,12 +26,20 @@ pub(crate) fn run(args: &cli::Copy) -> Result<ExitCode, Failure> {
     let target = open_target(&args.to)?;
     crate::runtime()?.block_on(async {
         let mut signals = Signals::install()?;
+        let mut copying = pin!(copy(source, target));
         tokio::select! {
-            outcome = copy(source, target) => outcome,
-            // What was sent to the target is there as a whole or not at all, and its mark tells.
-            signal = signals.next() => Err(Failure::Failed(format!(
-                "stopped by {signal}: what has been copied stays, and the same command goes on from there"
-            ))),
+            outcome = &mut copying => outcome,
+            signal = signals.next() => {
+                // A transaction that has begun ends first; who cannot wait for it says so.
+                tokio::spawn(async move {
+                    signals.next().await;
+                    std::process::exit(1);
+                });
+                Err(Failure::Failed(format!(
+                    "stopped by {signal}: what has been copied stays, and the same command goes on \
+                     from there"
+                )))
+            }
         }
     })
 }
@@ -86,7 +95,7 @@ async fn copy(source: Db, target: Db) -> Result<ExitCode, Failure> {
     let mut report = ReportView {
         copied: false,
         resumed: is_resumed,
-        tables: copy.tables(),
+        tables: copy.carried().count(),
         rows,
         rows_per_second: per_second(rows - before, took),
         differences: Vec::new(),

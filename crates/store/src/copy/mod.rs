@@ -111,9 +111,12 @@ impl Copy {
         self.mark.counts.values().sum::<i64>().unsigned_abs()
     }
 
-    /// How many tables there are.
-    pub fn tables(&self) -> usize {
-        self.tables.len()
+    /// What is carried: tables, parents before their children, with their columns.
+    pub fn carried(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
+        self.tables.iter().map(|table| {
+            let columns = table.columns.iter().map(|(column, _)| column.as_str());
+            (table.name.as_str(), columns.collect())
+        })
     }
 
     /// Copies the next rows, at most some hundred; the table that they are of, or `None` if
