@@ -139,8 +139,8 @@ async fn a_new_table_is_carried_without_a_line_of_code() {
         flag, json, bytes FROM a_child ORDER BY at";
     let tenant = "00000000-0000-0000-0000-000000000001";
     let rows: [[&str; 6]; 2] = [
-        [tenant, "-5.000000000", "1790000000000.000000000", "t", "{\"a\": 1.50}", "\\x00ff"],
-        [tenant, "1790000000000.000000000", "", "f", "", ""],
+        [tenant, "-5.000000", "1790000000000.000000", "t", "{\"a\": 1.50}", "\\x00ff"],
+        [tenant, "1790000000000.000000", "", "f", "", ""],
     ];
     assert_eq!(postgres.rows(text), rows);
 }
