@@ -207,7 +207,7 @@ async fn what_is_changed_meanwhile_is_found() {
     let mut copy = begin(&source, &target).await.expect("a copy");
     while copy.step().await.expect("rows").is_some() {}
     drop(copy);
-    let one = "WHERE id = (SELECT max(id::text)::uuid FROM clients)";
+    let one = "WHERE external_id = 'crm-200'";
     for (table, damage) in [
         ("clients", format!("UPDATE clients SET name = name || ' ' {one}")),
         ("clients", format!("UPDATE clients SET email = NULL {one}")),
