@@ -3,15 +3,20 @@
 use crate::actor::Actor;
 use crate::database::TestDatabase;
 use crate::issuer::KeyServer;
-use axum::extract::ConnectInfo;
-use clientbook_api::{Options, PeerAddress};
+use clientbook_api::{Options, Surfaces};
 use clientbook_app::{App, Clock, Entropy, Env, IssuerSettings};
 use clientbook_model::secret::Secret;
 use clientbook_store::{Access, Db};
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use std::net::SocketAddr;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use tokio::net::TcpListener;
 
 /// 2026-03-10T14:30:00.000Z, when every test begins.
 const START: i64 = 1_773_153_000_000;
@@ -53,13 +58,9 @@ impl TestApp {
         let (app, _) = App::start(db, env, secret).await.expect("a first start");
         assert!(app.load_demo().await.expect("the demo data"), "the store was new");
         let app = app.with_issuers(issuers, &keys.fetcher());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
-        let router = clientbook_api::router(app, options).layer(axum::middleware::from_fn(peer));
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let server = tokio::spawn(async move {
-            axum::serve(listener, service).await.expect("a running server");
-        });
+        let server = tokio::spawn(serve(listener, Surfaces::new(app, options)));
         let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
         Self { base, clock, http, server, database }
     }
@@ -129,11 +130,16 @@ impl Drop for TestApp {
     }
 }
 
-async fn peer(
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    mut request: axum::extract::Request,
-    next: axum::middleware::Next,
-) -> axum::response::Response {
-    request.extensions_mut().insert(PeerAddress(address.ip()));
-    next.run(request).await
+async fn serve(listener: TcpListener, surfaces: Surfaces) {
+    loop {
+        let (stream, peer) = listener.accept().await.expect("a connection");
+        let surfaces = surfaces.clone();
+        let answer = service_fn(move |request: Request<Incoming>| {
+            let answered = surfaces.clone().answer(peer.ip(), request);
+            async move { Ok::<_, Infallible>(answered.await) }
+        });
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+        // A caller that breaks off is its own test's matter.
+        tokio::spawn(connection);
+    }
 }
