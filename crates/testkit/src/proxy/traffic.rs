@@ -1,4 +1,5 @@
-//! One connection through the proxy.
+//! One connection through the proxy. Each message of the server's goes on by itself: a network may
+//! cut an answer anywhere.
 
 use super::plan::Request;
 use super::{Fault, Shared, frame};
