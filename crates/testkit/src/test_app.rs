@@ -84,8 +84,8 @@ impl Start {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let router = clientbook_api::router(app.clone(), self.options);
-        let served = router.clone().layer(axum::middleware::from_fn(peer));
-        let service = served.into_make_service_with_connect_info::<SocketAddr>();
+        let with_peer = router.clone().layer(axum::middleware::from_fn(peer));
+        let service = with_peer.into_make_service_with_connect_info::<SocketAddr>();
         let server = tokio::spawn(async move {
             axum::serve(listener, service).await.expect("a running server");
         });

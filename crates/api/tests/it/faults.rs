@@ -133,8 +133,17 @@ async fn a_token_is_made_and_taken_back_once_wherever_its_commit_is_cut() {
     world.settle(&ledger).await;
 }
 
-/// Each try is refused for longer than a write has patience.
+/// All of a write's patience, three times, at once.
 #[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_served_is_told_within_bounds() {
+    tokio::join!(
+        who_is_refused_again_and_again_gets_503_and_changes_nothing(),
+        a_database_that_falls_silent_is_told(),
+        a_database_that_lets_nobody_in_is_waited_for_and_then_told(),
+    );
+}
+
+/// Each try is refused for longer than a write has patience.
 async fn who_is_refused_again_and_again_gets_503_and_changes_nothing() {
     let Some(world) = World::start().await else { return };
     let mut ledger = Ledger::new("refused", world.app.database());
@@ -151,8 +160,7 @@ async fn who_is_refused_again_and_again_gets_503_and_changes_nothing() {
     ledger.assert_absent(world.app.database(), "never");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_falls_silent_is_told_within_bounds() {
+async fn a_database_that_falls_silent_is_told() {
     let Some(world) = World::start().await else { return };
     let operator = world.app.operator();
     let ledger = Ledger::new("silent", world.app.database());
@@ -179,7 +187,6 @@ async fn a_database_that_falls_silent_is_told_within_bounds() {
     world.settle(&ledger).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_lets_nobody_in_is_waited_for_and_then_told() {
     let Some(world) = World::start().await else { return };
     let operator = world.app.operator();

@@ -378,7 +378,8 @@ fn make_token(dice: &mut Dice, world: &World) -> Step {
     let mut members = vec![("name".to_owned(), mostly(dice, |dice| text(dice, 100)))];
     let role = dice.one(&["viewer", "member", "admin", "admin", "operator", "Admin"]);
     if dice.once_in(4) {
-        let some = ["[\"clients.view\"]", "[\"clients.update\", \"clients.view\"]", "[]", "[\"x\"]"];
+        let some =
+            ["[\"clients.view\"]", "[\"clients.update\", \"clients.view\"]", "[]", "[\"x\"]"];
         members.push(("permissions".into(), dice.one(&some).to_owned()));
     } else {
         members.push(("role".into(), mostly(dice, |_| format!("\"{role}\""))));
@@ -389,7 +390,8 @@ fn make_token(dice: &mut Dice, world: &World) -> Step {
         members.push(("tenant".into(), json::string(dice, &tenant)));
     }
     if dice.once_in(4) {
-        let ids = array(dice, 3, |dice, _| format!("\"{}\"", some_id(dice, &client.id)));
+        let most = if dice.once_in(4) { 3 } else { 1 };
+        let ids = array(dice, most, |dice, _| format!("\"{}\"", some_id(dice, &client.id)));
         members.push(("client_ids".into(), ids));
     }
     if dice.once_in(6) {
