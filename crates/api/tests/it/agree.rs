@@ -48,9 +48,12 @@ async fn the_two_engines_agree() {
     let run = Run { url, seed: number("CLIENTBOOK_AGREE_SEED").unwrap_or(1), count };
     println!("{run}");
     // Rows that differ were written since the last look at them: look at each operation since.
-    if let Err(unseen) = run.drive(0).await {
-        let found = run.drive(unseen).await;
-        panic!("rows differ after operation {unseen} only where nobody looks: {found:?}");
+    match run.drive(0).await {
+        Ok(report) => println!("{report}"),
+        Err((from, what)) => {
+            let again = run.drive(from).await;
+            panic!("rows differed, and do not when looked at from {from} on: {what}\n{again:?}");
+        }
     }
 }
 
@@ -68,10 +71,10 @@ impl std::fmt::Display for Run {
 }
 
 impl Run {
-    /// Tries all operations. `closely` is where to begin to look at the rows after each one; if it
-    /// is 0, they are looked at now and then, and the error is the last operation before which they
-    /// were the same.
-    async fn drive(&self, closely: u32) -> Result<(), u32> {
+    /// Tries all operations, and says what they were. `closely` is where to begin to look at the
+    /// rows after each one; if it is 0, they are looked at now and then, and the error is where to
+    /// look closely, and what was seen.
+    async fn drive(&self, closely: u32) -> Result<String, (u32, String)> {
         let pair = Pair::start(&self.url).await;
         let (mut dice, mut world) = (Dice::new(self.seed), pair.world().await);
         let (mut tried, mut seen) = (BTreeMap::<_, BTreeMap<u16, u32>>::new(), 0);
@@ -85,20 +88,14 @@ impl Run {
                 match (rows::difference(&pair.sqlite, &pair.postgres), closely) {
                     (None, _) => seen = at,
                     (Some(what), true) => self.fail(at, name, &step, &what),
-                    (Some(what), false) => {
-                        println!("rows differ after operation {at}: {what}");
-                        return Err(seen + 1);
-                    }
+                    (Some(what), false) => return Err((seen + 1, what)),
                 }
             }
         }
         let report = pair.verify(&AuditScope::default()).await;
         assert!(report.contains("faults: []"), "{report}");
-        println!("{} operations agree; {report}", self.count);
-        for (name, statuses) in tried {
-            println!("{name:>20} {statuses:?}");
-        }
-        Ok(())
+        let tried = tried.iter().map(|(name, statuses)| format!("\n{name:>20} {statuses:?}"));
+        Ok(format!("{} operations agree; {report}{}", self.count, tried.collect::<String>()))
     }
 
     /// Takes one step on both engines; the status of the answer, or 0.

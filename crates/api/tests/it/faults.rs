@@ -10,6 +10,7 @@ mod ledger;
 mod soak;
 
 use calls::{Call, Surface};
+use clientbook_app::AuditScope;
 use clientbook_testkit::{
     Actor, Answer, Engine, Fault, Place, Proxy, Start, TestApp, TestDatabase,
 };
@@ -58,7 +59,7 @@ impl World {
     /// Compares what callers were told with what the store holds.
     async fn settle(&self, ledger: &Ledger) {
         ledger.check(self.app.database());
-        let report = self.app.app().verify_audit(Default::default()).await.expect("a report");
+        let report = self.app.app().verify_audit(AuditScope::default()).await.expect("a report");
         assert_eq!(report.faults, [], "the rows are not what the entries say");
     }
 }
@@ -157,7 +158,7 @@ async fn who_is_refused_again_and_again_gets_503_and_changes_nothing() {
     let call = calls::change(Surface::Workspace, "afterwards", 0);
     assert_eq!(world.send(&mut ledger, &call).await.status, 200);
     world.settle(&ledger).await;
-    ledger.assert_absent(world.app.database(), "never");
+    ledger::assert_absent(world.app.database(), "never");
 }
 
 async fn a_database_that_falls_silent_is_told() {
@@ -172,12 +173,12 @@ async fn a_database_that_falls_silent_is_told() {
     let (first, second) =
         (calls::change(Surface::CustomerSuccess, "first", 0), calls::change_other("second"));
     let log = calls::read_log();
-    let (committed, updated, read) = tokio::join!(
+    let (first, second, third) = tokio::join!(
         send(&operator, &mut commits, &first),
         send(&operator, &mut updates, &second),
         send(&operator, &mut reads, &log),
     );
-    let statuses = [committed.status, updated.status, read.status];
+    let statuses = [first.status, second.status, third.status];
     assert_eq!(statuses.iter().filter(|status| **status == 503).count(), 3, "{statuses:?}");
     assert!(!world.proxy.calm(), "everything that was planned has happened");
     let call = calls::change(Surface::Workspace, "afterwards", 0);
@@ -214,5 +215,5 @@ async fn a_database_that_lets_nobody_in_is_waited_for_and_then_told() {
     assert_eq!(send(&operator, &mut ledger, &call).await.status, 200);
     ledger.take(parts);
     world.settle(&ledger).await;
-    ledger.assert_absent(world.app.database(), "in vain");
+    ledger::assert_absent(world.app.database(), "in vain");
 }

@@ -11,7 +11,7 @@ const SERVERS: u64 = 8;
 /// Opens the empty database from as many threads at once, and does `work` on each.
 fn all_at_once<T: Send + 'static>(
     database: &TestDatabase,
-    work: impl AsyncFnOnce(u64, Db) -> T + Clone + Send + 'static,
+    work: &(impl AsyncFnOnce(u64, Db) -> T + Clone + Send + 'static),
 ) -> Vec<T> {
     let barrier = Arc::new(Barrier::new(usize::try_from(SERVERS).expect("a few")));
     let start = |server| {
@@ -36,7 +36,7 @@ fn servers_that_start_together_make_one_installation() {
     }
     for _ in 0..5 {
         let database = TestDatabase::on(engine.clone());
-        let started = all_at_once(&database, async |server, db| {
+        let started = all_at_once(&database, &async |server, db| {
             let env = Env { clock: Clock::System, entropy: Entropy::seeded(server) };
             let given = Secret::new("operator-token-of-them-all");
             let (app, bootstrap) = App::start(db, env, Some(given)).await.expect("a start");

@@ -217,11 +217,11 @@ impl Dice {
     /// A tenant in a path: `own`, in one of its forms, or any other.
     pub(super) fn tenant(&mut self, own: &str) -> String {
         let demo = ["b2c3d4e5-f6a7-8901-bcde-f12345678901", "65A000000000000000000123"];
-        match self.below(12) {
+        match self.below(40) {
             0 => self.one(&["tenant123", "tenant999", SAMPLE, "clientbook-system"]).to_owned(),
             1 => self.one(&["nobody", "TENANT123", "%00", "t%C3%A4nant", "x", "%27"]).to_owned(),
             2 => "00000000-0000-0000-0000-000000000000".to_owned(),
-            3 | 4 if own == "tenant123" => self.one(&demo).to_owned(),
+            3..=8 if own == "tenant123" => self.one(&demo).to_owned(),
             _ => own.to_owned(),
         }
     }

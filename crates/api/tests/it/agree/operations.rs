@@ -259,10 +259,10 @@ fn customer_success(dice: &mut Dice, world: &World) -> Step {
     let client = dice.client(world);
     let surface = 3 + dice.below(2);
     let mut path = path_of(dice, surface, client);
-    path.push_str(match dice.below(10) {
-        0 | 1 => "?dryRun=true",
-        2 => "?dryRun=false",
-        3 => dice.one(&["?dryRun=TRUE", "?dryrun=true", "?dryRun=true&dryRun=true", "?%00=1"]),
+    path.push_str(match dice.below(20) {
+        0..=2 => "?dryRun=true",
+        3 => "?dryRun=false",
+        4 => dice.one(&["?dryRun=TRUE", "?dryrun=true", "?dryRun=true&dryRun=true", "?%00=1"]),
         _ => "",
     });
     let mut members = Members::new();
@@ -351,7 +351,9 @@ fn query(dice: &mut Dice, parameters: &[(&str, &[&str])]) -> String {
     for (name, values) in parameters {
         if dice.once_in(2) {
             query.push(if query.is_empty() { '?' } else { '&' });
-            query.push_str(&format!("{name}={}", dice.one(values)));
+            query.push_str(name);
+            query.push('=');
+            query.push_str(dice.one(values));
         }
     }
     query
@@ -448,10 +450,10 @@ fn next_page(dice: &mut Dice, world: &World) -> Step {
     parameters.push(format!("cursor={cursor}"));
     let call = Call::new(Method::GET, format!("{base}?{}", parameters.join("&")));
     // By those who mostly may.
-    match dice.once_in(3) {
-        true => by_someone(dice, world, call).into(),
-        false => call.header("authorization", "Bearer operator-token-of-the-tests").into(),
+    if dice.once_in(3) {
+        return by_someone(dice, world, call).into();
     }
+    call.header("authorization", "Bearer operator-token-of-the-tests").into()
 }
 
 fn nonsense(dice: &mut Dice, world: &World) -> Step {

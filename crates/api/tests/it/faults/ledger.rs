@@ -134,12 +134,6 @@ impl Ledger {
         }
     }
 
-    /// Whatever was to be written with `mark` was not.
-    pub(super) fn assert_absent(&self, database: &TestDatabase, mark: &str) {
-        let sql = format!("SELECT id FROM audit_entries WHERE contents LIKE '%{mark}%'");
-        assert_eq!(database.rows(&sql), [[""; 0]; 0], "{mark}");
-    }
-
     fn entries(&self, database: &TestDatabase) -> Entries {
         let sql = format!(
             "SELECT request_id, operation_id, entity_type, entity_id, action FROM audit_entries
@@ -154,6 +148,12 @@ impl Ledger {
         }
         entries
     }
+}
+
+/// Whatever was to be written with `mark` was not.
+pub(super) fn assert_absent(database: &TestDatabase, mark: &str) {
+    let sql = format!("SELECT id FROM audit_entries WHERE contents LIKE '%{mark}%'");
+    assert_eq!(database.rows(&sql), [[""; 0]; 0], "{mark}");
 }
 
 type Entries = BTreeMap<String, Vec<Entry>>;
