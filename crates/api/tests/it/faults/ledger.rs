@@ -77,8 +77,7 @@ impl Ledger {
         for note in &self.notes {
             let found = entries.get(&note.id).map(Vec::as_slice).unwrap_or_default();
             let operations: BTreeSet<_> = found.iter().map(|entry| &entry.operation).collect();
-            let actions: BTreeSet<_> =
-                found.iter().map(|entry| (&entry.entity, &entry.action)).collect();
+            let actions: BTreeSet<_> = found.iter().map(|entry| &entry.action).collect();
             let Note { id, status, effect, .. } = note;
             assert!(operations.len() <= 1, "{id} ({status}) was done {} times", operations.len());
             assert_eq!(actions.len(), found.len(), "{id} ({status}) has an entry twice");
