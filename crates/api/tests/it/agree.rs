@@ -11,6 +11,7 @@
 //! `CLIENTBOOK_AGREE_OPERATIONS` says how many to try, `CLIENTBOOK_AGREE_SEED` which. A failure says
 //! what to set to see it again.
 
+mod changes;
 mod dice;
 mod json;
 mod operations;
