@@ -1,6 +1,6 @@
 //! What callers were told, kept outside, to be compared with what the store holds.
 
-use super::calls::{Call, Effect};
+use super::calls::{Call, Effect, may_be_there};
 use clientbook_testkit::{Answer, TestDatabase};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -22,6 +22,8 @@ struct Note {
     id: String,
     effect: Effect,
     status: u16,
+    /// Whether the answer says that the change may have been made.
+    doubt: bool,
     /// The id of the token that was made, or was to be revoked.
     token: Option<String>,
 }
@@ -60,7 +62,8 @@ impl Ledger {
             _ => None,
         };
         self.slowest = self.slowest.max(took);
-        self.notes.push(Note { id, effect: call.effect, status: answer.status, token });
+        let (effect, status, doubt) = (call.effect, answer.status, may_be_there(answer));
+        self.notes.push(Note { id, effect, status, doubt, token });
     }
 
     /// Tokens that were made, as far as their makers know.
@@ -85,6 +88,9 @@ impl Ledger {
             match (status, effect) {
                 (200 | 201, Effect::Change | Effect::Token) => {
                     assert!(done, "{id} was answered with {status} and is lost");
+                }
+                (503, Effect::Change | Effect::MayChange | Effect::Token) if !note.doubt => {
+                    assert!(!done, "{id} was answered with 503 and no doubt, and is there");
                 }
                 (_, Effect::Read) => assert!(!done, "{id} changed something by reading"),
                 _ => {}
@@ -179,10 +185,11 @@ impl fmt::Display for Ledger {
         let (done, away) = (|status| status < 300, |status| status == 503);
         write!(
             f,
-            "{}: writes {} done, {} with 503; reads {} done, {} with 503; slowest {:.1} s",
+            "{}: writes {} done, {} with 503, {} of them in doubt; reads {} done, {} with 503; slowest {:.1} s",
             self.name,
             of(done, true),
             of(away, true),
+            self.notes.iter().filter(|note| note.doubt).count(),
             of(done, false),
             of(away, false),
             self.slowest.as_secs_f64()
