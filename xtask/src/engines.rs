@@ -40,7 +40,9 @@ pub(crate) fn run(workspace: &Workspace, wish: &Engines) -> Result<(), Failure> 
     // Another one each time: the tests of each push have one of their own.
     let drawn = || (RandomState::new().build_hasher().finish() >> 32) as u32;
     let seed = wish.seed.unwrap_or_else(drawn).to_string();
-    for (title, filter) in [("the engines agree", "agree::"), ("faults between", "faults::")] {
+    for (title, filter) in
+        [("the engines agree", "agree::"), ("faults between", "faults_between::")]
+    {
         let command = |last: &str| workspace.cargo(TESTS.split(' ').chain([filter, last]));
         let listed = command("--list").stderr(Stdio::inherit()).output().map_err(Failure::new)?;
         // `cargo test` is content with a filter that matches nothing.

@@ -7,7 +7,7 @@ mod audit;
 mod conditional;
 mod contacts;
 mod customer_success;
-mod faults;
+mod faults_between;
 mod http;
 mod jwt;
 mod kept;
