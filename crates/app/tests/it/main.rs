@@ -3,5 +3,6 @@
 mod book;
 mod copy;
 mod rows;
+mod starts;
 mod tampering;
 mod verify_audit;
