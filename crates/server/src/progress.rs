@@ -53,10 +53,14 @@ impl Progress {
         let left = self.total.saturating_sub(done);
         let (what, total) = (self.what, self.total);
         let rate = self.rate(new);
-        let time = left.checked_div(rate).map_or_else(String::new, |seconds| {
-            format!(", {} left", HumanDuration(Duration::from_secs(seconds)))
-        });
-        output::note(&format!("{what} {table}: {done} of {total} rows, {rate} rows/s{time}"));
+        // The first rows say nothing of the rest.
+        let soon = (self.begun.elapsed() >= PAUSE).then_some(rate);
+        let time =
+            soon.and_then(|rate| left.checked_div(rate)).map_or_else(String::new, |seconds| {
+                format!(", {rate} rows/s, {} left", HumanDuration(Duration::from_secs(seconds)))
+            });
+        let table = if table.is_empty() { String::new() } else { format!(" {table}") };
+        output::note(&format!("{what}{table}: {done} of {total} rows{time}"));
     }
 
     /// All is done.

@@ -285,9 +285,7 @@ async fn first(
                 return Ok(None);
             }
         }
-        for row in &page.rows {
-            insert(tx, &settings, row).await?;
-        }
+        insert(tx, &settings, &page.rows).await?;
         mark::insert(tx, &fresh).await?;
         Ok(Some(fresh.clone()))
     });
@@ -312,11 +310,21 @@ async fn not_empty(fresh: &Mark, source: &Db, target: &Db) -> DbError {
     }
 }
 
-async fn insert(tx: &mut Tx, table: &Table, row: &[Field]) -> Result<(), DbError> {
+async fn insert(tx: &mut Tx, table: &Table, rows: &[Vec<Field>]) -> Result<(), DbError> {
     let late = table.late.as_ref().map_or(&[][..], |late| &late.columns);
-    let at_once = row.iter().enumerate().filter(|(at, _)| !late.contains(at));
-    let args: Vec<_> = at_once.map(|(_, field)| field.value()).collect();
-    tx.send(&[], table.insert, &args).await
+    for rows in rows.chunks(table.insert.rows) {
+        let is_full = rows.len() == table.insert.rows;
+        let (sql, each) =
+            if is_full { (table.insert.many, rows.len()) } else { (table.insert.one, 1) };
+        for rows in rows.chunks(each) {
+            let at_once = rows
+                .iter()
+                .flat_map(|row| row.iter().enumerate().filter(|(at, _)| !late.contains(at)));
+            let args: Vec<_> = at_once.map(|(_, field)| field.value()).collect();
+            tx.send(&[], sql, &args).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a page and the mark after it, in one transaction.
@@ -330,13 +338,13 @@ async fn write(target: &Db, pass: &Pass, page: Page, old: Mark, new: Mark) -> Re
             Some(found) if found == new => return Ok(()),
             _ => return Err(another()),
         }
-        for row in &page.rows {
-            match pass.table.late.as_ref().filter(|_| pass.is_late) {
-                None => insert(tx, &pass.table, row).await?,
-                Some(late) => {
+        match pass.table.late.as_ref().filter(|_| pass.is_late) {
+            None => insert(tx, &pass.table, &page.rows).await?,
+            Some(late) => {
+                for row in &page.rows {
                     let set = late.columns.iter().map(|at| &row[*at]);
-                    let args: Vec<_> =
-                        set.chain(&row[..pass.table.keys]).map(Field::value).collect();
+                    let key = &row[..pass.table.keys];
+                    let args: Vec<_> = set.chain(key).map(Field::value).collect();
                     tx.send(&[], late.update, &args).await?;
                 }
             }

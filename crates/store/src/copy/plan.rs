@@ -13,6 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const LEFT: &[(&str, &str)] =
     &[("refinery_schema_history", "each engine has its own migrations, which have run already")];
 
+/// How many values one statement takes at most, unless it is of one row.
+const PARAMETERS: usize = 1_000;
+
 /// Everything that is carried: parents before their children.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -29,12 +32,20 @@ pub(super) struct Table {
     /// How many of them are the key.
     pub(super) keys: usize,
     pub(super) all: Rows,
-    /// A row; `late` columns are empty.
-    pub(super) insert: &'static str,
+    pub(super) insert: Insert,
     pub(super) any: &'static str,
     pub(super) count: &'static str,
     /// What refers to the table itself: written once all of its rows are there.
     pub(super) late: Option<Late>,
+}
+
+/// Adds rows; `late` columns are empty.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Insert {
+    pub(super) one: &'static str,
+    /// As many as `rows`: a statement for each would take longer than its work.
+    pub(super) many: &'static str,
+    pub(super) rows: usize,
 }
 
 /// Reads rows in the order of the key.
@@ -171,11 +182,6 @@ impl Table {
         let select = |condition: &str| Rows::new(name, &names.join(", "), key, condition);
         let at_once: Vec<_> = (0..columns.len()).filter(|at| !late.contains(at)).collect();
         let given: Vec<_> = at_once.iter().map(|at| names[*at].as_str()).collect();
-        let insert = format!(
-            "INSERT INTO \"{name}\" ({}) VALUES ({})",
-            given.join(", "),
-            numbers(1, given.len())
-        );
         let set = |(at, column): (usize, &usize)| format!("{} = ${}", names[*column], at + 1);
         let with_key =
             |(at, column): (usize, &String)| format!("{column} = ${}", late.len() + at + 1);
@@ -197,7 +203,7 @@ impl Table {
         });
         Self {
             all: select(""),
-            insert: insert.leak(),
+            insert: Insert::new(name, &given),
             any: format!("SELECT 1 FROM \"{name}\" LIMIT 1").leak(),
             count: format!("SELECT count(*) FROM \"{name}\"").leak(),
             name: name.to_owned(),
@@ -205,6 +211,18 @@ impl Table {
             late,
             columns,
         }
+    }
+}
+
+impl Insert {
+    fn new(table: &str, columns: &[&str]) -> Self {
+        let rows = (PARAMETERS / columns.len().max(1)).clamp(1, 100);
+        let insert = |rows: usize| -> &'static str {
+            let row = |row| format!("({})", numbers(row * columns.len() + 1, columns.len()));
+            let values = (0..rows).map(row).collect::<Vec<_>>().join(", ");
+            format!("INSERT INTO \"{table}\" ({}) VALUES {values}", columns.join(", ")).leak()
+        };
+        Self { one: insert(1), many: insert(rows), rows }
     }
 }
 
