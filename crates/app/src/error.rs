@@ -27,6 +27,8 @@ pub enum AppError {
     StorageFull,
     /// The store is away; trying again later may work.
     Unavailable(String),
+    /// Nobody knows whether the change was made; never half of it.
+    InDoubt(String),
     /// A defect of ours. For the log, never for the caller.
     Internal(String),
 }
@@ -75,6 +77,7 @@ impl From<DbError> for AppError {
                 Self::Conflict(Violation::new("unique", message).below("/external_id"))
             }
             DbError::Unavailable(_) | DbError::Locked(_) => Self::Unavailable(error.to_string()),
+            DbError::InDoubt(why) => Self::InDoubt(why),
             other => Self::Internal(other.to_string()),
         }
     }

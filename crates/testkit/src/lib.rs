@@ -16,7 +16,7 @@ mod test_app;
 
 pub use actor::Actor;
 pub use answer::Answer;
-pub use database::{Engine, TestDatabase};
+pub use database::{Engine, TestDatabase, query};
 pub use issuer::{KeyServer, issuer};
 pub use signer::{ED25519, P256, RSA, SECOND_P256, SECOND_RSA, Signer};
 pub use test_app::TestApp;

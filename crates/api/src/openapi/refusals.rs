@@ -69,6 +69,9 @@ fn samples(operation: &Operation, doc: &Doc) -> Vec<Sample> {
     }
     samples.push(("internal_error", app(AppError::Internal(String::new()))));
     samples.push(("unavailable", app(AppError::Unavailable(String::new()))));
+    if operation.method != Method::GET {
+        samples.push(("in_doubt", app(AppError::InDoubt(String::new()))));
+    }
     if operation.method != Method::GET || operation.path == "/readyz" {
         samples.push(("insufficient_storage", app(AppError::StorageFull)));
     }
@@ -153,12 +156,18 @@ fn headers(status: u16) -> Value {
     let more = match status {
         401 => Some(("WWW-Authenticate", "The scheme to use (RFC 6750)", "string")),
         405 => Some(("Allow", "The methods that the path has", "string")),
-        429 | 503 => Some(("Retry-After", "Seconds after which to try again", "integer")),
+        429 => Some(("Retry-After", "Seconds after which to try again", "integer")),
+        503 => {
+            let about =
+                "Seconds after which to try again; absent where the change may have been made";
+            Some(("Retry-After", about, "integer"))
+        }
         _ => None,
     };
     if let Some((name, about, kind)) = more {
+        let always = status != 503;
         headers[name] =
-            json!({ "description": about, "required": true, "schema": { "type": kind } });
+            json!({ "description": about, "required": always, "schema": { "type": kind } });
     }
     headers
 }

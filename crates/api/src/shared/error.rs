@@ -30,7 +30,7 @@ pub(crate) enum ApiError {
     TooManyFailedLogins(Duration),
     /// The body did not arrive in time.
     SlowBody,
-    /// The use case did not end in time.
+    /// The use case did not end in time, and changes nothing.
     TimedOut,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Problem {
     pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) details: Details,
-    /// Seconds after which trying again may help.
+    /// Seconds after which trying again may help, and does no harm.
     pub(crate) retry_after: Option<u64>,
 }
 
@@ -70,6 +70,15 @@ pub(crate) enum Details {
     Permission(Permission),
     Transition(TransitionError),
     Credentials(Unauthenticated),
+    /// The change may have been made.
+    InDoubt,
+}
+
+impl Details {
+    /// `true` where the change may have been made; absent, not `false`, everywhere else.
+    pub(crate) fn in_doubt(&self) -> Option<bool> {
+        matches!(self, Self::InDoubt).then_some(true)
+    }
 }
 
 impl Problem {
@@ -123,7 +132,7 @@ impl From<ApiError> for Problem {
                 Self::new(S::REQUEST_TIMEOUT, "invalid_request", message)
             }
             ApiError::TimedOut => {
-                let message = "The request took too long; a change may or may not have been made";
+                let message = "The request took too long; nothing was changed";
                 Self::new(S::SERVICE_UNAVAILABLE, "unavailable", message).retry(5)
             }
         }
@@ -183,6 +192,11 @@ impl From<AppError> for Problem {
             AppError::Unavailable(_) => {
                 let message = "The store is not available; nothing was changed";
                 Self::new(S::SERVICE_UNAVAILABLE, "unavailable", message).retry(5)
+            }
+            // Not to be tried again unread, so it does not say when.
+            AppError::InDoubt(_) => {
+                let message = "The change may have been made: read before repeating it";
+                Self::new(S::SERVICE_UNAVAILABLE, "unavailable", message).with(Details::InDoubt)
             }
             AppError::Internal(_) => {
                 let message = "Something failed inside; the log has the cause under the request id";
