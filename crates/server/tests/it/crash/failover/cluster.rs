@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(100);
 
 /// How long a node may take to be promoted, or to come back: it may have to be rewound.
-const CHANGE: Duration = Duration::from_secs(180);
+const CHANGE: Duration = Duration::from_mins(3);
 
 /// What befalls the primary.
 #[derive(Clone, Copy, Debug)]

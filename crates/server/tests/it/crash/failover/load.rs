@@ -21,7 +21,7 @@ const HUNG: Duration = Duration::from_secs(45);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// How long all writers and readers may take to be answered again.
-const AGAIN: Duration = Duration::from_secs(120);
+const AGAIN: Duration = Duration::from_mins(2);
 
 const READ: [&str; 4] = [model::ACME, model::GLOBEX_NUMBER, model::LOG, model::GLOBEX];
 
@@ -134,23 +134,16 @@ impl Shared {
             Err(error) => Err(error),
         };
         let took = begun.elapsed();
+        let judged = match &answer {
+            Ok((status, ..)) if status.is_success() && safe => Some((Told::Read, Made::Yes)),
+            Ok((status, ..)) if status.is_success() => Some((Told::Write, Made::Yes)),
+            Ok((status, waits, text)) => judge(safe, *status, *waits, text),
+            Err(_) => None,
+        };
         let mut state = self.state();
-        let (told, made) = match answer {
-            Ok((status, _, _)) if status.is_success() => {
-                (if safe { Told::Read } else { Told::Write }, Made::Yes)
-            }
-            Ok((status, waits, text)) => match judge(safe, status, waits, &text) {
-                Some(judged) => judged,
-                None => {
-                    let what = format!("{path} got {status}, Retry-After {waits:?}: {text}");
-                    state.tally.wrong(what);
-                    return Made::Perhaps;
-                }
-            },
-            Err(error) => {
-                state.tally.wrong(format!("{path} got no answer in {took:?}: {error}"));
-                return Made::Perhaps;
-            }
+        let Some((told, made)) = judged else {
+            state.tally.wrong(format!("{path} got, after {took:?}: {answer:?}"));
+            return Made::Perhaps;
         };
         state.tally.count(told, took);
         made
@@ -181,22 +174,19 @@ async fn write(writer: usize, shared: Arc<Shared>) {
     let mut call = writer;
     while shared.goes_on() {
         call += 1;
-        let made = match Lane::ALL.get(writer) {
-            Some(lane) => {
-                let step = shared.state().steps[writer] + 1;
-                let (path, body) = lane.write(step);
-                let made = shared.call(call, Method::PATCH, &path, Some(&body)).await;
-                if made == Made::Yes {
-                    shared.state().steps[writer] = step;
-                }
-                made
+        let made = if let Some(lane) = Lane::ALL.get(writer) {
+            let step = shared.state().steps[writer] + 1;
+            let (path, body) = lane.write(step);
+            let made = shared.call(call, Method::PATCH, &path, Some(&body)).await;
+            if made == Made::Yes {
+                shared.state().steps[writer] = step;
             }
-            None => {
-                let (number, body) = shared.state().tokens.next();
-                let made = shared.call(call, Method::POST, "/v2/api-tokens", Some(&body)).await;
-                shared.state().tokens.told(number, made);
-                made
-            }
+            made
+        } else {
+            let (number, body) = shared.state().tokens.next();
+            let made = shared.call(call, Method::POST, "/v2/api-tokens", Some(&body)).await;
+            shared.state().tokens.told(number, made);
+            made
         };
         if made == Made::Yes {
             shared.state().note(writer);
