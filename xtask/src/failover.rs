@@ -27,7 +27,7 @@ if [ ! -e \"$policy\" ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update --quiet
-apt-get install --yes --no-install-recommends patroni etcd-server";
+apt-get install --yes --no-install-recommends patroni python3-etcd etcd-server";
 
 pub(crate) fn run(workspace: &Workspace, cycles: u32) -> Result<(), Failure> {
     crash::build(workspace, "failover", TESTS)?;

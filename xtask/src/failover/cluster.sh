@@ -64,7 +64,7 @@ CREATE ROLE clientbook LOGIN PASSWORD '$PASSWORD';
 CREATE DATABASE clientbook OWNER clientbook;
 END
 SQL
-etcd --name etcd --data-dir etcd --initial-cluster "etcd=http://127.0.0.1:$PEER" \
+etcd --name etcd --data-dir etcd --enable-v2 --initial-cluster "etcd=http://127.0.0.1:$PEER" \
     --listen-client-urls "http://127.0.0.1:$ETCD" --advertise-client-urls "http://127.0.0.1:$ETCD" \
     --listen-peer-urls "http://127.0.0.1:$PEER" \
     --initial-advertise-peer-urls "http://127.0.0.1:$PEER" > etcd.log 2>&1 &

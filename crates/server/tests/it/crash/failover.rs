@@ -64,6 +64,8 @@ impl Proof {
             Server::launch(command.env("CLIENTBOOK_BOOTSTRAP_TOKEN", OPERATOR))
         };
         let servers = [start(&["--demo"]), start(&[])];
+        // It listens before it has made the demo's data.
+        servers[0].log.until("listening on ");
         let before = cluster.operations();
         Self { cluster, servers, steps: [0; Lane::ALL.len()], tokens: Tokens::default(), before }
     }

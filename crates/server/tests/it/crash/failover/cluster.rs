@@ -142,12 +142,11 @@ impl Cluster {
     pub(super) async fn until(&self, what: &str, wanted: impl Fn(&Nodes) -> bool) -> Nodes {
         let begun = Instant::now();
         loop {
-            // A node that died with the lease still shows as the primary to nobody but its own.
             let nodes = self.nodes().await;
             if wanted(&nodes) {
                 return nodes;
             }
-            assert!(begun.elapsed() < CHANGE, "no {what} within {CHANGE:?}: {nodes:?}");
+            assert!(begun.elapsed() < CHANGE, "{what}: not within {CHANGE:?}: {nodes:?}");
             tokio::time::sleep(LOOK).await;
         }
     }
