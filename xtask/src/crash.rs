@@ -33,7 +33,8 @@ pub(crate) fn build(workspace: &Workspace, title: &str, tests: &str) -> Result<(
     })
 }
 
-fn has_test(listing: &str) -> bool {
+/// Whether a listing of tests has one.
+pub(crate) fn has_test(listing: &str) -> bool {
     listing.lines().any(|line| line.ends_with(": test"))
 }
 

@@ -4,6 +4,7 @@ use super::body;
 use super::body::Body;
 use super::error::ApiError;
 use super::query::Query;
+use super::routes::Segments;
 use clientbook_app::{App, Caller, ClientRef, Precondition};
 use clientbook_model::principal::Permission;
 use serde_json::{Map, Value};
@@ -15,7 +16,7 @@ pub(crate) struct Call {
     pub(crate) caller: Caller,
     /// The permission that the access table names for the operation.
     pub(crate) permission: Permission,
-    pub(crate) path: Vec<(String, String)>,
+    pub(crate) path: Segments,
     pub(crate) query: Query,
     /// What `If-Match` demands.
     pub(crate) precondition: Precondition,
@@ -27,7 +28,7 @@ pub(crate) struct Call {
 impl Call {
     /// A segment of the path, decoded.
     pub(crate) fn segment(&self, name: &str) -> &str {
-        self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+        self.path.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
     }
 
     /// The body, which must be a JSON object.

@@ -2,10 +2,12 @@
 
 mod abuse;
 mod access;
+mod agree;
 mod audit;
 mod conditional;
 mod contacts;
 mod customer_success;
+mod faults_between;
 mod http;
 mod jwt;
 mod kept;
@@ -15,6 +17,7 @@ mod openapi_limits;
 mod organizations;
 mod parents;
 mod published;
+mod replicas;
 mod tenants;
 mod tokens;
 mod unchanged;
