@@ -127,7 +127,7 @@ async fn handle(
     match outcome {
         Ok(Ok(answer)) => answer,
         Ok(Err(_panic)) => Err(ApiError::internal(&"a handler panicked")),
-        Err(_elapsed) if parts.method.is_safe() => Err(ApiError::TimedOut),
+        Err(_elapsed) if operation.method.is_safe() => Err(ApiError::TimedOut),
         Err(_elapsed) => {
             let why = format!("the request took longer than {PATIENCE:?}");
             Err(AppError::InDoubt(why).into())

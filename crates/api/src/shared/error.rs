@@ -143,20 +143,7 @@ impl From<AppError> for Problem {
     fn from(error: AppError) -> Self {
         use StatusCode as S;
         match error {
-            AppError::Unauthenticated(why) => {
-                let message = match why {
-                    Unauthenticated::Missing => {
-                        "Send an access token: Authorization: Bearer <token>"
-                    }
-                    Unauthenticated::Invalid => "The access token is not valid",
-                    Unauthenticated::Expired => "The access token has expired",
-                    Unauthenticated::ClientInactive => {
-                        "The client that the access token is bound to is inactive"
-                    }
-                };
-                let details = Details::Credentials(why);
-                Self::new(S::UNAUTHORIZED, "unauthenticated", message).with(details)
-            }
+            AppError::Unauthenticated(why) => unauthenticated(why),
             AppError::Forbidden(why) => forbidden(&why),
             AppError::NotFound(missing) => {
                 let message = match missing.kind {
@@ -204,6 +191,19 @@ impl From<AppError> for Problem {
             }
         }
     }
+}
+
+fn unauthenticated(why: Unauthenticated) -> Problem {
+    let message = match why {
+        Unauthenticated::Missing => "Send an access token: Authorization: Bearer <token>",
+        Unauthenticated::Invalid => "The access token is not valid",
+        Unauthenticated::Expired => "The access token has expired",
+        Unauthenticated::ClientInactive => {
+            "The client that the access token is bound to is inactive"
+        }
+    };
+    let details = Details::Credentials(why);
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", message).with(details)
 }
 
 fn forbidden(why: &Forbidden) -> Problem {
