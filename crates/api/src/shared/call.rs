@@ -15,6 +15,8 @@ pub(crate) struct Call {
     pub(crate) caller: Caller,
     /// The permission that the access table names for the operation.
     pub(crate) permission: Permission,
+    /// The path of the operation, with `{name}` for each segment that varies.
+    pub(crate) route: &'static str,
     pub(crate) path: Vec<(String, String)>,
     pub(crate) query: Query,
     /// What `If-Match` demands.

@@ -106,7 +106,8 @@ async fn handle(
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let (app, public_url) = (state.app.clone(), Arc::clone(&state.public_url));
     let precondition = conditional::precondition(&parts.headers);
-    let call = Call { app, caller, permission, path, query, precondition, body, public_url };
+    let route = operation.path;
+    let call = Call { app, caller, permission, route, path, query, precondition, body, public_url };
     // A defect that panics costs its own request, not the connection's others.
     let handled = AssertUnwindSafe((operation.handler)(call)).catch_unwind();
     match tokio::time::timeout(PATIENCE, handled).await {
@@ -180,6 +181,9 @@ fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<B
     let mut response = common(answer.status, request_id).header(header::CACHE_CONTROL, cache);
     if let Some(policy) = answer.security_policy {
         response = response.header(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    if let Some(location) = answer.location {
+        response = response.header(header::LOCATION, location);
     }
     let mut body = answer.body;
     if let Some(version) = answer.version {
