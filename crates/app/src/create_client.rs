@@ -59,21 +59,10 @@ impl App {
             })
             .await
     }
-
-    /// Whether the caller may make clients where `home` says.
-    pub async fn may_create_client(&self, caller: &Caller, home: Home) -> Result<(), AppError> {
-        let caller = caller.clone();
-        self.0
-            .db
-            .lookup(async move |tx: &mut Tx| {
-                load::home(tx, &caller, &home, Permission::ClientsCreate).await.map(|_| ())
-            })
-            .await
-    }
 }
 
 /// All that is wrong with a request, where its tenant is only a part of it.
-fn with(error: AppError, violations: &[Violation]) -> AppError {
+pub(crate) fn with(error: AppError, violations: &[Violation]) -> AppError {
     match error {
         AppError::Invalid(found) => AppError::Invalid([violations, &found].concat()),
         other => other,

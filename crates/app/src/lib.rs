@@ -34,6 +34,7 @@ pub use audit_log::CollectionControlQuery;
 pub use bootstrap::Bootstrap;
 pub use caller::Caller;
 pub use change_client::{Change, ClientChange, Echo, Precondition};
+pub use client_types::NewClientType;
 pub use clientbook_store::clients::{ClientKey, ClientRecord, Parent};
 pub use create_client::NewClient;
 pub use cursor::Page;

@@ -3,7 +3,7 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::error::AppError;
-use crate::load::{self, ClientRef, Purpose};
+use crate::load::{self, ClientRef, Home, Purpose};
 use bytes::Bytes;
 use clientbook_model::audit::Surface;
 use clientbook_model::policy::{self, ClientFacts, Decision};
@@ -109,5 +109,23 @@ impl App {
                 load::client(tx, &caller, &target, permission, Purpose::Read).await.map(|_| ())
             })
             .await
+    }
+
+    /// Whether the caller may do in the tenant that `home` names what `permission` says; which one
+    /// it is, or that none is named, is not asked.
+    pub async fn admit_home(
+        &self,
+        caller: &Caller,
+        home: Home,
+        permission: Permission,
+    ) -> Result<(), AppError> {
+        let caller = caller.clone();
+        let found = self.0.db.lookup(async move |tx: &mut Tx| {
+            load::home(tx, &caller, &home, permission).await.map(|_| ())
+        });
+        match found.await {
+            Err(AppError::Invalid(_)) => Ok(()),
+            other => other,
+        }
     }
 }

@@ -8,8 +8,7 @@ use crate::shared::fields::Fields;
 use crate::shared::query::Parameter;
 use crate::shared::schema;
 use axum::http::StatusCode;
-use clientbook_app::{AppError, Home};
-use clientbook_model::success::TypeTitle;
+use clientbook_app::{Home, NewClientType};
 
 pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
     name: "tenant",
@@ -28,27 +27,18 @@ pub(super) async fn list(call: Call) -> Result<Answer, ApiError> {
 
 /// Makes a type.
 pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
-    let (title, home) = match wish(&call) {
-        Ok(wish) => wish,
-        Err(broken) => {
-            let home = Home::Field { asked: None, at: super::patch::TENANT };
-            call.app.may_create_client_type(&call.caller, home).await?;
-            return Err(broken);
-        }
-    };
-    let made = call.app.create_client_type(&call.caller, home, title).await?;
+    let home = Home::Field { asked: None, at: super::patch::TENANT };
+    let new = call.admitted_home(home, new_type(&call)).await?;
+    let made = call.app.create_client_type(&call.caller, new).await?;
     Answer::json(StatusCode::CREATED, &views::client_type(&made))
 }
 
 pub(super) const KNOWN: &[&str] = &["title", "tenantId"];
 
-fn wish(call: &Call) -> Result<(TypeTitle, Home), ApiError> {
+fn new_type(call: &Call) -> Result<NewClientType, ApiError> {
     let object = call.object()?;
     let mut fields = Fields::new(&object, "", KNOWN);
     let title = fields.required("title");
     let home = Home::Field { asked: fields.optional("tenantId"), at: super::patch::TENANT };
-    match title {
-        Some(title) if fields.violations.is_empty() => Ok((title, home)),
-        _ => Err(AppError::Invalid(fields.violations).into()),
-    }
+    Ok(NewClientType { home, title, violations: fields.violations })
 }

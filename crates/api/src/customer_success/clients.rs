@@ -24,14 +24,9 @@ pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
 
 /// Makes a client.
 pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
-    let new = match patch::new_client(&call) {
-        Ok(new) => new,
-        Err(unreadable) => {
-            let home = Home::Field { asked: None, at: patch::TENANT };
-            call.app.may_create_client(&call.caller, home).await?;
-            return Err(unreadable);
-        }
-    };
+    let new = call
+        .admitted_home(Home::Field { asked: None, at: patch::TENANT }, patch::new_client(&call))
+        .await?;
     let record = call.app.create_client(&call.caller, new).await?;
     let client = &record.client;
     let place = format!("{}/{}", call.route, client.id);

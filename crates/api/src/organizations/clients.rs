@@ -27,14 +27,8 @@ pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
 
 /// Makes a client.
 pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
-    let new = match new_client(&call) {
-        Ok(new) => new,
-        Err(unreadable) => {
-            let home = Home::Field { asked: None, at: "/tenant" };
-            call.app.may_create_client(&call.caller, home).await?;
-            return Err(unreadable);
-        }
-    };
+    let new =
+        call.admitted_home(Home::Field { asked: None, at: "/tenant" }, new_client(&call)).await?;
     let record = call.app.create_client(&call.caller, new).await?;
     let client = &record.client;
     let view = views::client(&record, call.app.now());

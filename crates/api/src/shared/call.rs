@@ -4,7 +4,7 @@ use super::body;
 use super::body::Body;
 use super::error::ApiError;
 use super::query::Query;
-use clientbook_app::{App, Caller, ClientRef, Precondition};
+use clientbook_app::{App, Caller, ClientRef, Home, Precondition};
 use clientbook_model::principal::Permission;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -46,6 +46,18 @@ impl Call {
     ) -> Result<T, ApiError> {
         if read.is_err() {
             self.app.admit(&self.caller, target, self.permission).await?;
+        }
+        read
+    }
+
+    /// Likewise, of a request that makes something in the tenant that `home` names.
+    pub(crate) async fn admitted_home<T>(
+        &self,
+        home: Home,
+        read: Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        if read.is_err() {
+            self.app.admit_home(&self.caller, home, self.permission).await?;
         }
         read
     }

@@ -21,13 +21,7 @@ pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
 
 /// Makes a client.
 pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
-    let new = match body::new_client(&call, home(&call)) {
-        Ok(new) => new,
-        Err(unreadable) => {
-            call.app.may_create_client(&call.caller, home(&call)).await?;
-            return Err(unreadable);
-        }
-    };
+    let new = call.admitted_home(home(&call), body::new_client(&call, home(&call))).await?;
     let record = call.app.create_client(&call.caller, new).await?;
     let client = &record.client;
     let place = format!("/clients/v1/tenants/{}/clients/{}", record.tenant.slug, client.number);
