@@ -25,7 +25,8 @@ pub(crate) fn run(workspace: &Workspace, cycles: u32) -> Result<(), Failure> {
     step::run("crash", test.env("CLIENTBOOK_CRASH_CYCLES", cycles.to_string()))
 }
 
-fn has_test(listing: &str) -> bool {
+/// Whether a listing of tests has one.
+pub(crate) fn has_test(listing: &str) -> bool {
     listing.lines().any(|line| line.ends_with(": test"))
 }
 

@@ -87,6 +87,8 @@ impl App {
         self.0
             .db
             .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
+                // Of several servers that start together on a new store, one loads it.
+                tenants::lock(tx, TenantId::SYSTEM).await?;
                 if tenants::count_across_tenants(tx).await? > 0 {
                     return Ok(false);
                 }

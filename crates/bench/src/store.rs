@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use crate::surface::TENANT;
-use clientbook_api::{Options, PeerAddress};
+use clientbook_api::{Options, Surfaces};
 use clientbook_app::{App, AppError, Caller, Env, NewApiToken};
 use clientbook_model::api_token::{ApiTokenName, Capability};
 use clientbook_model::client::Client;
@@ -10,8 +10,7 @@ use clientbook_model::principal::Role;
 use clientbook_store::{Access, Db};
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::service::{Service as _, service_fn};
-use hyper_util::service::TowerToHyperService;
+use hyper::service::service_fn;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -110,15 +109,11 @@ impl InProcess {
             let address = listener.local_addr()?;
             let public_url = format!("http://{address}");
             let options = Options { throttle_failed_logins: true, public_url };
-            let router = TowerToHyperService::new(clientbook_api::router(app, options));
-            let service = service_fn(move |mut request: Request<Incoming>| {
-                let peer = PeerAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
-                request.extensions_mut().insert(peer);
-                let answered = router.call(request);
-                async move {
-                    let Ok(response): Result<_, Infallible> = answered.await;
-                    Ok::<_, Infallible>(response)
-                }
+            let surfaces = Surfaces::new(app, options);
+            let service = service_fn(move |request: Request<Incoming>| {
+                let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+                let answered = surfaces.clone().answer(peer, request);
+                async move { Ok::<_, Infallible>(answered.await) }
             });
             tokio::spawn(async move {
                 let Err(error) = crate::http::serve(listener, service).await;

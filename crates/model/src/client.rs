@@ -73,7 +73,7 @@ pub struct Client {
 }
 
 /// What a client has from the start, and never changes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Identity {
     /// Its UUID.
     pub id: ClientId,

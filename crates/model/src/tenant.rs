@@ -94,10 +94,10 @@ impl Tenant {
             ("slug", json!(self.slug.as_str()), json!(next.slug.as_str())),
             ("name", json!(self.name), json!(next.name)),
         ];
-        let changed = facts.into_iter().filter(|(_, before, after)| before != after);
+        let differing = facts.into_iter().filter(|(_, before, after)| before != after);
         let change =
             |(field, before, after)| FieldChange { field: Cow::from(field), before, after };
-        let changes: Vec<_> = changed.map(change).collect();
+        let changes: Vec<_> = differing.map(change).collect();
         if !changes.is_empty() {
             next.version += 1;
         }

@@ -4,6 +4,7 @@ use super::body;
 use super::body::Body;
 use super::error::ApiError;
 use super::query::Query;
+use super::routes::Segments;
 use clientbook_app::{App, Caller, ClientRef, Home, Precondition};
 use clientbook_model::principal::Permission;
 use serde_json::{Map, Value};
@@ -17,7 +18,7 @@ pub(crate) struct Call {
     pub(crate) permission: Permission,
     /// The path of the operation, with `{name}` for each segment that varies.
     pub(crate) route: &'static str,
-    pub(crate) path: Vec<(String, String)>,
+    pub(crate) path: Segments,
     pub(crate) query: Query,
     /// What `If-Match` demands.
     pub(crate) precondition: Precondition,
@@ -29,7 +30,7 @@ pub(crate) struct Call {
 impl Call {
     /// A segment of the path, decoded.
     pub(crate) fn segment(&self, name: &str) -> &str {
-        self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+        self.path.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
     }
 
     /// The body, which must be a JSON object.

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod access;
+mod agree;
 mod audit;
 mod client_types;
 mod conditional;
@@ -9,6 +10,7 @@ mod contacts;
 mod creating;
 mod customer_success;
 mod enrollment;
+mod faults_between;
 mod http;
 mod jwt;
 mod kept;
@@ -21,6 +23,7 @@ mod parents;
 mod published;
 mod racing;
 mod removing;
+mod replicas;
 mod tenants;
 mod tenants_update;
 mod tokens;

@@ -2,5 +2,6 @@
 
 mod book;
 mod rows;
+mod starts;
 mod tampering;
 mod verify_audit;

@@ -8,7 +8,8 @@ use crate::error::DbError;
 use crate::row::Row;
 use crate::value::Value;
 use futures_util::TryStreamExt as _;
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use tokio_postgres::Statement;
@@ -90,6 +91,30 @@ impl Transaction {
         }
     }
 
+    /// Waits for `newest`, and takes in what was sent before it: an answer in several pieces that
+    /// nobody takes holds up all answers behind it.
+    async fn await_last<T>(&mut self, newest: impl Future<Output = T>) -> T {
+        let mut newest = pin!(newest);
+        poll_fn(|context| {
+            self.take_in(context);
+            newest.as_mut().poll(context)
+        })
+        .await
+    }
+
+    fn take_in(&mut self, context: &mut Context<'_>) {
+        let mut sent = std::mem::take(&mut self.sent);
+        sent.retain_mut(|answer| match answer.as_mut().poll(context) {
+            Poll::Pending => true,
+            Poll::Ready(Ok(())) => false,
+            Poll::Ready(Err(error)) => {
+                self.note(error.into());
+                false
+            }
+        });
+        self.sent = sent;
+    }
+
     /// Waits for everything that was sent.
     async fn settle(&mut self) {
         for answer in std::mem::take(&mut self.sent) {
@@ -116,7 +141,8 @@ impl Transaction {
 
     async fn prepare(&mut self, sql: &'static str) -> Result<Statement, DbError> {
         self.check()?;
-        match self.connection.prepare_cached(sql).await {
+        let connection = Arc::clone(&self.connection);
+        match self.await_last(connection.prepare_cached(sql)).await {
             Ok(statement) => Ok(statement),
             Err(error) => self.outcome(Err(error.into())).await,
         }
@@ -128,7 +154,8 @@ impl Transaction {
         args: &[Value<'_>],
     ) -> Result<u64, DbError> {
         let statement = self.prepare(sql).await?;
-        let done = self.connection.execute_raw(&statement, args).await;
+        let connection = Arc::clone(&self.connection);
+        let done = self.await_last(connection.execute_raw(&statement, args)).await;
         self.outcome(done.map_err(Fault::from)).await
     }
 
@@ -156,11 +183,12 @@ impl Transaction {
         args: &[Value<'_>],
     ) -> Result<Vec<tokio_postgres::Row>, DbError> {
         let statement = self.prepare(sql).await?;
+        let connection = Arc::clone(&self.connection);
         let answer = async {
-            let rows = self.connection.query_raw(&statement, args).await?;
+            let rows = connection.query_raw(&statement, args).await?;
             rows.try_collect().await
         };
-        let rows: Result<Vec<_>, tokio_postgres::Error> = answer.await;
+        let rows: Result<Vec<_>, tokio_postgres::Error> = self.await_last(answer).await;
         self.outcome(rows.map_err(Fault::from)).await
     }
 
