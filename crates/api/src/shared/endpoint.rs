@@ -66,7 +66,8 @@ pub(crate) async fn answer(
 /// A request, all but its body.
 struct Asked<'r> {
     operation: &'r Operation,
-    path: Segments,
+    /// `None` where a segment is not text, and so names nothing.
+    path: Option<Segments>,
     parts: Parts,
     peer: IpAddr,
 }
@@ -114,7 +115,7 @@ async fn handle(
     let body = body::read(operation.body, &asked.parts.method, headers, body).await?;
     let (app, public_url) = (state.app.clone(), Arc::clone(&state.public_url));
     let precondition = conditional::precondition(headers);
-    let (route, path) = (operation.path, std::mem::take(&mut asked.path));
+    let (route, path) = (operation.path, asked.path.take().ok_or(ApiError::NoRoute)?);
     let call = Call { app, caller, permission, route, path, query, precondition, body, public_url };
     // A defect that panics costs its own request, not the connection's others.
     let mut handled = AssertUnwindSafe((operation.handler)(call)).catch_unwind();
