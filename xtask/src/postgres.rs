@@ -83,11 +83,8 @@ impl Postgres {
 impl Cluster {
     fn start(programs: &Path) -> Result<Self, Failure> {
         let failed = |error| Failure::new(format!("PostgreSQL cannot start: {error}"));
-        // Free now; whoever takes it before the server does makes the start fail, and say so.
-        let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
-        let port = listener.local_addr().map_err(failed)?.port();
-        drop(listener);
-        let password = format!("{:016x}", RandomState::new().build_hasher().finish());
+        let [port] = free_ports().map_err(failed)?;
+        let password = password();
         let mut command = as_anyone_but_root();
         command.args(["sh", "-c", include_str!("postgres.sh")]);
         command.env("BIN", programs).env("PORT", port.to_string()).env("PASSWORD", &password);
@@ -116,8 +113,27 @@ impl Drop for Cluster {
     }
 }
 
+/// Ports that are free now; whoever takes one before the server does makes the start fail, and say
+/// so.
+pub(crate) fn free_ports<const N: usize>() -> std::io::Result<[u16; N]> {
+    let mut ports = [0; N];
+    let mut held = Vec::new();
+    for port in &mut ports {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        *port = listener.local_addr()?.port();
+        // Until all are found: none twice.
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+/// A password for a cluster that lives as long as this process.
+pub(crate) fn password() -> String {
+    format!("{:016x}", RandomState::new().build_hasher().finish())
+}
+
 /// Runs what follows as somebody: PostgreSQL refuses to run as root.
-fn as_anyone_but_root() -> Command {
+pub(crate) fn as_anyone_but_root() -> Command {
     if !is_root() {
         return Command::new("env");
     }
@@ -132,7 +148,7 @@ fn is_root() -> bool {
 }
 
 /// Where the server's programs are.
-fn programs() -> Result<PathBuf, Failure> {
+pub(crate) fn programs() -> Result<PathBuf, Failure> {
     if let Some(found) = find() {
         return Ok(found);
     }
@@ -143,18 +159,27 @@ fn programs() -> Result<PathBuf, Failure> {
         );
         Failure::new(format!("the tests need PostgreSQL's server, and {why}: {ways}"))
     };
-    let mut install = if is_root() { Command::new("env") } else { Command::new("sudo") };
-    if !is_root() {
-        install.arg("-n");
-    }
-    if !step::works(Command::new("apt-get").arg("--version"))
-        || !is_root() && !step::works(Command::new("sudo").args(["-n", "true"]))
-    {
+    if !can_install() {
         return Err(missing("it cannot be installed from here"));
     }
     println!("PostgreSQL's server is missing; installing Debian's package `postgresql`");
-    step::run("postgresql", install.args(["sh", "-c", INSTALL]))?;
+    install("postgresql", INSTALL)?;
     find().ok_or_else(|| missing("Debian's package has none"))
+}
+
+/// Whether Debian's packages can be installed from here.
+pub(crate) fn can_install() -> bool {
+    step::works(Command::new("apt-get").arg("--version"))
+        && (is_root() || step::works(Command::new("sudo").args(["-n", "true"])))
+}
+
+/// Runs a script that installs packages.
+pub(crate) fn install(title: &str, script: &str) -> Result<(), Failure> {
+    let mut command = if is_root() { Command::new("env") } else { Command::new("sudo") };
+    if !is_root() {
+        command.arg("-n");
+    }
+    step::run(title, command.args(["sh", "-c", script]))
 }
 
 /// The newest of Debian's, or else what `PATH` has.

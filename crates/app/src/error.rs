@@ -27,6 +27,8 @@ pub enum AppError {
     StorageFull,
     /// The store is away; trying again later may work.
     Unavailable(String),
+    /// Nobody knows whether the change was made; never half of it.
+    InDoubt(String),
     /// A defect of ours. For the log, never for the caller.
     Internal(String),
 }
@@ -72,6 +74,7 @@ impl From<DbError> for AppError {
             DbError::Full => Self::StorageFull,
             DbError::Unique(index) => taken(&index),
             DbError::Unavailable(_) | DbError::Locked(_) => Self::Unavailable(error.to_string()),
+            DbError::InDoubt(why) => Self::InDoubt(why),
             other => Self::Internal(other.to_string()),
         }
     }

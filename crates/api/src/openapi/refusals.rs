@@ -30,7 +30,7 @@ pub(super) fn answers(operation: &Operation, doc: &Doc) -> Map<String, Value> {
         let answer = answers.entry(status.to_string()).or_insert_with(|| {
             json!({
                 "description": about(status),
-                "headers": headers(status),
+                "headers": headers(status, operation.method == Method::GET),
                 "content": { shaped.content_type: {
                     "schema": { "$ref": format!("#/components/schemas/{ERROR}") },
                     "examples": {},
@@ -69,6 +69,9 @@ fn samples(operation: &Operation, doc: &Doc) -> Vec<Sample> {
     }
     samples.push(("internal_error", app(AppError::Internal(String::new()))));
     samples.push(("unavailable", app(AppError::Unavailable(String::new()))));
+    if operation.method != Method::GET {
+        samples.push(("in_doubt", app(AppError::InDoubt(String::new()))));
+    }
     if operation.method != Method::GET || operation.path == "/readyz" {
         samples.push(("insufficient_storage", app(AppError::StorageFull)));
     }
@@ -161,24 +164,31 @@ fn about(status: u16) -> String {
         415 => "The body is of another media type",
         422 => "Values break rules; every one is listed",
         429 => "Too many failed logins from this address",
-        503 => "The store is away, or the call took too long",
+        503 => "The store is away, the call took too long, or the change is in doubt",
         507 => "The disk is full; nothing was changed",
         _ => "Something failed inside; the log has the cause under the request id",
     };
     about.to_owned()
 }
 
-fn headers(status: u16) -> Value {
+/// The headers of an error answer. `safe` is a call that changes nothing: no answer to it is in doubt.
+fn headers(status: u16, safe: bool) -> Value {
     let mut headers = super::common_headers();
+    let always = safe || status != 503;
+    let when = if always {
+        "Seconds after which to try again"
+    } else {
+        "Seconds after which to try again; absent where the change may have been made"
+    };
     let more = match status {
         401 => Some(("WWW-Authenticate", "The scheme to use (RFC 6750)", "string")),
         405 => Some(("Allow", "The methods that the path has", "string")),
-        429 | 503 => Some(("Retry-After", "Seconds after which to try again", "integer")),
+        429 | 503 => Some(("Retry-After", when, "integer")),
         _ => None,
     };
     if let Some((name, about, kind)) = more {
         headers[name] =
-            json!({ "description": about, "required": true, "schema": { "type": kind } });
+            json!({ "description": about, "required": always, "schema": { "type": kind } });
     }
     headers
 }

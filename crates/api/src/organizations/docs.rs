@@ -100,6 +100,9 @@ pub(super) struct Details {
     /// Where the cause of a failure inside stands in the log.
     #[schema(nullable = false)]
     request_id: Option<String>,
+    /// `true` where the change may have been made.
+    #[schema(nullable = false)]
+    in_doubt: Option<bool>,
 }
 
 /// A change of a client. What was read may be sent back: ids and names must then match, times are

@@ -127,7 +127,11 @@ async fn handle(
     match outcome {
         Ok(Ok(answer)) => answer,
         Ok(Err(_panic)) => Err(ApiError::internal(&"a handler panicked")),
-        Err(_elapsed) => Err(ApiError::TimedOut),
+        Err(_elapsed) if operation.method.is_safe() => Err(ApiError::TimedOut),
+        Err(_elapsed) => {
+            let why = format!("the request took longer than {PATIENCE:?}");
+            Err(AppError::InDoubt(why).into())
+        }
     }
 }
 
@@ -236,6 +240,9 @@ fn refuse(
         }
         ApiError::App(AppError::Unavailable(cause)) => {
             tracing::warn!(%request_id, %path, %cause, "the store is not available");
+        }
+        ApiError::App(AppError::InDoubt(cause)) => {
+            tracing::warn!(%request_id, %path, %cause, "a change may have been made");
         }
         ApiError::App(AppError::StorageFull) => {
             tracing::error!(%request_id, %path, "the disk is full");

@@ -1,6 +1,6 @@
 //! Brings the tables up to date, or checks that they are.
 
-use super::commit::Patience;
+use super::commit::{Patience, silent};
 use super::connect::Target;
 use super::error::{Fault, chain};
 use crate::db::Access;
@@ -46,9 +46,10 @@ pub(super) async fn run(target: &Target, access: Access) -> Result<(), DbError> 
 async fn connect(target: &Target) -> Result<Client, DbError> {
     let mut patience = Patience::new();
     loop {
-        let error = match target.connect().await {
-            Ok(client) => return Ok(client),
-            Err(error) => error,
+        let error = match patience.bound(target.connect()).await {
+            Ok(Ok(client)) => return Ok(client),
+            Ok(Err(error)) => error,
+            Err(_) => return Err(silent()),
         };
         let told = chain(&error);
         // A wrong password or name stays wrong.

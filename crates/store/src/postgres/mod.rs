@@ -21,8 +21,13 @@ use crate::error::DbError;
 use crate::tx::{Engine, Tx};
 use connect::Target;
 use pool::Pool;
+use std::time::Duration;
 use threads::Threads;
 use transaction::Kind;
+
+/// How long a lookup, a matter of milliseconds, may take before its server counts as gone. Every
+/// request begins with one: so a server that falls silent is left within this time.
+const LOOKUP: Duration = Duration::from_secs(3);
 
 /// An open database.
 pub(crate) struct Postgres {
@@ -78,16 +83,21 @@ where
     E: From<DbError>,
 {
     let mut patience = commit::Patience::new();
+    let limit = if kind == Kind::Lookup { LOOKUP } else { commit::PATIENCE };
     loop {
-        let mut tx = match pool.begin(kind).await {
+        let mut tx = match patience.begin(pool, kind).await {
             Ok(transaction) => Tx { engine: Engine::Postgres(transaction) },
             Err(error) => {
                 patience.again(error).await?;
                 continue;
             }
         };
-        let Ok(outcome) = patience.bound(read(&mut tx)).await else {
-            return Err(commit::silent().into());
+        let ran = patience.within(limit, read(&mut tx)).await;
+        let Ok(outcome) = ran else {
+            // Its connection is of no use to others either.
+            drop(tx);
+            patience.again(commit::silent()).await?;
+            continue;
         };
         let Engine::Postgres(transaction) = tx.engine else {
             return outcome;
