@@ -2,6 +2,7 @@
 
 use crate::changes::Moment;
 use crate::error::DbError;
+pub(crate) use crate::postgres::Held;
 use crate::postgres::Postgres;
 use crate::probe::Probe;
 use crate::settings;
@@ -113,6 +114,21 @@ impl Db {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.write(change).await,
             Engine::Postgres(postgres) => postgres.write(repeat, change).await,
+        }
+    }
+
+    /// Whether it is a PostgreSQL database.
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(_))
+    }
+
+    /// Keeps other processes from changing these tables as long as the answer lives. On SQLite the
+    /// lock of a store that is open for writing does, and there is no answer.
+    pub(crate) async fn hold(&self, tables: &[&str]) -> Result<Option<Held>, DbError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) if sqlite.moment().is_some() => Ok(None),
+            Engine::Sqlite(_) => Err(DbError::internal("the store was opened for reading")),
+            Engine::Postgres(postgres) => postgres.hold(tables).await.map(Some),
         }
     }
 
