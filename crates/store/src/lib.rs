@@ -22,6 +22,7 @@ pub mod api_tokens;
 pub mod audit;
 pub mod client_types;
 pub mod clients;
+pub mod copy;
 pub mod enrollment_tokens;
 pub mod settings;
 pub mod tenants;

@@ -74,6 +74,7 @@ etcd --name etcd --data-dir etcd --enable-v2 --initial-cluster "etcd=http://127.
 etcd=$!
 watcher=
 trap end EXIT
+trap 'exit 143' HUP INT TERM
 mkfifo -m 600 control
 exec 3<&0
 (cat <&3 > /dev/null; echo end end > control) &

@@ -64,7 +64,7 @@ fn samples(operation: &Operation, doc: &Doc) -> Vec<Sample> {
         samples.extend(of_a_body(operation));
     }
     samples.extend(doc.refusals.iter().copied().map(refusal));
-    if doc.success.tagged {
+    if doc.success.tagged || doc.success.preconditioned {
         samples.push(("precondition_failed", AppError::PreconditionFailed.into()));
     }
     samples.push(("internal_error", app(AppError::Internal(String::new()))));
@@ -89,7 +89,12 @@ fn query(operation: &Operation) -> Sample {
 fn missing(operation: &Operation) -> Option<ApiError> {
     let last = parameters::names(operation.path).last()?;
     let id = parameters::example(operation.surface, last);
-    let kind = if last == "token_id" { "api_token" } else { "client" };
+    let kind = match last {
+        "token_id" if operation.path.contains("enrollment-tokens") => "enrollment_token",
+        "token_id" => "api_token",
+        "tenant_id" | "workspace_id" => "tenant",
+        _ => "client",
+    };
     Some(match operation.access {
         Access::Public => ApiError::NoRoute,
         Access::Permission(_) => AppError::NotFound(Missing { kind, id }).into(),
@@ -119,7 +124,18 @@ fn refusal(refusal: Refusal) -> Sample {
     match refusal {
         Refusal::Conflict => {
             let message = "another client of the tenant already has this external id";
-            let violation = Violation::new("unique", message).below("/external_id");
+            ("conflict", taken("/external_id", message))
+        }
+        Refusal::TenantTaken => {
+            ("conflict", taken("/slug", "another tenant already has this slug"))
+        }
+        Refusal::TitleTaken => {
+            let message = "another client type of the tenant already has this title";
+            ("conflict", taken("/title", message))
+        }
+        Refusal::ClientDeleted => {
+            let message = "the client's collection mode is deleted: no device may join it";
+            let violation = Violation::new("client_deleted", message);
             ("conflict", AppError::Conflict(violation).into())
         }
         Refusal::Transition => {
@@ -130,6 +146,10 @@ fn refusal(refusal: Refusal) -> Sample {
     }
 }
 
+fn taken(path: &str, message: &str) -> ApiError {
+    AppError::Conflict(Violation::new("unique", message).below(path)).into()
+}
+
 fn about(status: u16) -> String {
     let about = match status {
         400 => "The request cannot be read, or breaks a rule",
@@ -138,7 +158,7 @@ fn about(status: u16) -> String {
         404 => "There is no such thing, or the caller may not know of it",
         405 => "The path has no such method",
         408 => "The body did not arrive within 30 seconds",
-        409 => "Another record already has what must be unique",
+        409 => "Another record already has what must be unique, or the record's state forbids it",
         412 => "The record is of another version than If-Match demands",
         413 => return format!("The body is larger than {LIMIT} bytes"),
         415 => "The body is of another media type",

@@ -66,7 +66,8 @@ pub(crate) async fn answer(
 /// A request, all but its body.
 struct Asked<'r> {
     operation: &'r Operation,
-    path: Segments,
+    /// `None` where a segment is not text, and so names nothing.
+    path: Option<Segments>,
     parts: Parts,
     peer: IpAddr,
 }
@@ -114,8 +115,8 @@ async fn handle(
     let body = body::read(operation.body, &asked.parts.method, headers, body).await?;
     let (app, public_url) = (state.app.clone(), Arc::clone(&state.public_url));
     let precondition = conditional::precondition(headers);
-    let path = std::mem::take(&mut asked.path);
-    let call = Call { app, caller, permission, path, query, precondition, body, public_url };
+    let (route, path) = (operation.path, asked.path.take().ok_or(ApiError::NoRoute)?);
+    let call = Call { app, caller, permission, route, path, query, precondition, body, public_url };
     // A defect that panics costs its own request, not the connection's others.
     let mut handled = AssertUnwindSafe((operation.handler)(call)).catch_unwind();
     // What is ready at once takes no timer.
@@ -200,6 +201,10 @@ fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<B
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     if let Some(policy) = answer.security_policy {
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    }
+    if let Some(location) = answer.location {
+        let location = HeaderValue::try_from(location);
+        headers.insert(header::LOCATION, location.map_err(|error| ApiError::internal(&error))?);
     }
     let (mut status, mut body) = (answer.status, answer.body);
     if let Some(version) = answer.version {

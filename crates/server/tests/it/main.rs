@@ -1,6 +1,7 @@
 //! The binary, as its users start it, call it, stop it and kill it.
 
 mod config;
+mod copy;
 mod crash;
 mod lock;
 mod process;

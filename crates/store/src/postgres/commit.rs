@@ -68,7 +68,8 @@ where
     E: From<DbError>,
 {
     let mut patience = Patience::new();
-    // What the run had to say whose COMMIT got no answer.
+    // What a run had to say, once a COMMIT got no answer. From then on every run looks first: a server
+    // that has just lost its place to another may not show yet, or ever, what that one has.
     let mut in_doubt: Option<T> = None;
     loop {
         let transaction = match patience.begin(pool, Kind::Write).await {
@@ -79,8 +80,8 @@ where
             }
         };
         let mut tx = Tx { engine: Engine::Postgres(transaction) };
-        let ran = patience.bound(run(&mut tx, repeat, &mut in_doubt, change)).await;
         let doubted = in_doubt.is_some();
+        let ran = patience.bound(run(&mut tx, repeat, &mut in_doubt, change)).await;
         let Ok(outcome) = ran else {
             return Err(told(silent(), doubted).into());
         };
@@ -100,10 +101,10 @@ where
         match end {
             End::Committed => return Ok(done),
             End::RolledBack(fault) if fault.passes() => {
-                in_doubt = found.then_some(done);
-                patience.again(told(fault.error, found)).await?;
+                in_doubt = (doubted || found).then_some(done);
+                patience.again(told(fault.error, in_doubt.is_some())).await?;
             }
-            End::RolledBack(fault) => return Err(told(fault.error, found).into()),
+            End::RolledBack(fault) => return Err(told(fault.error, doubted || found).into()),
             End::Unknown(fault) => {
                 in_doubt = Some(done);
                 patience.again(told(fault.error, true)).await?;
@@ -119,7 +120,7 @@ struct Ran<T> {
     found: bool,
 }
 
-/// One run of `change`, unless the one in doubt turns out to be there. Ends the doubt if it is not.
+/// One run of `change`, unless the one in doubt turns out to be there.
 async fn run<T, E, F>(
     tx: &mut Tx,
     repeat: Repeat,
@@ -132,10 +133,10 @@ where
 {
     let doubted = in_doubt.is_some();
     let found = begin(tx, repeat, doubted).await.map_err(|error| told(error, doubted))?;
-    match in_doubt.take() {
-        Some(done) if found => Ok(Ran { done, found }),
-        _ => Ok(Ran { done: change(tx).await?, found: false }),
+    if found && let Some(done) = in_doubt.take() {
+        return Ok(Ran { done, found });
     }
+    Ok(Ran { done: change(tx).await?, found: false })
 }
 
 /// Takes back a run that stopped with `refusal`; `Ok` if it may run again.

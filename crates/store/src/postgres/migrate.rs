@@ -26,6 +26,7 @@ pub(super) async fn run(target: &Target, access: Access) -> Result<(), DbError> 
     if access == Access::Read {
         return check(&client).await;
     }
+    ours(&client).await?;
     // Held until the connection ends. A migration may take longer than a lock's timeout.
     client.batch_execute("SET lock_timeout = 0").await.map_err(refused)?;
     client.batch_execute(LOCK).await.map_err(refused)?;
@@ -40,6 +41,28 @@ pub(super) async fn run(target: &Target, access: Access) -> Result<(), DbError> 
         },
     )?;
     Ok(())
+}
+
+/// A database that has another program's tables and none of ours is left as it is.
+async fn ours(client: &Client) -> Result<(), DbError> {
+    let sql = "SELECT c.relname::text FROM pg_class c
+        WHERE c.relnamespace = current_schema()::text::regnamespace AND c.relkind IN ('r', 'p')
+            AND to_regclass('refinery_schema_history') IS NULL
+            AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+                AND d.objid = c.oid AND d.deptype = 'e')
+        ORDER BY c.relname LIMIT 1";
+    let found = client.query_opt(sql, &[]).await;
+    match found.map_err(|error| DbError::Refused(chain(&error)))? {
+        None => Ok(()),
+        Some(row) => {
+            let table: String = row.get(0);
+            let message = format!(
+                "the database is another program's: it has the table {table} and none of \
+                 Clientbook's; make a database for Clientbook alone"
+            );
+            Err(DbError::Refused(message))
+        }
+    }
 }
 
 /// The database may be on its way, too.

@@ -7,12 +7,14 @@
 mod commit;
 mod connect;
 mod error;
+mod hold;
 mod migrate;
 mod pool;
 mod threads;
 mod transaction;
 mod value;
 
+pub(crate) use hold::Held;
 pub(crate) use transaction::Transaction;
 pub(crate) use value::cell;
 
@@ -31,6 +33,7 @@ const LOOKUP: Duration = Duration::from_secs(3);
 
 /// An open database.
 pub(crate) struct Postgres {
+    target: Target,
     threads: Threads,
 }
 
@@ -41,7 +44,7 @@ impl Postgres {
         let threads = Threads::start(&target)?;
         let moved = target.clone();
         threads.wait(async move |_: &Pool| migrate::run(&moved, access).await)?;
-        Ok(Self { threads })
+        Ok(Self { target, threads })
     }
 
     /// A read whose statements each see the newest state by themselves.
