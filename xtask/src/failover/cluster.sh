@@ -50,12 +50,15 @@ end() {
         signal KILL $(family "$(patroni $node)") $(family "$(postmaster $node)")
     done
     signal KILL $etcd $(family "$watcher")
+    # What Patroni's helpers have started in turn, such as the other half of a pg_basebackup.
+    signal KILL $(ps -eo pid=,args= | awk -v dir="$DIR/" 'index($0, dir) && !/awk/ { print $1 }')
     for log in *.log; do
         echo "==> $log"
         cat "$log"
     done >&2
     cd /
-    rm -rf "$DIR"
+    # One that is just ending may still write.
+    rm -rf "$DIR" || { sleep 1 && rm -rf "$DIR"; }
 }
 
 cat > post_bootstrap.sh <<SQL
