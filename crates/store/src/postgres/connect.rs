@@ -1,6 +1,8 @@
 //! Where the database is and how to get there.
 
 use super::error::chain;
+#[cfg(feature = "record")]
+use super::tape::Recorder;
 use crate::error::DbError;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
 use rustls::RootCertStore;
@@ -31,6 +33,8 @@ pub(super) struct Target {
     tls: MakeRustlsConnect,
     pub(super) threads: usize,
     connections: usize,
+    #[cfg(feature = "record")]
+    pub(super) recorder: Recorder,
 }
 
 impl Target {
@@ -74,7 +78,14 @@ impl Target {
         let connections = ours.connections.unwrap_or(CONNECTIONS);
         // Each thread keeps one connection for lookups and needs one for transactions.
         let threads = cores.min(connections / 2);
-        Ok(Self { config, tls: tls(ours.root.as_deref())?, threads, connections })
+        Ok(Self {
+            config,
+            tls: tls(ours.root.as_deref())?,
+            threads,
+            connections,
+            #[cfg(feature = "record")]
+            recorder: Recorder::default(),
+        })
     }
 
     /// A connection of its own, apart from the pools.

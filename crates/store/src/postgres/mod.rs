@@ -9,10 +9,20 @@ mod connect;
 mod error;
 mod migrate;
 mod pool;
+#[cfg(feature = "record")]
+mod replay;
+#[cfg(feature = "record")]
+mod tape;
 mod threads;
 mod transaction;
 mod value;
 
+#[cfg(feature = "record")]
+pub use replay::{Cluster, Script};
+#[cfg(feature = "record")]
+pub(crate) use tape::Recorder;
+#[cfg(feature = "record")]
+pub use tape::Traffic;
 pub(crate) use transaction::Transaction;
 pub(crate) use value::cell;
 
@@ -27,6 +37,8 @@ use transaction::Kind;
 /// An open database.
 pub(crate) struct Postgres {
     threads: Threads,
+    #[cfg(feature = "record")]
+    pub(crate) recorder: Recorder,
 }
 
 impl Postgres {
@@ -36,7 +48,11 @@ impl Postgres {
         let threads = Threads::start(&target)?;
         let moved = target.clone();
         threads.wait(async move |_: &Pool| migrate::run(&moved, access).await)?;
-        Ok(Self { threads })
+        Ok(Self {
+            threads,
+            #[cfg(feature = "record")]
+            recorder: target.recorder,
+        })
     }
 
     /// A read whose statements each see the newest state by themselves.

@@ -2,6 +2,8 @@
 
 use super::connect::{self, Target};
 use super::error::{Fault, chain};
+#[cfg(feature = "record")]
+use super::tape::Recorder;
 use super::transaction::{Kind, Transaction};
 use crate::error::DbError;
 use deadpool_postgres::{ClientWrapper, Object};
@@ -15,11 +17,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) struct Pool {
     connections: deadpool_postgres::Pool,
     shared: RefCell<Option<Arc<Connection>>>,
+    #[cfg(feature = "record")]
+    recorder: Recorder,
 }
 
 impl Pool {
     pub(super) fn new(target: &Target) -> Result<Self, DbError> {
-        Ok(Self { connections: connect::pool(target)?, shared: RefCell::new(None) })
+        Ok(Self {
+            connections: connect::pool(target)?,
+            shared: RefCell::new(None),
+            #[cfg(feature = "record")]
+            recorder: target.recorder.clone(),
+        })
     }
 
     pub(super) async fn begin(&self, kind: Kind) -> Result<Transaction, DbError> {
@@ -43,7 +52,12 @@ impl Pool {
     async fn take(&self) -> Result<Arc<Connection>, DbError> {
         let taken = self.connections.get().await;
         let object = taken.map_err(|error| Fault::unreachable(chain(&error)).error)?;
-        Ok(Arc::new(Connection { object: Some(object), spoilt: AtomicBool::new(false) }))
+        Ok(Arc::new(Connection {
+            object: Some(object),
+            spoilt: AtomicBool::new(false),
+            #[cfg(feature = "record")]
+            recorder: self.recorder.clone(),
+        }))
     }
 }
 
@@ -52,6 +66,8 @@ pub(crate) struct Connection {
     /// There until the end.
     object: Option<Object>,
     spoilt: AtomicBool,
+    #[cfg(feature = "record")]
+    pub(super) recorder: Recorder,
 }
 
 impl Connection {

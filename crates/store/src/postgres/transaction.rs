@@ -3,6 +3,8 @@
 
 use super::error::Fault;
 use super::pool::Connection;
+#[cfg(feature = "record")]
+use super::tape::Tape;
 use super::value::Encoded;
 use crate::error::DbError;
 use crate::row::Row;
@@ -51,11 +53,21 @@ pub(crate) struct Transaction {
     sent: Vec<Answer>,
     fault: Option<Fault>,
     ended: bool,
+    #[cfg(feature = "record")]
+    tape: Tape,
 }
 
 impl Transaction {
     pub(super) fn begin(connection: Arc<Connection>, kind: Kind) -> Self {
-        let mut this = Self { connection, kind, sent: Vec::new(), fault: None, ended: false };
+        let mut this = Self {
+            #[cfg(feature = "record")]
+            tape: connection.recorder.tape(),
+            connection,
+            kind,
+            sent: Vec::new(),
+            fault: None,
+            ended: false,
+        };
         match kind {
             Kind::Lookup => {}
             Kind::Read => this.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
@@ -65,6 +77,8 @@ impl Transaction {
     }
 
     fn batch(&mut self, sql: &'static str) {
+        #[cfg(feature = "record")]
+        self.tape.note(sql, &[], false);
         let connection = Arc::clone(&self.connection);
         self.push(Box::pin(async move { connection.batch_execute(sql).await }));
     }
@@ -128,6 +142,8 @@ impl Transaction {
         args: &[Value<'_>],
     ) -> Result<u64, DbError> {
         let statement = self.prepare(sql).await?;
+        #[cfg(feature = "record")]
+        self.tape.note(sql, args, true);
         let done = self.connection.execute_raw(&statement, args).await;
         self.outcome(done.map_err(Fault::from)).await
     }
@@ -139,6 +155,8 @@ impl Transaction {
         args: &[Value<'_>],
     ) -> Result<(), DbError> {
         let statement = self.prepare(sql).await?;
+        #[cfg(feature = "record")]
+        self.tape.note(sql, args, false);
         let encoded = std::iter::zip(args, statement.params())
             .map(|(arg, ty)| Encoded::new(arg, ty))
             .collect::<Result<Vec<_>, _>>()
@@ -156,6 +174,8 @@ impl Transaction {
         args: &[Value<'_>],
     ) -> Result<Vec<tokio_postgres::Row>, DbError> {
         let statement = self.prepare(sql).await?;
+        #[cfg(feature = "record")]
+        self.tape.note(sql, args, true);
         let answer = async {
             let rows = self.connection.query_raw(&statement, args).await?;
             rows.try_collect().await
@@ -190,6 +210,8 @@ impl Transaction {
             self.batch("COMMIT");
         }
         self.ended = true;
+        #[cfg(feature = "record")]
+        self.tape.keep(self.kind);
         self.fault.clone()
     }
 
@@ -208,7 +230,11 @@ impl Transaction {
         self.settle().await;
         self.ended = true;
         match self.fault.clone() {
-            None => End::Committed,
+            None => {
+                #[cfg(feature = "record")]
+                self.tape.keep(self.kind);
+                End::Committed
+            }
             // The server has answered a statement before COMMIT, which then took everything back.
             Some(fault) if !fault.lost => End::RolledBack(fault),
             Some(fault) => End::Unknown(fault),
