@@ -40,7 +40,7 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<(), Failure> {
     // Runs until the command has ended.
     let _cluster = if bench.postgres {
         let programs = postgres::programs()?;
-        let cluster = Cluster::durable(&programs, &directory.join("postgres"))?;
+        let cluster = Cluster::durable(&programs, directory.join("postgres").as_std_path())?;
         command.arg("postgres").arg("--pgbench").arg(programs.join("pgbench"));
         command.env("CLIENTBOOK_BENCH_POSTGRES", cluster.url());
         Some(cluster)

@@ -1,15 +1,21 @@
 //! pgbench, PostgreSQL's own load generator, with a script of ours.
 
 use crate::Failure;
-use crate::generator::{self, Load};
+use crate::generator::Load;
 use crate::machine;
 use crate::round::{Pace, pace_of};
 use crate::stats::Latencies;
 use clientbook_store::Script;
+use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
-use std::process::Command;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The time before a measurement, in which each connection has all its statements planned. A script
+/// repeats them for each of its transactions, so that takes a while.
+const WARM_UP: Duration = Duration::from_millis(2_000);
 
 pub(crate) struct Pgbench {
     pub(crate) program: PathBuf,
@@ -58,7 +64,7 @@ impl Pgbench {
             .args(script.constants.iter().map(|(name, value)| format!("--define={name}={value}")));
         match until {
             Until::Time => {
-                let seconds = (self.load.seconds * 1.2).ceil();
+                let seconds = (WARM_UP.as_secs_f64() + self.load.seconds).ceil();
                 command.arg(format!("--time={seconds:.0}"));
             }
             Until::Done => {
@@ -67,18 +73,22 @@ impl Pgbench {
         }
         // The server's statements each run so often that theirs are generic from the sixth on.
         command.env("PGOPTIONS", "-c plan_cache_mode=force_generic_plan").arg(url);
-        let usage = || machine::usage(&[], self.load.engine);
-        let (before, children) = (usage()?, machine::children()?);
-        let output = command.output()?;
-        let (usage, cpu) = (usage()? - before, machine::children()? - children);
+        let children = machine::children()?;
+        let process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        thread::sleep(WARM_UP);
+        let warm = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?;
+        let usage = machine::usage(&[process.id()], self.load.engine)?;
+        let output = process.wait_with_output()?;
         if !output.status.success() {
             return Err(format!("pgbench: {}", String::from_utf8_lossy(&output.stderr)).into());
         }
-        measured(&logged(directory.path())?, script.size, cpu, usage.engine)
+        let cpu = machine::children()? - children - usage.server;
+        let engine = machine::usage(&[], self.load.engine)?.engine - usage.engine;
+        measured(&logged(directory.path())?, script.size, warm, (cpu, engine))
     }
 }
 
-fn logged(directory: &std::path::Path) -> Result<Vec<Ran>, Failure> {
+fn logged(directory: &Path) -> Result<Vec<Ran>, Failure> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
@@ -102,28 +112,30 @@ fn ran(line: &str) -> Result<Ran, Failure> {
     Ok(Ran { client, took, done: seconds * 1_000_000 + micros })
 }
 
-/// What the log says, without a first stretch and without the end, when some clients have no more
-/// to do.
+/// What the log says from `warm` on, without the end, when some clients have no more to do. The CPU
+/// seconds, of pgbench and of the database server, are those from `warm` to the very end.
 #[expect(clippy::cast_precision_loss, reason = "not so much is measured")]
-fn measured(all: &[Ran], size: usize, cpu: f64, engine: f64) -> Result<Pace, Failure> {
-    let begun = all.iter().map(|ran| ran.done.saturating_sub(ran.took)).min();
-    let mut last = std::collections::HashMap::new();
+fn measured(all: &[Ran], size: usize, warm: u64, cpu: (f64, f64)) -> Result<Pace, Failure> {
+    let (mut first, mut last) = (HashMap::new(), HashMap::new());
     for ran in all {
+        first.entry(ran.client).or_insert(ran.done);
         last.insert(ran.client, ran.done);
     }
-    let (Some(begun), Some(end)) = (begun, last.values().min().copied()) else {
+    let (Some(planned), Some(end)) = (first.values().max(), last.values().min().copied()) else {
         return Err("pgbench has done nothing".into());
     };
-    let whole = Duration::from_micros(end.saturating_sub(begun));
-    let warm = begun + u64::try_from(generator::warm_up(whole).as_micros())?;
+    if *planned > warm || end <= warm {
+        return Err("pgbench has not run long enough to be measured".into());
+    }
     let mut latencies = Latencies::new()?;
     for ran in all.iter().filter(|ran| ran.done > warm && ran.done <= end) {
         let each = Duration::from_micros(ran.took) / u32::try_from(size)?;
         latencies.record_many(each, size as u64)?;
     }
-    let seconds = Duration::from_micros(end.saturating_sub(warm)).as_secs_f64();
-    let each = |seconds: f64| seconds * 1e6 / (all.len() * size) as f64;
-    Ok(pace_of(&latencies, seconds, each(cpu), Some(each(engine))))
+    let seconds = Duration::from_micros(end - warm).as_secs_f64();
+    let counted = all.iter().filter(|ran| ran.done > warm).count() * size;
+    let each = |seconds: f64| seconds * 1e6 / counted as f64;
+    Ok(pace_of(&latencies, seconds, each(cpu.0), Some(each(cpu.1))))
 }
 
 #[cfg(test)]
@@ -141,11 +153,16 @@ mod tests {
             })
         });
         let all: Vec<_> = lines.map(|line| ran(&line).unwrap()).collect();
-        let pace = measured(&all, 8, 1.6, 0.8).unwrap();
+        let warm = 20_200_000;
+        let pace = measured(&all, 8, warm, (1.28, 0.64)).unwrap();
         assert!((pace.per_second - 1_600.0).abs() < 20.0, "{pace:?}");
         assert!((pace.p50 - 1.25).abs() < 0.01, "{pace:?}");
         assert!((pace.cpu - 1_000.0).abs() < 1.0, "{pace:?}");
         assert_eq!(pace.engine_cpu.map(f64::round), Some(500.0));
-        assert!(ran("progress: 1.0 s").is_err() && measured(&[], 8, 0.0, 0.0).is_err());
+        let too_long = all.iter().map(|ran| ran.done).max();
+        for never in [20_000_000, too_long.unwrap()] {
+            assert!(measured(&all, 8, never, (1.0, 1.0)).is_err());
+        }
+        assert!(ran("progress: 1.0 s").is_err() && measured(&[], 8, 0, (0.0, 0.0)).is_err());
     }
 }

@@ -14,11 +14,11 @@ use tokio::runtime::Runtime;
 const CHANGES: usize = 8;
 
 /// Reads of one run.
-const READS: usize = 32;
+const READS: usize = 16;
 
 /// So much longer than it is measured the server is recorded: pgbench is faster, and makes each
 /// change only once.
-const LONGER: f64 = 3.0;
+const LONGER: f64 = 6.0;
 
 /// By surface.
 pub(crate) struct Scripts {
