@@ -3,6 +3,7 @@
 mod config;
 mod crash;
 mod lock;
+mod pgbouncer;
 mod process;
 mod serve;
 mod shutdown;

@@ -88,6 +88,15 @@ impl Target {
         })
     }
 
+    /// The same with connections that wait for a lock as long as it takes.
+    pub(super) fn unhurried(&self) -> Self {
+        let mut this = self.clone();
+        let given = self.config.get_options().unwrap_or_default();
+        let options = format!("{given} -c lock_timeout=0 -c idle_in_transaction_session_timeout=0");
+        this.config.options(options.trim_start());
+        this
+    }
+
     /// A connection of its own, apart from the pools.
     pub(super) async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
         let (client, connection) = self.config.connect(self.tls.clone()).await?;
