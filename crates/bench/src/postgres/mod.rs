@@ -16,6 +16,7 @@ use pgbench::Pgbench;
 use recorded::Scripts;
 use round::Bench;
 use std::path::Path;
+use std::thread;
 use tokio::runtime::Runtime;
 
 /// What the server is built from.
@@ -97,7 +98,8 @@ fn prepare(
     let scripts = Scripts::record(&recorded, &clients, &token, &load)?;
     runtime.block_on(cluster.remove("bench_recorded"))?;
     scripts.keep(&args.directory)?;
-    let pgbench = Pgbench { program: on.pgbench.clone(), directory: directory.to_owned(), load };
+    let pgbench =
+        Pgbench { program: on.pgbench.clone(), directory: directory.to_owned(), load, threads };
     let (server, log) = (args.server.clone(), directory.join("server.log"));
     Ok(Bench { server, log, cluster, clients, token, entries, scripts, pgbench, load })
 }

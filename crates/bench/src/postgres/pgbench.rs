@@ -22,6 +22,8 @@ pub(crate) struct Pgbench {
     /// For what it writes.
     pub(crate) directory: PathBuf,
     pub(crate) load: Load,
+    /// Its threads: as many as it can use.
+    pub(crate) threads: usize,
 }
 
 /// When it ends.
@@ -55,7 +57,7 @@ impl Pgbench {
         std::fs::write(&file, &script.text)?;
         let mut command = Command::new(&self.program);
         command.current_dir(directory.path()).args(["--no-vacuum", "--protocol=prepared", "--log"]);
-        command.arg(format!("--client={clients}")).arg(format!("--jobs={}", self.load.threads));
+        command.arg(format!("--client={clients}")).arg(format!("--jobs={}", self.threads));
         command.arg("--file").arg(&file);
         for (name, value) in [("turn", 0), ("batches", each * clients), ("clients", clients)] {
             command.arg(format!("--define={name}={value}"));

@@ -36,10 +36,12 @@ impl Bouncer {
         let (host, port) = host.split_once(':').unwrap_or((host, "5432"));
         let users = directory.path().join("users");
         std::fs::write(&users, format!("\"{user}\" \"{password}\"\n")).expect("a file");
+        // Sessions need one connection for each of the servers'; transactions share a few.
+        let pool = if mode == "session" { 100 } else { 8 };
         let mut settings = format!(
             "[databases]\n{name} = host={host} port={port}\n[pgbouncer]\npool_mode = {mode}\n\
              listen_addr = 127.0.0.1\nlisten_port = {}\nunix_socket_dir =\nauth_type = plain\n\
-             auth_file = {}\ndefault_pool_size = 40\nignore_startup_parameters = options\n",
+             auth_file = {}\ndefault_pool_size = {pool}\nignore_startup_parameters = options\n",
             address.port(),
             users.display(),
         );

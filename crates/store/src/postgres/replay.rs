@@ -295,3 +295,57 @@ async fn connect(url: &str) -> Result<Client, DbError> {
 fn failed(error: tokio_postgres::Error) -> DbError {
     Fault::from(error).error
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Value;
+
+    /// A change as the engine sends it: what is awaited ends a round trip.
+    fn change(number: i64, note: Option<&str>) -> Vec<Call> {
+        let call = |text, args: &[Value<'_>], awaited| {
+            let args = args.iter().map(Into::into).collect();
+            Call { text, args, awaited }
+        };
+        let (nobody, same): (Option<&str>, _) = (None, 7_i64.into());
+        vec![
+            call("BEGIN", &[], false),
+            call("SELECT 1 FROM a\n WHERE t = $1 AND id = $2", &[same, number.into()], true),
+            call(
+                "UPDATE a SET n = $1, m = $2 WHERE id = $3",
+                &[note.into(), nobody.into(), number.into()],
+                false,
+            ),
+            call("COMMIT", &[], false),
+        ]
+    }
+
+    #[test]
+    fn a_script_sends_what_was_sent() {
+        let mut all: Vec<_> = (0..5).map(|number| change(number, Some("x"))).collect();
+        all[1] = change(1, None);
+        all.push(vec![]);
+        let script = script(all, 2).unwrap();
+        let head = "\\set batch mod(:client_id + :clients * :turn, :batches)\n\\set turn :turn + 1\n\
+             SELECT f.* FROM bench_batches b, jsonb_to_record(b.args) AS f (a0_0 text, a0_1 text, \
+             a1_0 text, a1_1 text) WHERE b.id = :batch \\gset\n";
+        let body = |number| {
+            format!(
+                "\\startpipeline\nBEGIN;\n\
+                 SELECT 1 FROM a WHERE t = :c0 AND id = :a{number}_0;\n\\endpipeline\n\
+                 \\startpipeline\n\
+                 UPDATE a SET n = NULLIF(:a{number}_1, '')::text, m = NULL WHERE id = :a{number}_0;\n\
+                 COMMIT;\n\\endpipeline\n"
+            )
+        };
+        assert_eq!(script.text, [head.to_owned(), body(0), body(1)].concat());
+        assert_eq!(script.constants, [("c0".to_owned(), "7".to_owned())]);
+        assert_eq!((script.round_trips, script.others, script.runs()), (2, 1, 2));
+        let batches = [
+            r#"{"a0_0":"0","a0_1":"x","a1_0":"1","a1_1":""}"#,
+            r#"{"a0_0":"2","a0_1":"x","a1_0":"3","a1_1":"x"}"#,
+        ];
+        assert_eq!(script.batches, batches);
+        assert!(super::script(Vec::new(), 2).is_err());
+    }
+}
