@@ -23,7 +23,7 @@ pub use replay::{Cluster, Script};
 pub(crate) use tape::Recorder;
 #[cfg(feature = "record")]
 pub use tape::Traffic;
-pub(crate) use transaction::Transaction;
+pub(crate) use transaction::{Asked, Transaction};
 pub(crate) use value::cell;
 
 use crate::db::{Access, Repeat};

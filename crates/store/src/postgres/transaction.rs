@@ -11,7 +11,7 @@ use crate::row::Row;
 use crate::value::Value;
 use futures_util::TryStreamExt as _;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use tokio_postgres::Statement;
 
@@ -43,6 +43,17 @@ pub(super) struct Failed {
     pub(super) fault: Fault,
     /// Whether a statement has told the caller.
     pub(super) told: bool,
+}
+
+/// The rows of a query, once they are there.
+#[derive(Default)]
+pub(crate) struct Asked(Arc<Mutex<Vec<tokio_postgres::Row>>>);
+
+fn encode(args: &[Value<'_>], statement: &Statement) -> Result<Vec<Encoded>, DbError> {
+    std::iter::zip(args, statement.params())
+        .map(|(arg, ty)| Encoded::new(arg, ty))
+        .collect::<Result<_, _>>()
+        .map_err(|error| DbError::internal(error.to_string()))
 }
 
 /// A transaction, or none for a lookup.
@@ -157,15 +168,46 @@ impl Transaction {
         let statement = self.prepare(sql).await?;
         #[cfg(feature = "record")]
         self.tape.note(sql, args, false);
-        let encoded = std::iter::zip(args, statement.params())
-            .map(|(arg, ty)| Encoded::new(arg, ty))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| DbError::internal(error.to_string()))?;
+        let encoded = encode(args, &statement)?;
         let connection = Arc::clone(&self.connection);
         self.push(Box::pin(async move {
             connection.execute_raw(&statement, encoded).await.map(|_| ())
         }));
         self.check()
+    }
+
+    /// Sends a query whose rows are asked for later.
+    pub(crate) async fn ask(
+        &mut self,
+        sql: &'static str,
+        args: &[Value<'_>],
+    ) -> Result<Asked, DbError> {
+        let statement = self.prepare(sql).await?;
+        #[cfg(feature = "record")]
+        self.tape.note(sql, args, false);
+        let encoded = encode(args, &statement)?;
+        let connection = Arc::clone(&self.connection);
+        let asked = Asked::default();
+        let rows = Arc::clone(&asked.0);
+        self.push(Box::pin(async move {
+            let all: Vec<_> =
+                connection.query_raw(&statement, encoded).await?.try_collect().await?;
+            *rows.lock().unwrap_or_else(PoisonError::into_inner) = all;
+            Ok(())
+        }));
+        self.check().map(|()| asked)
+    }
+
+    /// The first row of what was asked, if there is one.
+    pub(crate) async fn answer<T>(
+        &mut self,
+        asked: Asked,
+        decode: impl FnOnce(&Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Option<T>, DbError> {
+        self.settle().await;
+        self.check()?;
+        let rows = asked.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.first().map(|row| decode(&Row::Postgres(row))).transpose()
     }
 
     async fn rows(
