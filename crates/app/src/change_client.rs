@@ -106,10 +106,12 @@ impl App {
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
         let done = self.0.db.write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
-            load::still_works(tx, &caller, env.now()).await?;
+            let standing = load::standing(tx, &caller).await?;
             let purpose = Purpose::Change;
             let asked = &change.change;
-            let record = load::client(tx, &caller, &target, asked.permission, purpose).await?;
+            let record = load::client(tx, &caller, &target, asked.permission, purpose).await;
+            standing.check(tx, env.now()).await?;
+            let record = record?;
             let precondition = &change.precondition;
             let record =
                 apply(tx, &env, &caller, operation_id, record, asked, precondition).await?;

@@ -7,8 +7,9 @@ use clientbook_model::policy::{self, ClientFacts, Overreach};
 use clientbook_model::principal::{ActorKind, Permission, Reach};
 use clientbook_model::tenant::{Tenant, TenantKey};
 use clientbook_model::time::Timestamp;
+use clientbook_store::api_tokens::{self, AskedToken};
 use clientbook_store::clients::{self, ClientKey, ClientRecord};
-use clientbook_store::{Tx, api_tokens, tenants};
+use clientbook_store::{Tx, tenants};
 
 /// How a request names the tenant of what it makes or lists.
 #[derive(Debug, Clone)]
@@ -48,23 +49,47 @@ pub(crate) enum Purpose {
     Change,
 }
 
-/// Refuses a caller whose token was revoked, or ended, between its request's head and this
-/// transaction: a body may take its time.
+/// Whether a caller's credentials still work: asked, and not answered yet.
+pub(crate) enum Standing {
+    /// Nothing that the store could take back.
+    Lasting,
+    Unknown,
+    Asked(AskedToken),
+}
+
+/// Asks whether the caller's token was revoked, or ended, between its request's head and this
+/// transaction: a body may take its time. What is read next goes out with the question.
+pub(crate) async fn standing(tx: &mut Tx, caller: &Caller) -> Result<Standing, AppError> {
+    let actor = &caller.principal.actor;
+    let id = match actor.kind {
+        ActorKind::ApiToken => parse_uuid(&actor.id).map(ApiTokenId),
+        ActorKind::Subject | ActorKind::Cli | ActorKind::System => return Ok(Standing::Lasting),
+    };
+    Ok(match id {
+        Some(id) => Standing::Asked(api_tokens::ask(tx, caller.home(), id).await?),
+        None => Standing::Unknown,
+    })
+}
+
+impl Standing {
+    /// Refuses the caller if the answer is no. It comes before whatever else was found.
+    pub(crate) async fn check(self, tx: &mut Tx, now: Timestamp) -> Result<(), AppError> {
+        let works = match self {
+            Self::Lasting => true,
+            Self::Unknown => false,
+            Self::Asked(asked) => api_tokens::works(tx, asked, now).await?,
+        };
+        if works { Ok(()) } else { Err(AppError::Unauthenticated(Unauthenticated::Invalid)) }
+    }
+}
+
+/// The same, where nothing else is read meanwhile.
 pub(crate) async fn still_works(
     tx: &mut Tx,
     caller: &Caller,
     now: Timestamp,
 ) -> Result<(), AppError> {
-    let actor = &caller.principal.actor;
-    let id = match actor.kind {
-        ActorKind::ApiToken => parse_uuid(&actor.id).map(ApiTokenId),
-        ActorKind::Subject | ActorKind::Cli | ActorKind::System => return Ok(()),
-    };
-    let works = match id {
-        Some(id) => api_tokens::works(tx, caller.home(), id, now).await?,
-        None => false,
-    };
-    if works { Ok(()) } else { Err(AppError::Unauthenticated(Unauthenticated::Invalid)) }
+    standing(tx, caller).await?.check(tx, now).await
 }
 
 /// The client that `target` names, if the caller may do with it what `permission` names.

@@ -149,6 +149,15 @@ impl Db {
         }
     }
 
+    /// The recorder of a store on PostgreSQL.
+    #[cfg(feature = "record")]
+    pub(crate) fn recorder(&self) -> Option<&crate::postgres::Recorder> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(postgres) => Some(&postgres.recorder),
+        }
+    }
+
     /// Whether the store takes writes: takes room, commits, and gives the room back; at most once a
     /// second, and answers with the newest outcome in between.
     pub async fn ping(&self) -> Result<(), DbError> {

@@ -1,6 +1,8 @@
 //! Where the database is and how to get there.
 
 use super::error::chain;
+#[cfg(feature = "record")]
+use super::tape::Recorder;
 use crate::error::DbError;
 use deadpool_postgres::{
     Connect, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts,
@@ -40,6 +42,8 @@ pub(super) struct Target {
     tls: MakeRustlsConnect,
     pub(super) threads: usize,
     connections: usize,
+    #[cfg(feature = "record")]
+    pub(super) recorder: Recorder,
 }
 
 impl Target {
@@ -70,7 +74,27 @@ impl Target {
         // Each thread keeps one connection for lookups and needs one for transactions.
         let threads = cores.min(connections / 2);
         let (tls, patience) = (tls(ours.root.as_deref())?, patience.unwrap_or(CONNECT));
-        Ok(Self { hosts, patience, tls, threads, connections })
+        Ok(Self {
+            hosts,
+            patience,
+            tls,
+            threads,
+            connections,
+            #[cfg(feature = "record")]
+            recorder: Recorder::default(),
+        })
+    }
+
+    /// The same with connections that wait for a lock as long as it takes.
+    pub(super) fn unhurried(&self) -> Self {
+        let mut this = self.clone();
+        for host in &mut this.hosts {
+            let given = host.get_options().unwrap_or_default();
+            let options =
+                format!("{given} -c lock_timeout=0 -c idle_in_transaction_session_timeout=0");
+            host.options(options.trim_start());
+        }
+        this
     }
 
     /// A connection of its own, apart from the pools. A host that is silent keeps it waiting.

@@ -10,12 +10,22 @@ mod error;
 mod hold;
 mod migrate;
 mod pool;
+#[cfg(feature = "record")]
+mod replay;
+#[cfg(feature = "record")]
+mod tape;
 mod threads;
 mod transaction;
 mod value;
 
 pub(crate) use hold::Held;
-pub(crate) use transaction::Transaction;
+#[cfg(feature = "record")]
+pub use replay::{Cluster, Script};
+#[cfg(feature = "record")]
+pub(crate) use tape::Recorder;
+#[cfg(feature = "record")]
+pub use tape::Traffic;
+pub(crate) use transaction::{Asked, Transaction};
 pub(crate) use value::cell;
 
 use crate::db::{Access, Repeat};
@@ -35,6 +45,8 @@ const LOOKUP: Duration = Duration::from_secs(3);
 pub(crate) struct Postgres {
     target: Target,
     threads: Threads,
+    #[cfg(feature = "record")]
+    pub(crate) recorder: Recorder,
 }
 
 impl Postgres {
@@ -44,7 +56,12 @@ impl Postgres {
         let threads = Threads::start(&target)?;
         let moved = target.clone();
         threads.wait(async move |_: &Pool| migrate::run(&moved, access).await)?;
-        Ok(Self { target, threads })
+        Ok(Self {
+            #[cfg(feature = "record")]
+            recorder: target.recorder.clone(),
+            target,
+            threads,
+        })
     }
 
     /// A read whose statements each see the newest state by themselves.

@@ -2,6 +2,8 @@
 
 use super::connect::{self, Target};
 use super::error::{Fault, chain};
+#[cfg(feature = "record")]
+use super::tape::Recorder;
 use super::transaction::{Kind, Transaction};
 use crate::error::DbError;
 use deadpool_postgres::{ClientWrapper, Object};
@@ -20,12 +22,19 @@ pub(crate) struct Pool {
     shared: RefCell<Option<Arc<Connection>>>,
     /// How many have been lost.
     losses: Arc<AtomicU64>,
+    #[cfg(feature = "record")]
+    recorder: Recorder,
 }
 
 impl Pool {
     pub(super) fn new(target: &Target) -> Result<Self, DbError> {
-        let connections = connect::pool(target)?;
-        Ok(Self { connections, shared: RefCell::new(None), losses: Arc::default() })
+        Ok(Self {
+            connections: connect::pool(target)?,
+            shared: RefCell::new(None),
+            losses: Arc::default(),
+            #[cfg(feature = "record")]
+            recorder: target.recorder.clone(),
+        })
     }
 
     pub(super) async fn begin(&self, kind: Kind) -> Result<Transaction, DbError> {
@@ -55,6 +64,8 @@ impl Pool {
             spoilt: AtomicBool::new(false),
             losses: Arc::clone(&self.losses),
             before,
+            #[cfg(feature = "record")]
+            recorder: self.recorder.clone(),
         }))
     }
 }
@@ -67,6 +78,8 @@ pub(crate) struct Connection {
     losses: Arc<AtomicU64>,
     /// How many had been lost when it was lent.
     before: u64,
+    #[cfg(feature = "record")]
+    pub(super) recorder: Recorder,
 }
 
 impl Connection {
