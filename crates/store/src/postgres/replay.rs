@@ -120,7 +120,7 @@ fn slots(all: &[Vec<Call>]) -> (Vec<Slot>, Vec<(String, String)>, Vec<usize>) {
                     columns.len() - 1
                 });
                 let nullable = flat.iter().any(|args| args[place].text.is_none());
-                let of_type = flat.iter().map(|args| args[place].of_type).find(|ty| *ty != "");
+                let of_type = flat.iter().map(|args| args[place].of_type).find(|ty| !ty.is_empty());
                 Slot::Varying(column, of_type.filter(|_| nullable))
             }
         });
