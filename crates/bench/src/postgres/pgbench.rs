@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The time before a measurement, in which each connection has all its statements planned. A script
 /// repeats them for each of its transactions, so that takes a while.
-const WARM_UP: Duration = Duration::from_millis(2_000);
+const WARM_UP: Duration = Duration::from_secs(2);
 
 pub(crate) struct Pgbench {
     pub(crate) program: PathBuf,
@@ -78,7 +78,7 @@ impl Pgbench {
         let children = machine::children()?;
         let process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         thread::sleep(WARM_UP);
-        let warm = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?;
+        let warm = micros()?;
         let usage = machine::usage(&[process.id()], self.load.engine)?;
         let output = process.wait_with_output()?;
         if !output.status.success() {
@@ -88,6 +88,12 @@ impl Pgbench {
         let engine = machine::usage(&[], self.load.engine)?.engine - usage.engine;
         measured(&logged(directory.path())?, script.size, warm, (cpu, engine))
     }
+}
+
+/// Since 1970, as pgbench's log has it.
+#[expect(clippy::disallowed_methods, reason = "compared with times that another program has taken")]
+fn micros() -> Result<u64, Failure> {
+    Ok(u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?)
 }
 
 fn logged(directory: &Path) -> Result<Vec<Ran>, Failure> {
