@@ -98,6 +98,7 @@ fn prepare(
     let scripts = Scripts::record(&recorded, &clients, &token, &load)?;
     runtime.block_on(cluster.remove("bench_recorded"))?;
     scripts.keep(&args.directory)?;
+    let threads = thread::available_parallelism()?.get().min(load.connections);
     let pgbench =
         Pgbench { program: on.pgbench.clone(), directory: directory.to_owned(), load, threads };
     let (server, log) = (args.server.clone(), directory.join("server.log"));
