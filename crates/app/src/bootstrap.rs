@@ -123,6 +123,7 @@ async fn make_system_tenant(
         object_id: ObjectId([0; 12]),
         name: TenantName::new("Clientbook").map_err(broken)?,
         created_at: env.now(),
+        version: 1,
     };
     crate::create::add_tenant(tx, env, caller, operation_id, &tenant).await
 }

@@ -130,6 +130,7 @@ impl Load<'_> {
                 object_id: object_id(tenant.object_id)?,
                 name: known(TenantName::new(tenant.name))?,
                 created_at: created,
+                version: 1,
             };
             add_tenant(tx, self.env, self.caller, self.operation_id, &tenant).await?;
         }
@@ -219,6 +220,7 @@ fn client(tenant: &DemoTenant, demo: &DemoClient, now: Timestamp) -> Result<Clie
         version: 1,
         created_at: now,
         updated_at: now,
+        workspace_deleted_at: None,
         audit: ChainHead::default(),
     })
 }

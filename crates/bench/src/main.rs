@@ -1,5 +1,5 @@
 //! `clientbook-bench`: how fast a Clientbook server is, beside a server that does nothing and
-//! SQLite that does the same. `cargo xtask bench` builds and runs it.
+//! SQLite or pgbench that does the same. `cargo xtask bench` builds and runs it.
 
 #![expect(
     clippy::print_stdout,
@@ -14,6 +14,7 @@ mod connection;
 mod generator;
 mod http;
 mod machine;
+mod postgres;
 mod raw;
 mod report;
 mod round;
@@ -43,6 +44,8 @@ struct Cli {
 enum Command {
     /// Measures a server
     Run(Args),
+    /// Measures a server on PostgreSQL, beside pgbench
+    Postgres(OnPostgres),
     /// Serves the constant answer that comes as JSON on standard input: what a server is measured by
     Bare,
 }
@@ -79,9 +82,23 @@ struct Args {
     assert: bool,
 }
 
+/// Where PostgreSQL is.
+#[derive(clap::Args)]
+struct OnPostgres {
+    #[command(flatten)]
+    args: Args,
+    /// The program `pgbench`
+    #[arg(long)]
+    pgbench: PathBuf,
+    /// The URL of a server on this machine where databases may be made
+    #[arg(long, env = "CLIENTBOOK_BENCH_POSTGRES", hide_env_values = true)]
+    url: String,
+}
+
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Postgres(on) => postgres::run(&on),
         Command::Bare => bare::serve().map(|()| true),
     };
     match outcome {

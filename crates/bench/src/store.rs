@@ -29,13 +29,7 @@ pub(crate) struct Template {
 impl Template {
     pub(crate) fn make(at: &Path, clients: u32) -> Result<Self, Failure> {
         let path = at.join("template.db");
-        let (mut clients, token) = Runtime::new()?.block_on(async {
-            let app = open(&path).await?.1;
-            let clients = app.load_sample(TENANT, clients).await.map_err(told)?;
-            Ok::<_, Failure>((clients, admin(&app).await?))
-        })?;
-        // The end of such an id is random: neighbours in the store are not asked for in turn.
-        clients.sort_by_key(|client| client.id.0.as_bytes()[8..].to_vec());
+        let (clients, token) = fill(&url(&path), clients)?;
         Ok(Self { path, clients, token })
     }
 
@@ -54,6 +48,23 @@ impl Template {
     }
 }
 
+/// Fills an empty store: the clients, in no order of the store's, and an admin's token.
+pub(crate) fn fill(url: &str, clients: u32) -> Result<(Vec<Client>, String), Failure> {
+    let (mut clients, token) = Runtime::new()?.block_on(async {
+        let app = open(url).await?.1;
+        let clients = app.load_sample(TENANT, clients).await.map_err(told)?;
+        Ok::<_, Failure>((clients, admin(&app).await?))
+    })?;
+    // The end of such an id is random: neighbours in the store are not asked for in turn.
+    clients.sort_by_key(|client| client.id.0.as_bytes()[8..].to_vec());
+    Ok((clients, token))
+}
+
+/// The URL of a store in a file.
+pub(crate) fn url(path: &Path) -> String {
+    format!("sqlite:{}", path.display())
+}
+
 /// Removes a copy and what lies beside it.
 pub(crate) fn remove(copy: &Path) -> Result<(), Failure> {
     for end in ["", "-wal", "-shm", ".lock"] {
@@ -66,8 +77,8 @@ pub(crate) fn remove(copy: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn open(path: &Path) -> Result<(Db, App), Failure> {
-    let db = Db::open(&format!("sqlite:{}", path.display()), Access::Write)?;
+async fn open(url: &str) -> Result<(Db, App), Failure> {
+    let db = Db::open(url, Access::Write)?;
     let (app, _) = App::start(db.clone(), Env::system(), None).await.map_err(told)?;
     Ok((db, app))
 }
@@ -94,17 +105,17 @@ fn told(error: AppError) -> Failure {
     format!("{error:?}").into()
 }
 
-/// Clientbook's surfaces in this process, so that what its writer runs can be recorded.
+/// Clientbook's surfaces in this process, so that what it runs can be recorded.
 pub(crate) struct InProcess {
     pub(crate) db: Db,
     pub(crate) address: SocketAddr,
 }
 
 impl InProcess {
-    /// Serves the store at `path` as long as the runtime lives.
-    pub(crate) fn serve(runtime: &Runtime, path: &Path) -> Result<Self, Failure> {
+    /// Serves the store at `url` as long as the runtime lives.
+    pub(crate) fn serve(runtime: &Runtime, url: &str) -> Result<Self, Failure> {
         runtime.block_on(async {
-            let (db, app) = open(path).await?;
+            let (db, app) = open(url).await?;
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             let address = listener.local_addr()?;
             let public_url = format!("http://{address}");

@@ -104,13 +104,10 @@ where
         let mut builder = http1::Builder::new();
         builder
             .timer(TokioTimer::new())
-            .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_headers(HEADERS)
             .max_header_size(HEAD_BYTES)
             .max_buf_size(BUFFER_BYTES)
-            // Most answers are short: copying one behind its head costs less than a list of two parts.
-            .writev(false)
             .keep_alive(true);
         Self {
             builder,

@@ -149,6 +149,15 @@ impl Db {
         }
     }
 
+    /// The recorder of a store on PostgreSQL.
+    #[cfg(feature = "record")]
+    pub(crate) fn recorder(&self) -> Option<&crate::postgres::Recorder> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(postgres) => Some(&postgres.recorder),
+        }
+    }
+
     /// Whether the store takes writes: takes room, commits, and gives the room back; at most once a
     /// second, and answers with the newest outcome in between.
     pub async fn ping(&self) -> Result<(), DbError> {
@@ -156,7 +165,11 @@ impl Db {
         // A task of its own: a caller that goes away neither stops the trial nor hides its outcome.
         let trial = tokio::spawn(async move {
             let write = db.write(Repeat::Harmless, async |tx: &mut Tx| settings::probe(tx).await);
-            db.probe.outcome(write).await
+            // The trial leaves nothing behind that could be in doubt.
+            db.probe.outcome(write).await.map_err(|error| match error {
+                DbError::InDoubt(why) => DbError::Unavailable(why),
+                error => error,
+            })
         });
         trial.await.unwrap_or_else(|error| Err(DbError::internal(error.to_string())))
     }

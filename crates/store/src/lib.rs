@@ -30,6 +30,8 @@ pub mod tenants;
 pub use changes::Moment;
 pub use db::{Access, Db, Repeat};
 pub use error::DbError;
+#[cfg(feature = "record")]
+pub use postgres::{Cluster, Script, Traffic};
 pub use raw_id::RawId;
 #[cfg(feature = "record")]
 pub use recording::Recording;

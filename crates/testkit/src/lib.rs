@@ -17,7 +17,7 @@ mod test_app;
 
 pub use actor::Actor;
 pub use answer::Answer;
-pub use database::{Engine, TestDatabase};
+pub use database::{Engine, TestDatabase, query};
 pub use issuer::{KeyServer, issuer};
 pub use proxy::{Fault, Place, Proxy};
 pub use signer::{ED25519, P256, RSA, SECOND_P256, SECOND_RSA, Signer};

@@ -6,7 +6,7 @@ use crate::database::TestDatabase;
 use crate::issuer::KeyServer;
 use axum::body::Body;
 use clientbook_api::{Options, Surfaces};
-use clientbook_app::{App, Clock, Entropy, Env, IssuerSettings};
+use clientbook_app::{App, AuditScope, Clock, Entropy, Env, IssuerSettings};
 use clientbook_model::secret::Secret;
 use clientbook_store::{Access, Db};
 use hyper::Request;
@@ -136,6 +136,15 @@ impl TestApp {
     /// The store, to look at and to tamper with behind the server's back.
     pub fn database(&self) -> &Arc<TestDatabase> {
         &self.database
+    }
+
+    /// Panics unless every audit chain is intact, and every row is what the entries say.
+    pub async fn assert_audit_intact(&self) {
+        let db = Db::open(self.database.url(), Access::Read).expect("the store");
+        let report = App::inspect(db, Env::system()).verify_audit(AuditScope::default()).await;
+        let report = report.expect("a report");
+        assert_eq!(report.faults, []);
+        assert!(report.chains > 0);
     }
 
     /// Moves the clock on.

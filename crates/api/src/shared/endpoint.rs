@@ -66,7 +66,8 @@ pub(crate) async fn answer(
 /// A request, all but its body.
 struct Asked<'r> {
     operation: &'r Operation,
-    path: Segments,
+    /// `None` where a segment is not text, and so names nothing.
+    path: Option<Segments>,
     parts: Parts,
     peer: IpAddr,
 }
@@ -114,8 +115,8 @@ async fn handle(
     let body = body::read(operation.body, &asked.parts.method, headers, body).await?;
     let (app, public_url) = (state.app.clone(), Arc::clone(&state.public_url));
     let precondition = conditional::precondition(headers);
-    let path = std::mem::take(&mut asked.path);
-    let call = Call { app, caller, permission, path, query, precondition, body, public_url };
+    let (route, path) = (operation.path, asked.path.take().ok_or(ApiError::NoRoute)?);
+    let call = Call { app, caller, permission, route, path, query, precondition, body, public_url };
     // A defect that panics costs its own request, not the connection's others.
     let mut handled = AssertUnwindSafe((operation.handler)(call)).catch_unwind();
     // What is ready at once takes no timer.
@@ -127,7 +128,11 @@ async fn handle(
     match outcome {
         Ok(Ok(answer)) => answer,
         Ok(Err(_panic)) => Err(ApiError::internal(&"a handler panicked")),
-        Err(_elapsed) => Err(ApiError::TimedOut),
+        Err(_elapsed) if operation.method.is_safe() => Err(ApiError::TimedOut),
+        Err(_elapsed) => {
+            let why = format!("the request took longer than {PATIENCE:?}");
+            Err(AppError::InDoubt(why).into())
+        }
     }
 }
 
@@ -197,6 +202,10 @@ fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<B
     if let Some(policy) = answer.security_policy {
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     }
+    if let Some(location) = answer.location {
+        let location = HeaderValue::try_from(location);
+        headers.insert(header::LOCATION, location.map_err(|error| ApiError::internal(&error))?);
+    }
     let (mut status, mut body) = (answer.status, answer.body);
     if let Some(version) = answer.version {
         let tag = answer.tag.unwrap_or_else(|| conditional::tag(version, &body));
@@ -232,6 +241,9 @@ fn refuse(
         }
         ApiError::App(AppError::Unavailable(cause)) => {
             tracing::warn!(%request_id, %path, %cause, "the store is not available");
+        }
+        ApiError::App(AppError::InDoubt(cause)) => {
+            tracing::warn!(%request_id, %path, %cause, "a change may have been made");
         }
         ApiError::App(AppError::StorageFull) => {
             tracing::error!(%request_id, %path, "the disk is full");

@@ -19,8 +19,8 @@ pub(crate) type Segments = Vec<(&'static str, String)>;
 
 /// What is found.
 pub(crate) enum Found<'r> {
-    /// The operation.
-    Operation(&'r Operation, Segments),
+    /// The operation; no segments where one is not text.
+    Operation(&'r Operation, Option<Segments>),
     /// The path has these methods only, in the form of `Allow`.
     OtherMethods(String),
     /// No such path.
@@ -61,12 +61,9 @@ impl Routes {
         };
         let values = found.params.iter().map(|(_, value)| percent_decode_str(value).decode_utf8());
         let names = route.names.iter().copied();
-        let segments = names.zip(values).map(|(name, value)| Ok((name, value?.into_owned())));
-        match segments.collect::<Result<_, std::str::Utf8Error>>() {
-            Ok(segments) => Found::Operation(operation, segments),
-            // What is no text names nothing.
-            Err(_) => Found::Nothing,
-        }
+        let segments =
+            names.zip(values).map(|(name, value)| Some((name, value.ok()?.into_owned())));
+        Found::Operation(operation, segments.collect())
     }
 }
 

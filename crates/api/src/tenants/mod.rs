@@ -1,5 +1,6 @@
 //! Tenants (v1): where admins switch clients on and off.
 
+mod body;
 mod clients;
 mod docs;
 pub(crate) mod errors;
@@ -15,8 +16,27 @@ pub(crate) fn operations() -> Vec<Operation> {
     const CLIENT: &str = "/clients/v1/tenants/{tenant_id}/clients/{id}";
     const ACTIVATE: &str = "/clients/v1/tenants/{tenant_id}/clients/{id}/activate";
     const DEACTIVATE: &str = "/clients/v1/tenants/{tenant_id}/clients/{id}/deactivate";
+    const CLIENTS: &str = "/clients/v1/tenants/{tenant_id}/clients";
     vec![
+        Operation::new(
+            S,
+            Method::POST,
+            CLIENTS,
+            P::ClientsCreate,
+            clients::create,
+            docs::create_client,
+        )
+        .body(BodyRule::Json),
         Operation::new(S, Method::GET, CLIENT, P::ClientsView, clients::read, docs::read_client),
+        Operation::new(
+            S,
+            Method::PATCH,
+            CLIENT,
+            P::ClientsUpdate,
+            clients::update,
+            docs::update_client,
+        )
+        .body(BodyRule::Json),
         Operation::new(
             S,
             Method::PATCH,

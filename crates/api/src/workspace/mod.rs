@@ -13,7 +13,17 @@ use clientbook_model::principal::Permission as P;
 pub(crate) fn operations() -> Vec<Operation> {
     const S: Surface = Surface::Workspace;
     const CLIENT: &str = "/v1/workspace/{workspace_id}/clients/{client_id}";
+    const CLIENTS: &str = "/v1/workspace/{workspace_id}/clients";
     vec![
+        Operation::new(
+            S,
+            Method::POST,
+            CLIENTS,
+            P::ClientsCreate,
+            clients::create,
+            docs::create_client,
+        )
+        .body(BodyRule::Json),
         Operation::new(S, Method::GET, CLIENT, P::ClientsView, clients::read, docs::read_client),
         Operation::new(
             S,
@@ -24,5 +34,13 @@ pub(crate) fn operations() -> Vec<Operation> {
             docs::update_client,
         )
         .body(BodyRule::Json),
+        Operation::new(
+            S,
+            Method::DELETE,
+            CLIENT,
+            P::ClientsDelete,
+            clients::delete,
+            docs::delete_client,
+        ),
     ]
 }

@@ -5,6 +5,7 @@
 use axum::http::Method;
 use clientbook_api::{Access, Operation, operations};
 use clientbook_model::audit::Surface;
+use clientbook_model::principal::Permission;
 use clientbook_testkit::{ACME, ACME_OBJECT, Actor, INITECH, INITECH_OBJECT, TestApp};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -68,7 +69,8 @@ fn fill(operation: &Operation, target: Target, token_id: &str) -> String {
         }
     });
     let path = segments.collect::<Vec<_>>().join("/");
-    let names_no_tenant = operation.method == Method::GET && operation.path == "/v2/api-tokens";
+    let names_no_tenant = operation.method == Method::GET
+        && ["/v2/api-tokens", "/client-types"].contains(&operation.path);
     if names_no_tenant { format!("{path}?tenant={tenant}") } else { path }
 }
 
@@ -77,6 +79,7 @@ fn body(operation: &Operation, target: Target, role: &str) -> Option<Value> {
     let mark = format!("{role} at {}", operation.path);
     let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
     let last = operation.path.rsplit('/').next().unwrap_or_default();
+    let unique = format!("{role}-at-{tenant}");
     match (operation.surface, operation.method.as_str(), last) {
         (_, "GET" | "DELETE", _) | (Surface::Tenants, "PATCH", "activate" | "deactivate") => None,
         (Surface::Organizations, "PATCH", "{client_id}") => {
@@ -85,8 +88,33 @@ fn body(operation: &Operation, target: Target, role: &str) -> Option<Value> {
         (Surface::Organizations, "POST", "api-tokens") => {
             Some(json!({ "name": "A token", "tenant": tenant, "role": "viewer" }))
         }
-        (Surface::Workspace, "PATCH", "{client_id}") => Some(json!({ "name": mark })),
+        (Surface::Organizations, "POST", "clients") => {
+            Some(json!({ "name": mark, "tenant": tenant }))
+        }
+        (Surface::Organizations, "POST", "enrollment-tokens") => {
+            Some(json!({ "description": mark }))
+        }
+        (Surface::Organizations, "POST", "tenants") => {
+            Some(json!({ "slug": unique, "name": mark }))
+        }
+        (Surface::Organizations, "PATCH", "{tenant_id}")
+        | (Surface::Tenants, "POST", "clients")
+        | (Surface::Tenants, "PATCH", "{id}")
+        | (Surface::Workspace, "PATCH", "{client_id}") => Some(json!({ "name": mark })),
+        (Surface::Workspace, "POST", "clients") => {
+            let method = json!({ "type": "other", "value": "x", "isPreferred": true });
+            Some(json!({ "name": mark, "contactMethods": [method] }))
+        }
         (Surface::CustomerSuccess, "PATCH", "{uuid}") => Some(json!({ "note": mark })),
+        (Surface::CustomerSuccess, "POST", "client") => {
+            let status = json!({ "status": "ACTIVE", "active": true });
+            let mut body = json!({ "name": mark, "tenantId": tenant });
+            body.as_object_mut()?.extend(status.as_object()?.clone());
+            Some(body)
+        }
+        (Surface::CustomerSuccess, "POST", "client-types") => {
+            Some(json!({ "title": unique, "tenantId": tenant }))
+        }
         _ => panic!("say with what body to call {operation:?}"),
     }
 }
@@ -106,10 +134,14 @@ fn promised(operation: &Operation, held: Option<&[&str]>, target: Target) -> &'s
     if target == Target::Own {
         return if has { "2xx" } else { "403" };
     }
+    if permission == Permission::TenantsManage {
+        return "403";
+    }
     let names_tenant =
         operation.path.contains("{tenant_id}") || operation.path.contains("{workspace_id}");
     let of_client = operation.path.contains("{client_id}") || operation.path.contains("{uuid}");
-    let named_in_request = operation.path == "/v2/api-tokens";
+    let collections = ["/v2/api-tokens", "/v2/clients", "/client", "/v2/client", "/client-types"];
+    let named_in_request = collections.contains(&operation.path);
     if names_tenant {
         // A tenant that the caller does not know of is not there, whatever the caller holds.
         "404"
@@ -132,10 +164,19 @@ async fn victim(app: &TestApp, target: Target) -> (String, Actor) {
     (text("id"), app.bearer(&text("token")))
 }
 
-/// What a refused call could have changed.
+/// A client's enrolment token that a call may revoke: its id.
+async fn enrollment_token(app: &TestApp, target: Target) -> String {
+    let client = if target == Target::Own { ACME } else { INITECH };
+    let path = format!("/v2/clients/{client}/enrollment-tokens");
+    let made = app.operator().post(&path, &json!({})).await.expect(201).json();
+    made["id"].as_str().expect("an id").to_owned()
+}
+
+/// What a refused call could have changed; nothing changes without an entry in the audit trail.
 async fn state(app: &TestApp) -> Vec<String> {
     let operator = app.operator();
-    let mut state = Vec::new();
+    let entries = app.database().rows("SELECT count(*) FROM audit_entries");
+    let mut state = vec![entries[0][0].clone()];
     for path in [
         format!("/client/{ACME}"),
         format!("/client/{INITECH}"),
@@ -168,7 +209,16 @@ async fn attempt(
     target: Target,
 ) -> u16 {
     let (name, held) = ROLES[role];
-    let (token_id, bearer) = victim(app, target).await;
+    let (mut token_id, bearer) = victim(app, target).await;
+    if operation.path.contains("enrollment-tokens/") {
+        token_id = enrollment_token(app, target).await;
+    }
+    if operation.surface == Surface::Workspace && operation.method == Method::DELETE {
+        // Whoever came before has removed it.
+        let client = if target == Target::Own { ACME } else { INITECH };
+        let back = json!({ "status": "ACTIVE" });
+        app.operator().patch(&format!("/client/{client}"), &back).await.expect(200);
+    }
     if operation.path.ends_with("/activate") {
         let opposite = fill(operation, target, "").replace("/activate", "/deactivate");
         app.operator().patch_empty(&opposite).await.expect(200);

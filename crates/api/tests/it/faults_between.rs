@@ -134,12 +134,13 @@ async fn a_token_is_made_and_taken_back_once_wherever_its_commit_is_cut() {
     world.settle(&ledger).await;
 }
 
-/// All of a write's patience, three times, at once.
+/// All of a write's patience, four times, at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_served_is_told_within_bounds() {
     tokio::join!(
         who_is_refused_again_and_again_gets_503_and_changes_nothing(),
         a_database_that_falls_silent_is_told(),
+        who_is_in_doubt_is_told_on_every_surface(),
         a_database_that_lets_nobody_in_is_waited_for_and_then_told(),
     );
 }
@@ -186,6 +187,31 @@ async fn a_database_that_falls_silent_is_told() {
     let mut ledger = ledger;
     ledger.take([commits, updates, reads]);
     world.settle(&ledger).await;
+}
+
+/// The changes are made, and nobody says so.
+async fn who_is_in_doubt_is_told_on_every_surface() {
+    let Some(world) = World::start().await else { return };
+    let mut ledger = Ledger::new("doubt", world.app.database());
+    let mut parts: Vec<_> =
+        Surface::ALL.iter().map(|one| ledger.part(&format!("{one:?}"))).collect();
+    for _ in Surface::ALL {
+        world.proxy.plan(Place::Commit, 1, Fault::Silence);
+    }
+    let operator = world.app.operator();
+    let waiting = parts.iter_mut().zip(Surface::ALL).map(|(part, surface)| {
+        let (operator, step) = (&operator, usize::from(surface == Surface::Organizations));
+        async move { send(operator, part, &calls::change(surface, "in doubt", step)).await }
+    });
+    let answers = futures_util::future::join_all(waiting).await;
+    assert!(!world.proxy.calm(), "everything that was planned has happened");
+    for answer in answers {
+        assert!(answer.status == 503 && calls::may_be_there(&answer), "{answer:?}");
+    }
+    ledger.take(parts);
+    world.settle(&ledger).await;
+    let sql = "SELECT DISTINCT surface FROM audit_entries WHERE request_id LIKE 'doubt.%'";
+    assert_eq!(world.app.database().rows(sql).len(), Surface::ALL.len());
 }
 
 async fn a_database_that_lets_nobody_in_is_waited_for_and_then_told() {

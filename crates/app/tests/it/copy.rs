@@ -229,7 +229,7 @@ async fn what_is_changed_meanwhile_is_found() {
         ),
         (
             "client_types",
-            "INSERT INTO client_types SELECT tenant_id, 99, 'x' FROM client_types".into(),
+            "INSERT INTO client_types SELECT tenant_id, 99, 'x' FROM client_types LIMIT 1".into(),
         ),
     ] {
         let damaged = target.copy();

@@ -2,7 +2,9 @@
 
 use crate::make::{client, full_patch, parsed};
 use clientbook_model::id::{ClientId, TenantId};
-use clientbook_model::policy::{ClientFacts, Decision, may_ask, permission_to_change, permits};
+use clientbook_model::policy::{
+    ClientFacts, Decision, may_ask, may_create, permission_to_change, permits,
+};
 use clientbook_model::principal::{
     Actor, ActorKind, Permission, Permissions, Principal, Reach, Role,
 };
@@ -172,6 +174,22 @@ proptest! {
                 prop_assert_ne!(view, Decision::Allow);
             }
         }
+    }
+
+    /// Nobody makes what they could not see, and no permission makes up for it.
+    #[test]
+    fn what_is_made_can_be_seen(principal in any_principal(), facts in any_facts()) {
+        let client = facts.borrow();
+        let decision = may_create(&principal, &client);
+        let all = Permissions::ALL;
+        let widest = Principal { permissions: all, ..principal.clone() };
+        let seen = permits(&widest, Permission::ClientsView, &client) == Decision::Allow;
+        let holds = principal.permissions.has(Permission::ClientsCreate);
+        // Nobody who is bound to clients holds one that is not there yet.
+        let bound = principal.clients.is_some();
+        prop_assert_eq!(decision == Decision::Allow, seen && holds && !bound);
+        let here = principal.reach.includes(client.tenant_id);
+        prop_assert_eq!(decision == Decision::Hide, !here);
     }
 
     #[test]

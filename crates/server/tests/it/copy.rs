@@ -144,12 +144,12 @@ fn until_one(database: &TestDatabase, sql: &str) {
 
 impl Waiting {
     fn start(from: &Path, to: &std::sync::Arc<TestDatabase>) -> Self {
-        let held = std::sync::Arc::clone(to);
+        let database = std::sync::Arc::clone(to);
         let holder = std::thread::spawn(move || {
             // Ends with an error when its connection is ended.
-            let hold = "BEGIN; LOCK TABLE credentials IN EXCLUSIVE MODE; SELECT pg_sleep(1000)";
-            let held = std::panic::AssertUnwindSafe(|| held.execute(hold));
-            assert!(std::panic::catch_unwind(held).is_err(), "a held table");
+            let lock = "BEGIN; LOCK TABLE credentials IN EXCLUSIVE MODE; SELECT pg_sleep(1000)";
+            let locking = std::panic::AssertUnwindSafe(|| database.execute(lock));
+            assert!(std::panic::catch_unwind(locking).is_err(), "a held table");
         });
         let locks = "SELECT count(*) FROM pg_locks WHERE mode = 'ExclusiveLock' AND granted
             AND relation = 'credentials'::regclass";

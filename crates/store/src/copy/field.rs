@@ -153,7 +153,9 @@ fn json(into: &mut Sha256, value: &serde_json::Value) {
         serde_json::Value::String(text) => part(into, b'"', text.as_bytes()),
         serde_json::Value::Array(items) => {
             part(into, b'[', &(items.len() as u64).to_be_bytes());
-            items.iter().for_each(|item| json(into, item));
+            for item in items {
+                json(into, item);
+            }
         }
         serde_json::Value::Object(members) => {
             let mut members: Vec<_> = members.iter().collect();

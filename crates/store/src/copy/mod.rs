@@ -123,12 +123,11 @@ impl Copy {
     /// everything is there.
     pub async fn step(&mut self) -> Result<Option<String>, DbError> {
         while let Some(pass) = self.passes.get(self.done).cloned() {
-            let page = match self.ahead.take() {
-                Some(page) => page,
-                None => {
-                    let after = self.reached(&pass)?;
-                    self.pages.read(&self.source, &pass.table, pass.rows, after).await?
-                }
+            let page = if let Some(page) = self.ahead.take() {
+                page
+            } else {
+                let after = self.reached(&pass)?;
+                self.pages.read(&self.source, &pass.table, pass.rows, after).await?
             };
             let Some(last) = page.last.clone() else {
                 self.next_pass();

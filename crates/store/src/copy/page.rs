@@ -51,7 +51,8 @@ impl Pages {
         after: Option<Vec<Field>>,
     ) -> Result<Page, DbError> {
         let (table, limit) = (Arc::clone(table), self.limit);
-        let page = db.scan(async move |tx: &mut Tx| read(tx, &table, rows, &after, limit).await);
+        let page =
+            db.scan(async move |tx: &mut Tx| read(tx, &table, rows, after.as_deref(), limit).await);
         let page = page.await?;
         let count = i64::try_from(page.rows.len()).unwrap_or(limit);
         self.limit = if page.is_cut { count.max(1) } else { (limit * 2).min(ROWS) };
@@ -63,10 +64,10 @@ async fn read(
     tx: &mut Tx,
     table: &Table,
     rows: Rows,
-    after: &Option<Vec<Field>>,
+    after: Option<&[Field]>,
     limit: i64,
 ) -> Result<Page, DbError> {
-    let key: &[Field] = after.as_deref().unwrap_or_default();
+    let key = after.unwrap_or_default();
     let mut args: Vec<Value<'_>> = key.iter().map(Field::value).collect();
     args.push(limit.into());
     let sql = if after.is_some() { rows.next } else { rows.first };
@@ -97,18 +98,15 @@ fn is_mark(table: &Table, fields: &[Field]) -> bool {
 fn fields(row: &Row<'_>, table: &Table) -> Result<Vec<Field>, DbError> {
     let mut fields: Vec<Field> = Vec::with_capacity(table.columns.len());
     for (at, (column, kind)) in table.columns.iter().enumerate() {
-        match Field::read(row, at, *kind) {
-            Ok(field) => fields.push(field),
-            Err(_) => {
-                let key = fields.iter().take(table.keys).map(Field::to_key).collect::<Vec<_>>();
-                let message = format!(
-                    "{} is damaged: in the row {:?}, {column} holds a value that is not of its type",
-                    table.name,
-                    key.join(" ")
-                );
-                return Err(DbError::Refused(message));
-            }
-        }
+        let Ok(field) = Field::read(row, at, *kind) else {
+            let key = fields.iter().take(table.keys).map(Field::to_key).collect::<Vec<_>>();
+            return Err(DbError::Refused(format!(
+                "{} is damaged: in the row {:?}, {column} holds a value that is not of its type",
+                table.name,
+                key.join(" ")
+            )));
+        };
+        fields.push(field);
     }
     Ok(fields)
 }

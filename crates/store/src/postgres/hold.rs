@@ -1,6 +1,7 @@
 //! Keeps others from writing to a database.
 
 use super::Postgres;
+use super::commit::{PATIENCE, silent};
 use super::connect::Target;
 use super::error::Fault;
 use super::pool::Pool;
@@ -28,7 +29,8 @@ impl Postgres {
         );
         let target = self.target.clone();
         let held = self.threads.run(async move |_: &Pool| {
-            lock(&target, &sql).await.map_err(|error| Fault::from(error).error)
+            let held = tokio::time::timeout(PATIENCE, lock(&target, &sql)).await;
+            held.map_err(|_| silent())?.map_err(|error| Fault::from(error).error)
         });
         held.await.map(Held)
     }

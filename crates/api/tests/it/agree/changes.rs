@@ -34,7 +34,7 @@ fn url(dice: &mut Dice) -> String {
     json::string(dice, &format!("{scheme}://{host}/{path}"))
 }
 
-fn contact_methods(dice: &mut Dice) -> String {
+pub(super) fn contact_methods(dice: &mut Dice) -> String {
     const VALUES: &[(&str, &str)] = &[
         ("email", "jane@example.com"),
         ("email", "JANE@EXAMPLE.COM"),
@@ -128,17 +128,22 @@ pub(super) fn customer_success(dice: &mut Dice, world: &World) -> Step {
         _ => "",
     });
     let mut members = Members::new();
+    attributes(dice, &mut members);
+    if dice.once_in(10) {
+        members.push(("uuid".into(), format!("\"{}\"", client.id.to_uppercase())));
+        members.push(("id".into(), client.number.to_string()));
+    }
+    change(dice, world, path, members)
+}
+
+/// A few attributes that are not among the members yet.
+pub(super) fn attributes(dice: &mut Dice, members: &mut Members) {
     for _ in 0..=dice.below(4) {
         let (name, value) = attribute(dice);
         if members.iter().all(|(known, _)| *known != name) {
             members.push((name, value));
         }
     }
-    if dice.once_in(10) {
-        members.push(("uuid".into(), format!("\"{}\"", client.id.to_uppercase())));
-        members.push(("id".into(), client.number.to_string()));
-    }
-    change(dice, world, path, members)
 }
 
 fn attribute(dice: &mut Dice) -> (String, String) {

@@ -4,6 +4,7 @@
 use super::changes::{customer_success, workspace};
 use super::dice::Dice;
 use super::json::{self, array, mostly, object, text};
+use super::making::{client_types, enrollment_tokens, make_client, remove, tenants};
 use super::step::{Call, Step};
 use super::world::{Client, World};
 use axum::http::Method;
@@ -22,6 +23,11 @@ const OPERATIONS: &[(usize, &str, Make)] = &[
     (10, "make a token", make_token),
     (6, "list tokens", list_tokens),
     (4, "revoke a token", revoke_token),
+    (10, "make a client", make_client),
+    (2, "remove a client", remove),
+    (6, "enrolment tokens", enrollment_tokens),
+    (4, "tenants", tenants),
+    (3, "client types", client_types),
     (6, "next page", next_page),
     (3, "nonsense", nonsense),
     (1, "readiness", readiness),
@@ -43,7 +49,7 @@ pub(super) fn draw(dice: &mut Dice, world: &World) -> (&'static str, Step) {
 }
 
 /// A call by somebody, with the headers that any call may have.
-fn by_someone(dice: &mut Dice, world: &World, call: Call) -> Call {
+pub(super) fn by_someone(dice: &mut Dice, world: &World, call: Call) -> Call {
     let mut call = match dice.bearer(world) {
         Some(bearer) => call.header("authorization", bearer),
         None => call,
@@ -147,7 +153,7 @@ fn status(dice: &mut Dice, world: &World) -> Step {
 }
 
 /// A query of some of these parameters.
-fn query(dice: &mut Dice, parameters: &[(&str, &[&str])]) -> String {
+pub(super) fn query(dice: &mut Dice, parameters: &[(&str, &[&str])]) -> String {
     let mut query = String::new();
     for (name, values) in parameters {
         if dice.once_in(2) {

@@ -124,7 +124,7 @@ const INSIDE: &[&str] = &[
 
 /// Whether an answer of 503 says that the change may have been made.
 pub(super) fn may_be_there(answer: &Answer) -> bool {
-    answer.text.contains("may have been made")
+    answer.text.contains(r#""in_doubt":true"#)
 }
 
 /// An answer is a success, or 503 in the surface's own shape that says when to come back, or why not to.
@@ -138,12 +138,21 @@ pub(super) fn check_shape(call: &Call, answer: &Answer) {
     let after = answer.header("retry-after");
     let seconds = after.parse::<u32>().ok().filter(|seconds| (1..=60).contains(seconds));
     // Who is in doubt had better look first.
-    assert!(seconds.is_some() || after.is_empty() && may_be_there(answer), "{answer:?}");
+    let doubt = may_be_there(answer);
+    assert!(if doubt { after.is_empty() } else { seconds.is_some() }, "{answer:?}");
+    let words = if doubt { "may have been made: read before" } else { "nothing was changed" };
+    assert!(text.contains(words), "{text}");
     let lower = text.to_lowercase();
     assert!(INSIDE.iter().all(|word| !lower.contains(word)), "{text}");
     let says = |pointer: &str, what: &str| {
         assert_eq!(body.pointer(pointer), Some(&json!(what)), "{call:?}: {text}");
     };
+    let member = match call.surface {
+        Surface::Organizations => "/error/details/in_doubt",
+        Surface::Workspace => "/error/in_doubt",
+        Surface::Tenants | Surface::CustomerSuccess => "/in_doubt",
+    };
+    assert_eq!(body.pointer(member), doubt.then_some(&json!(true)), "{call:?}: {text}");
     match call.surface {
         Surface::Organizations | Surface::Workspace => says("/error/code", "unavailable"),
         Surface::Tenants => says("/error", "Service Unavailable"),

@@ -89,6 +89,9 @@ impl Ledger {
                 (200 | 201, Effect::Change | Effect::Token) => {
                     assert!(done, "{id} was answered with {status} and is lost");
                 }
+                (503, _) if !note.doubt => {
+                    assert!(!done, "{id} is there, and its 503 says that nothing was changed");
+                }
                 (_, Effect::Read) => assert!(!done, "{id} changed something by reading"),
                 _ => {}
             }
