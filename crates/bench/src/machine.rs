@@ -49,17 +49,14 @@ pub(crate) fn usage(servers: &[u32], engine: Option<u32>) -> Result<Usage, Failu
 
 /// CPU seconds of a process and its children, those that have ended too.
 fn family(parent: u32) -> Result<f64, Failure> {
-    let parent = i32::try_from(parent)?;
-    let stat = Process::new(parent)?.stat()?;
+    let parent = Process::new(i32::try_from(parent)?)?;
+    let stat = parent.stat()?;
     let ended = u64::try_from(stat.cutime + stat.cstime)?;
     let mut ticks = stat.utime + stat.stime + ended;
-    for process in procfs::process::all_processes()? {
+    for child in parent.task_main_thread()?.children()? {
         // One that has just ended is counted the next time.
-        if let Ok(stat) = process.and_then(|process| process.stat())
-            && stat.ppid == parent
-        {
-            ticks += stat.utime + stat.stime;
-        }
+        let stat = Process::new(i32::try_from(child)?).and_then(|child| child.stat());
+        ticks += stat.map_or(0, |stat| stat.utime + stat.stime);
     }
     Ok(seconds(ticks))
 }

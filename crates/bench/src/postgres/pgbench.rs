@@ -13,9 +13,12 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The time before a measurement, in which each connection has all its statements planned. A script
-/// repeats them for each of its transactions, so that takes a while.
-const WARM_UP: Duration = Duration::from_secs(2);
+/// About how long it takes until each connection has all its statements planned. A script repeats
+/// them for each of its transactions.
+pub(super) const WARM_UP: Duration = Duration::from_secs(3);
+
+/// How often the CPU time is looked at: from when on it counts is known in the end only.
+const LOOK: Duration = Duration::from_millis(100);
 
 pub(crate) struct Pgbench {
     pub(crate) program: PathBuf,
@@ -76,18 +79,36 @@ impl Pgbench {
         // The server's statements each run so often that theirs are generic from the sixth on.
         command.env("PGOPTIONS", "-c plan_cache_mode=force_generic_plan").arg(url);
         let children = machine::children()?;
-        let process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        thread::sleep(WARM_UP);
-        let warm = micros()?;
-        let usage = machine::usage(&[process.id()], self.load.engine)?;
+        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut looks = Vec::new();
+        while process.try_wait()?.is_none() {
+            // Fails where it has just ended.
+            if let Ok(usage) = machine::usage(&[process.id()], self.load.engine) {
+                looks.push((micros()?, usage));
+            }
+            thread::sleep(LOOK);
+        }
         let output = process.wait_with_output()?;
         if !output.status.success() {
             return Err(format!("pgbench: {}", String::from_utf8_lossy(&output.stderr)).into());
         }
+        let all = logged(directory.path())?;
+        let planned = planned(&all).ok_or("pgbench has done nothing")?;
+        let warm = looks.into_iter().find(|(when, _)| *when >= planned);
+        let (warm, usage) = warm.ok_or("pgbench ended before its statements were planned")?;
         let cpu = machine::children()? - children - usage.server;
         let engine = machine::usage(&[], self.load.engine)?.engine - usage.engine;
-        measured(&logged(directory.path())?, script.size, warm, (cpu, engine))
+        measured(&all, script.size, warm, (cpu, engine))
     }
+}
+
+/// When the last client had made its first run.
+fn planned(all: &[Ran]) -> Option<u64> {
+    let mut first = HashMap::new();
+    for ran in all {
+        first.entry(ran.client).or_insert(ran.done);
+    }
+    first.into_values().max()
 }
 
 /// Since 1970, as pgbench's log has it.
@@ -124,17 +145,10 @@ fn ran(line: &str) -> Result<Ran, Failure> {
 /// seconds, of pgbench and of the database server, are those from `warm` to the very end.
 #[expect(clippy::cast_precision_loss, reason = "not so much is measured")]
 fn measured(all: &[Ran], size: usize, warm: u64, cpu: (f64, f64)) -> Result<Pace, Failure> {
-    let (mut first, mut last) = (HashMap::new(), HashMap::new());
-    for ran in all {
-        first.entry(ran.client).or_insert(ran.done);
-        last.insert(ran.client, ran.done);
-    }
-    let (Some(planned), Some(end)) = (first.values().max(), last.values().min().copied()) else {
-        return Err("pgbench has done nothing".into());
-    };
-    if *planned > warm || end <= warm {
-        return Err("pgbench has not run long enough to be measured".into());
-    }
+    let last: HashMap<_, _> = all.iter().map(|ran| (ran.client, ran.done)).collect();
+    let end = last.into_values().min().filter(|end| *end > warm);
+    let end =
+        end.ok_or("a client of pgbench has ended before it could be measured: record longer")?;
     let mut latencies = Latencies::new()?;
     for ran in all.iter().filter(|ran| ran.done > warm && ran.done <= end) {
         let each = Duration::from_micros(ran.took) / u32::try_from(size)?;
@@ -167,10 +181,8 @@ mod tests {
         assert!((pace.p50 - 1.25).abs() < 0.01, "{pace:?}");
         assert!((pace.cpu - 1_000.0).abs() < 1.0, "{pace:?}");
         assert_eq!(pace.engine_cpu.map(f64::round), Some(500.0));
-        let too_long = all.iter().map(|ran| ran.done).max();
-        for never in [20_000_000, too_long.unwrap()] {
-            assert!(measured(&all, 8, never, (1.0, 1.0)).is_err());
-        }
+        assert_eq!(planned(&all), Some(20_010_000));
+        assert!(measured(&all, 8, 21_000_000, (1.0, 1.0)).is_err(), "a client has ended by then");
         assert!(ran("progress: 1.0 s").is_err() && measured(&[], 8, 0, (0.0, 0.0)).is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! What requests through each surface make the server send, as scripts for pgbench.
 
+use super::pgbench::WARM_UP;
 use crate::Failure;
 use crate::generator::{self, Load, Target};
 use crate::store::InProcess;
@@ -16,9 +17,8 @@ const CHANGES: usize = 8;
 /// Reads of one run.
 const READS: usize = 16;
 
-/// So much longer than it is measured the server is recorded: pgbench is faster, and makes each
-/// change only once.
-const LONGER: f64 = 6.0;
+/// So much longer the server is recorded: pgbench is faster, and makes each change only once.
+const LONGER: f64 = 2.0;
 
 /// By surface.
 pub(crate) struct Scripts {
@@ -45,7 +45,8 @@ impl Scripts {
             generator::drive(&short, &[target], &book.reads(surface))?;
             reads.push(server.db.stop_tape()?.reads(READS)?);
             server.db.start_tape()?;
-            let long = Load { seconds: LONGER * load.seconds, ..*load };
+            let seconds = LONGER * (WARM_UP.as_secs_f64() + load.seconds);
+            let long = Load { seconds, ..*load };
             generator::drive(&long, &[target], &book.writes(surface))?;
             let script = server.db.stop_tape()?.changes(CHANGES)?;
             let recorded = script.runs() * CHANGES + script.others;
