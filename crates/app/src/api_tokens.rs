@@ -12,10 +12,9 @@ use clientbook_model::api_token::{self, ApiToken, ApiTokenName, Capability, Gran
 use clientbook_model::audit::{Action, EntityType, Event};
 use clientbook_model::client::FieldChange;
 use clientbook_model::id::{ApiTokenId, ClientId, TenantId, parse_uuid};
-use clientbook_model::policy::{self, Overreach};
+use clientbook_model::policy;
 use clientbook_model::principal::{Permission, Reach, Role};
 use clientbook_model::secret::Secret;
-use clientbook_model::tenant::TenantKey;
 use clientbook_model::text::ScopeId;
 use clientbook_model::time::Timestamp;
 use clientbook_model::violation::Violation;
@@ -117,7 +116,7 @@ impl App {
             .db
             .scan(async move |tx: &mut Tx| {
                 let tenant_id = match &query.tenant {
-                    Some(asked) => named_tenant(tx, &caller, asked).await?,
+                    Some(asked) => load::named_tenant(tx, &caller, asked).await?,
                     None => caller.home(),
                 };
                 let restricted = caller.principal.is_restricted();
@@ -135,7 +134,7 @@ impl App {
                 let total = api_tokens::count(tx, &filter).await?;
                 let next_cursor = cut(&mut rows, query.page_size)
                     .map(|last| cursors.write(&scope, &last.id.to_string()));
-                Ok(Page { rows, total, next_cursor })
+                Ok(Page { rows, total, total_is_lower_bound: false, next_cursor })
             })
             .await
     }
@@ -218,28 +217,12 @@ async fn reach_of(tx: &mut Tx, caller: &Caller, wish: &NewApiToken) -> Result<Re
         (Some(_), Reach::Everywhere) if operator => {
             Err(invalid("/tenant", "operator", "an operator's token is of no tenant: leave it out"))
         }
-        (Some(asked), _) => named_tenant(tx, caller, asked).await.map(Reach::Tenant),
+        (Some(asked), _) => load::named_tenant(tx, caller, asked).await.map(Reach::Tenant),
         (None, Reach::Everywhere) if operator => Ok(Reach::Everywhere),
         (None, Reach::Everywhere) => {
             Err(invalid("/tenant", "required", "must name the tenant the token is for"))
         }
         (None, Reach::Tenant(own)) => Ok(Reach::Tenant(own)),
-    }
-}
-
-/// The tenant that a request names. A caller of one tenant gets the same answer for every other
-/// name, whether such a tenant exists or not.
-async fn named_tenant(tx: &mut Tx, caller: &Caller, asked: &str) -> Result<TenantId, AppError> {
-    let key = TenantKey::parse(asked);
-    if let Some(tenant) = load::tenant(tx, caller, key.as_ref()).await? {
-        return Ok(tenant.id);
-    }
-    match caller.principal.reach {
-        Reach::Tenant(_) => Err(AppError::Forbidden(Forbidden::Overreach(Overreach::Tenant))),
-        Reach::Everywhere => {
-            let message = "must be the id, the slug or the object id of a tenant";
-            Err(invalid("/tenant", "exists", message))
-        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Loads what a request names, within the tenant, and asks the policy.
 
 use crate::caller::Caller;
-use crate::error::{AppError, Forbidden, Missing, Unauthenticated, enforce};
+use crate::error::{AppError, Forbidden, Missing, Unauthenticated, enforce, invalid};
 use clientbook_model::id::{ApiTokenId, TenantId, parse_uuid};
-use clientbook_model::policy::{self, ClientFacts};
+use clientbook_model::policy::{self, ClientFacts, Overreach};
 use clientbook_model::principal::{ActorKind, Permission, Reach};
 use clientbook_model::tenant::{Tenant, TenantKey};
 use clientbook_model::time::Timestamp;
@@ -114,4 +114,24 @@ pub(crate) async fn tenant(
     };
     let found = tenants::find(tx, key).await?;
     Ok(found.filter(|tenant| caller.principal.reach.includes(tenant.id)))
+}
+
+/// The tenant that a request names. A caller of one tenant gets the same answer for every other
+/// name, whether such a tenant exists or not.
+pub(crate) async fn named_tenant(
+    tx: &mut Tx,
+    caller: &Caller,
+    asked: &str,
+) -> Result<TenantId, AppError> {
+    let key = TenantKey::parse(asked);
+    if let Some(tenant) = tenant(tx, caller, key.as_ref()).await? {
+        return Ok(tenant.id);
+    }
+    match caller.principal.reach {
+        Reach::Tenant(_) => Err(AppError::Forbidden(Forbidden::Overreach(Overreach::Tenant))),
+        Reach::Everywhere => {
+            let message = "must be the id, the slug or the object id of a tenant";
+            Err(invalid("/tenant", "exists", message))
+        }
+    }
 }

@@ -73,6 +73,7 @@ impl ToSql for Value<'_> {
             (Self::Time(value), &Type::TIMESTAMPTZ) => {
                 out.put_i64((value.millis() - EPOCH) * 1_000);
             }
+            (Self::Uuids(ids), &Type::UUID_ARRAY) => array(ids, out)?,
             _ => return Err(format!("{self:?} cannot be a {ty}").into()),
         }
         Ok(IsNull::No)
@@ -83,6 +84,18 @@ impl ToSql for Value<'_> {
     }
 
     to_sql_checked!();
+}
+
+// One dimension without NULLs, counted from 1, as PostgreSQL sends arrays.
+fn array(ids: &[Uuid], out: &mut BytesMut) -> Result<(), BoxError> {
+    [1, 0].into_iter().for_each(|head| out.put_i32(head));
+    out.put_u32(Type::UUID.oid());
+    [i32::try_from(ids.len())?, 1].into_iter().for_each(|head| out.put_i32(head));
+    for id in ids {
+        out.put_i32(16);
+        out.put_slice(id.as_bytes());
+    }
+    Ok(())
 }
 
 /// An argument in its final form, which outlives what it was made of.

@@ -1,0 +1,195 @@
+//! Lists of clients: by a cursor, or by the number of a page.
+
+use crate::App;
+use crate::audit_log::foreign_cursor;
+use crate::caller::Caller;
+use crate::cursor::Page;
+use crate::error::{AppError, Forbidden, Missing, invalid};
+use crate::load;
+use clientbook_model::audit::Surface;
+use clientbook_model::client_filter::{ClientFilter, ClientWishes};
+use clientbook_model::id::{ClientId, TenantId, parse_uuid};
+use clientbook_model::principal::{Permission, Reach};
+use clientbook_model::tenant::TenantKey;
+use clientbook_store::Tx;
+use clientbook_store::client_lists::{self, Key, Order, Position, Sort, Total};
+use clientbook_store::clients::{self, ClientRecord};
+
+/// The most bytes of records on a page that is asked for by its number: there, a page cannot end
+/// earlier than it is asked to.
+const NUMBERED_BYTES: i64 = 8 << 20;
+
+/// How a request names the tenant whose clients it lists.
+#[derive(Debug, Clone)]
+pub enum ListTenant {
+    /// In the path: as written, and as read.
+    InPath(String, Option<TenantKey>),
+    /// In the query, where operators must; the caller's own if absent.
+    InQuery(Option<String>),
+}
+
+/// What to list by a cursor.
+#[derive(Debug, Clone)]
+pub struct ClientListQuery {
+    /// Whose clients.
+    pub tenant: ListTenant,
+    /// Which of them.
+    pub wishes: ClientWishes,
+    /// In which order.
+    pub sort: Sort,
+    /// Rows on a page, at most.
+    pub page_size: i64,
+    /// Where to go on.
+    pub cursor: Option<String>,
+}
+
+/// Which page to list.
+#[derive(Debug, Clone)]
+pub struct NumberedQuery {
+    /// Whose clients.
+    pub tenant: ListTenant,
+    /// Which of them.
+    pub wishes: ClientWishes,
+    /// The page, from 0.
+    pub page: i64,
+    /// Rows on a page.
+    pub size: i64,
+    /// What the surface calls the size, for errors.
+    pub size_name: &'static str,
+}
+
+/// A page by its number.
+#[derive(Debug, Clone)]
+pub struct ClientPage {
+    /// Its clients.
+    pub rows: Vec<ClientRecord>,
+    /// How many clients match, on all pages.
+    pub total: i64,
+    /// Whether there may be more of them.
+    pub total_is_lower_bound: bool,
+}
+
+impl App {
+    /// Clients that the caller may see, from a cursor on. A page may have fewer rows than asked
+    /// for: it ends at 1 MiB of records, and where few of many clients match. Needs
+    /// `clients.view`.
+    pub async fn list_clients(
+        &self,
+        caller: &Caller,
+        query: ClientListQuery,
+    ) -> Result<Page<ClientRecord>, AppError> {
+        let (caller, cursors) = (caller.clone(), self.0.cursors.clone());
+        self.0
+            .db
+            .scan(async move |tx: &mut Tx| {
+                let filter = filter(tx, &caller, &query.tenant, &query.wishes).await?;
+                let scope = scope(caller.origin.surface, &filter, query.sort);
+                let after = match &query.cursor {
+                    None => None,
+                    Some(cursor) => {
+                        let position = cursors.read(&scope, cursor);
+                        let position = position.and_then(|text| read(&text, query.sort.order));
+                        Some(position.ok_or_else(foreign_cursor)?)
+                    }
+                };
+                let (sort, size) = (query.sort, query.page_size);
+                let page = client_lists::page(tx, &filter, sort, after.as_ref(), size).await?;
+                let rows = clients::get_all(tx, filter.tenant_id, &page.ids).await?;
+                let next_cursor = page.next.map(|next| cursors.write(&scope, &written(&next)));
+                let Total { count: total, is_lower_bound: total_is_lower_bound } = page.total;
+                Ok(Page { rows, total, total_is_lower_bound, next_cursor })
+            })
+            .await
+    }
+
+    /// A page of the clients that the caller may see, by number. Needs `clients.view`.
+    pub async fn page_of_clients(
+        &self,
+        caller: &Caller,
+        query: NumberedQuery,
+    ) -> Result<ClientPage, AppError> {
+        let caller = caller.clone();
+        self.0
+            .db
+            .scan(async move |tx: &mut Tx| {
+                let filter = filter(tx, &caller, &query.tenant, &query.wishes).await?;
+                let (page, size) = (query.page, query.size);
+                let page = client_lists::numbered(tx, &filter, page, size).await?;
+                if page.bytes > NUMBERED_BYTES && page.ids.len() > 1 {
+                    let message = format!(
+                        "the clients of this page take more than {NUMBERED_BYTES} bytes: ask for \
+                         fewer"
+                    );
+                    let path = format!("/{}", query.size_name);
+                    return Err(invalid(&path, "max_bytes", message));
+                }
+                let rows = clients::get_all(tx, filter.tenant_id, &page.ids).await?;
+                let Total { count: total, is_lower_bound: total_is_lower_bound } = page.total;
+                Ok(ClientPage { rows, total, total_is_lower_bound })
+            })
+            .await
+    }
+}
+
+/// What is asked for, as far as the caller may see it.
+async fn filter(
+    tx: &mut Tx,
+    caller: &Caller,
+    tenant: &ListTenant,
+    wishes: &ClientWishes,
+) -> Result<ClientFilter, AppError> {
+    let tenant_id = match tenant {
+        ListTenant::InPath(asked, key) => {
+            let found = load::tenant(tx, caller, key.as_ref()).await?;
+            let missing = || Missing { kind: "tenant", id: asked.clone() };
+            let tenant_id = found.ok_or_else(|| AppError::NotFound(missing()))?.id;
+            may_view(caller)?;
+            tenant_id
+        }
+        ListTenant::InQuery(asked) => {
+            may_view(caller)?;
+            in_query(tx, caller, asked.as_deref()).await?
+        }
+    };
+    Ok(ClientFilter::new(tenant_id, wishes.clone(), &caller.principal))
+}
+
+fn may_view(caller: &Caller) -> Result<(), AppError> {
+    let permission = Permission::ClientsView;
+    if caller.principal.permissions.has(permission) {
+        return Ok(());
+    }
+    Err(AppError::Forbidden(Forbidden::Lacks(permission)))
+}
+
+async fn in_query(tx: &mut Tx, caller: &Caller, asked: Option<&str>) -> Result<TenantId, AppError> {
+    match (asked, caller.principal.reach) {
+        (Some(asked), _) => load::named_tenant(tx, caller, asked).await,
+        (None, Reach::Tenant(own)) => Ok(own),
+        (None, Reach::Everywhere) => {
+            Err(invalid("/tenant", "required", "must name the tenant whose clients are listed"))
+        }
+    }
+}
+
+/// What a cursor is bound to.
+fn scope(surface: Surface, filter: &ClientFilter, sort: Sort) -> String {
+    format!("clients|{}|{filter:?}|{sort:?}", surface.as_str())
+}
+
+fn written(position: &Position) -> String {
+    match &position.key {
+        Key::Text(text) => format!("{}{text}", position.id),
+        Key::Number(number) => format!("{}{number}", position.id),
+    }
+}
+
+fn read(text: &str, order: Order) -> Option<Position> {
+    // An id has 36 characters.
+    let (id, key) = text.split_at_checked(36)?;
+    let key = match order {
+        Order::Name => Key::Text(key.to_owned()),
+        Order::CreatedAt | Order::UpdatedAt | Order::Number => Key::Number(key.parse().ok()?),
+    };
+    Some(Position { key, id: ClientId(parse_uuid(id)?) })
+}
