@@ -69,6 +69,13 @@ pub struct ClientPage {
     pub total_is_lower_bound: bool,
 }
 
+impl ClientPage {
+    /// How many pages of this size there are.
+    pub fn pages(&self, size: i64) -> i64 {
+        self.total / size + i64::from(self.total % size != 0)
+    }
+}
+
 impl App {
     /// Clients that the caller may see, from a cursor on. A page may have fewer rows than asked
     /// for: it ends at 1 MiB of records, and where few of many clients match. Needs

@@ -18,6 +18,7 @@ mod raw;
 mod report;
 mod round;
 mod run;
+mod scale;
 #[cfg(test)]
 mod smoke;
 mod stats;
@@ -43,6 +44,8 @@ struct Cli {
 enum Command {
     /// Measures a server
     Run(Args),
+    /// Measures lists and searches on a large store
+    Scale(ScaleArgs),
     /// Serves the constant answer that comes as JSON on standard input: what a server is measured by
     Bare,
 }
@@ -79,9 +82,30 @@ struct Args {
     assert: bool,
 }
 
+/// How large a store to measure lists on.
+#[derive(clap::Args)]
+struct ScaleArgs {
+    /// The binary `clientbook`
+    #[arg(long)]
+    server: PathBuf,
+    /// Where the store is made, or was made before
+    #[arg(long)]
+    directory: PathBuf,
+    /// How many clients the store has
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..))]
+    clients: u32,
+    /// How often each request is made
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+    /// Fail where a target is missed
+    #[arg(long)]
+    assert: bool,
+}
+
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Scale(args) => scale::run(&args),
         Command::Bare => bare::serve().map(|()| true),
     };
     match outcome {

@@ -55,6 +55,15 @@ impl Template {
     }
 }
 
+/// Makes the store at `path` with so many clients of one tenant; an admin's token.
+pub(crate) fn fill(path: &Path, clients: u32) -> Result<String, Failure> {
+    Runtime::new()?.block_on(async {
+        let app = open(path).await?.1;
+        app.load_sample_into(TENANT, clients, |_| ()).await.map_err(told)?;
+        admin(&app).await
+    })
+}
+
 /// Removes a copy and what lies beside it.
 pub(crate) fn remove(copy: &Path) -> Result<(), Failure> {
     for end in ["", "-wal", "-shm", ".lock"] {

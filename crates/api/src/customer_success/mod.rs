@@ -1,5 +1,6 @@
 //! Customer success: some 35 attributes of a client.
 
+mod client_list;
 mod clients;
 mod docs;
 pub(crate) mod errors;
@@ -14,10 +15,19 @@ use clientbook_model::principal::Permission as P;
 /// The same routes answer below `/v2` too: existing callers use that base.
 pub(crate) fn operations() -> Vec<Operation> {
     const S: Surface = Surface::CustomerSuccess;
-    ["/client/{uuid}", "/v2/client/{uuid}"]
+    [("/client/search", "/client/{uuid}"), ("/v2/client/search", "/v2/client/{uuid}")]
         .into_iter()
-        .flat_map(|client| {
+        .flat_map(|(search, client)| {
             [
+                Operation::new(
+                    S,
+                    Method::GET,
+                    search,
+                    P::ClientsView,
+                    client_list::search,
+                    docs::search_clients,
+                )
+                .query(client_list::PARAMETERS),
                 Operation::new(
                     S,
                     Method::GET,

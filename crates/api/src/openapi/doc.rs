@@ -21,6 +21,8 @@ pub(super) struct Success {
     pub(super) content: Option<Content>,
     /// It has an entity tag, and reads answer 304.
     pub(super) tagged: bool,
+    /// It may say where the next page is.
+    pub(super) linked: bool,
 }
 
 pub(super) struct Content {
@@ -64,7 +66,7 @@ impl Doc {
     /// An operation that answers 204 until `answers` says otherwise.
     pub(crate) fn new(id: &'static str, summary: &'static str) -> Self {
         let (status, about) = (204, "Done; there is nothing to show");
-        let success = Success { status, about, content: None, tagged: false };
+        let success = Success { status, about, content: None, tagged: false, linked: false };
         Self { id, summary, success, body: None, refusals: Vec::new() }
     }
 
@@ -103,6 +105,12 @@ impl Doc {
     /// Its answer has an entity tag.
     pub(crate) fn tagged(mut self) -> Self {
         self.success.tagged = true;
+        self
+    }
+
+    /// Its answer says where the next page is, if there is one.
+    pub(crate) fn linked(mut self) -> Self {
+        self.success.linked = true;
         self
     }
 

@@ -216,6 +216,17 @@ pub(super) fn read_client() -> Doc {
         .tagged()
 }
 
+pub(super) fn list_clients() -> Doc {
+    let example = json!({ "data": [client()], "total_count": 1, "next_cursor": null });
+    Doc::new(
+        "listClients",
+        "Lists clients, some perhaps on each page: go on while there is a cursor",
+    )
+    .answers::<ListView<ClientView<'_>>>(200, "A page of clients", example)
+    .listing::<ClientView<'_>>()
+    .tagged()
+}
+
 pub(super) fn update_client() -> Doc {
     let mut changed = client();
     changed["collection_mode"] = json!("disabled");

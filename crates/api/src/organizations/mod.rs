@@ -1,6 +1,7 @@
 //! Organizations (v2): the main API.
 
 mod api_tokens;
+mod client_list;
 mod clients;
 mod collection_control;
 mod docs;
@@ -14,11 +15,21 @@ use clientbook_model::principal::Permission as P;
 
 pub(crate) fn operations() -> Vec<Operation> {
     const S: Surface = Surface::Organizations;
+    const CLIENTS: &str = "/v2/clients";
     const CLIENT: &str = "/v2/clients/{client_id}";
     const LOG: &str = "/v2/clients/{client_id}/collection-control/audit-log";
     const TOKENS: &str = "/v2/api-tokens";
     const TOKEN: &str = "/v2/api-tokens/{token_id}";
     vec![
+        Operation::new(
+            S,
+            Method::GET,
+            CLIENTS,
+            P::ClientsView,
+            client_list::list,
+            docs::list_clients,
+        )
+        .query(client_list::PARAMETERS),
         Operation::new(S, Method::GET, CLIENT, P::ClientsView, clients::read, docs::read_client),
         Operation::new(
             S,

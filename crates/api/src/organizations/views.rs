@@ -99,6 +99,10 @@ fn enrollment_token(token: &EnrollmentToken, now: Timestamp) -> EnrollmentTokenV
 pub(super) struct ListView<T: ToSchema> {
     data: Vec<T>,
     total_count: i64,
+    /// There may be more than `total_count`: to count them all would take too long.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    total_is_lower_bound: bool,
     #[schema(required)]
     next_cursor: Option<String>,
 }
@@ -111,6 +115,7 @@ pub(super) fn list<'a, R, T: ToSchema>(
     ListView {
         data: page.rows.iter().map(view).collect(),
         total_count: page.total,
+        total_is_lower_bound: page.total_is_lower_bound,
         next_cursor: page.next_cursor.clone(),
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Answer {
     pub(crate) tag: Option<String>,
     /// It carries a secret: nobody may keep it.
     pub(crate) secret: bool,
+    /// Where the next page is, below this server's address.
+    pub(crate) next: Option<String>,
     /// What a page may load and run.
     pub(crate) security_policy: Option<&'static str>,
 }
@@ -78,6 +80,7 @@ impl Answer {
             version: None,
             tag: None,
             secret: false,
+            next: None,
             security_policy: None,
         }
     }

@@ -181,6 +181,9 @@ fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<B
     if let Some(policy) = answer.security_policy {
         response = response.header(header::CONTENT_SECURITY_POLICY, policy);
     }
+    if let Some(next) = answer.next {
+        response = response.header(header::LINK, format!("<{next}>; rel=\"next\""));
+    }
     let mut body = answer.body;
     if let Some(version) = answer.version {
         let tag = answer.tag.unwrap_or_else(|| conditional::tag(version, &body));

@@ -1,10 +1,10 @@
 //! How the tenants API is described. The examples are the demo's.
 
-use super::views::ClientView;
+use super::views::{ClientView, ListView};
 use crate::openapi::Doc;
 use crate::shared::schema::names;
 use clientbook_model::status;
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
@@ -24,8 +24,8 @@ impl ToSchema for Status {}
 #[derive(ToSchema)]
 struct Empty {}
 
-pub(super) fn read_client() -> Doc {
-    let client = json!({
+fn client() -> Value {
+    json!({
         "id": 456,
         "client_id": "aa7cf840-9ca9-46a3-9778-9015d6580d50",
         "tenant_id": "tenant123",
@@ -39,9 +39,20 @@ pub(super) fn read_client() -> Doc {
         "tags": [],
         "created_at": "2025-06-01T00:00:00.000Z",
         "updated_at": "2026-02-20T12:00:00.000Z",
-    });
+    })
+}
+
+pub(super) fn read_client() -> Doc {
     Doc::new("readClient", "Reads a client")
-        .answers::<ClientView<'_>>(200, "The client", client)
+        .answers::<ClientView<'_>>(200, "The client", client())
+        .tagged()
+}
+
+pub(super) fn list_clients() -> Doc {
+    let pagination = json!({ "page": 1, "limit": 10, "total": 1, "total_pages": 1 });
+    let example = json!({ "clients": [client()], "pagination": pagination });
+    Doc::new("listClients", "Lists clients by their numbers")
+        .answers::<ListView<'_>>(200, "A page of clients", example)
         .tagged()
 }
 

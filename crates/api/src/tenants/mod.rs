@@ -1,5 +1,6 @@
 //! Tenants (v1): where admins switch clients on and off.
 
+mod client_list;
 mod clients;
 mod docs;
 pub(crate) mod errors;
@@ -12,10 +13,20 @@ use clientbook_model::principal::Permission as P;
 
 pub(crate) fn operations() -> Vec<Operation> {
     const S: Surface = Surface::Tenants;
+    const CLIENTS: &str = "/clients/v1/tenants/{tenant_id}/clients";
     const CLIENT: &str = "/clients/v1/tenants/{tenant_id}/clients/{id}";
     const ACTIVATE: &str = "/clients/v1/tenants/{tenant_id}/clients/{id}/activate";
     const DEACTIVATE: &str = "/clients/v1/tenants/{tenant_id}/clients/{id}/deactivate";
     vec![
+        Operation::new(
+            S,
+            Method::GET,
+            CLIENTS,
+            P::ClientsView,
+            client_list::list,
+            docs::list_clients,
+        )
+        .query(client_list::PARAMETERS),
         Operation::new(S, Method::GET, CLIENT, P::ClientsView, clients::read, docs::read_client),
         Operation::new(
             S,

@@ -1,5 +1,6 @@
 //! Workspace (v1): what front desks and CRMs know of a client.
 
+mod client_list;
 mod clients;
 mod docs;
 pub(crate) mod errors;
@@ -12,8 +13,18 @@ use clientbook_model::principal::Permission as P;
 
 pub(crate) fn operations() -> Vec<Operation> {
     const S: Surface = Surface::Workspace;
+    const CLIENTS: &str = "/v1/workspace/{workspace_id}/clients";
     const CLIENT: &str = "/v1/workspace/{workspace_id}/clients/{client_id}";
     vec![
+        Operation::new(
+            S,
+            Method::GET,
+            CLIENTS,
+            P::ClientsView,
+            client_list::list,
+            docs::list_clients,
+        )
+        .query(client_list::PARAMETERS),
         Operation::new(S, Method::GET, CLIENT, P::ClientsView, clients::read, docs::read_client),
         Operation::new(
             S,
