@@ -90,7 +90,7 @@ async fn parents_are_of_the_same_tenant() {
         // Only they have a third client, which stands above their second.
         clients::insert(tx, &client(&tenant(THEIRS), 3)).await?;
         let second = Client { parent_client_id: Some(reference(3)), ..client(&tenant(THEIRS), 2) };
-        clients::update(tx, &second).await?;
+        clients::update(tx, &client(&tenant(THEIRS), 2), &second).await?;
         tenants::lock(tx, theirs).await?;
         for (asking, number, expected) in
             [(theirs, three, true), (ours, three, false), (empty, one, false)]
@@ -107,7 +107,7 @@ async fn parents_are_of_the_same_tenant() {
     checked.await.expect("queries");
     // A parent that only another tenant has is refused by the store itself.
     let own = Client { parent_client_id: Some(reference(3)), ..client(&tenant(OURS), 1) };
-    let refused = store.write(async move |tx: &mut Tx| clients::update(tx, &own).await).await;
+    let refused = store.write(async move |tx: &mut Tx| clients::update(tx, &own, &own).await).await;
     assert!(matches!(refused, Err(DbError::ForeignKey)), "{refused:?}");
 }
 
@@ -122,7 +122,7 @@ async fn changes_touch_their_tenant_only() {
             name: ClientName::new("Stolen").expect("a name"),
             ..client(&theirs, 1)
         };
-        clients::update(tx, &stolen).await?;
+        clients::update(tx, &client(&theirs, 1), &stolen).await?;
         let token = enrollment_token(&client(&theirs, 1), 1);
         enrollment_tokens::revoke(tx, ours.id, token.id, time(1)).await?;
         let bearer = api_token(&theirs, 1);
@@ -190,7 +190,7 @@ async fn client_types_are_of_one_tenant() {
     checked.await.expect("queries");
     // A type that only another tenant has is refused by the store itself.
     let own = Client { client_type_id: Some(reference(2)), ..client(&tenant(OURS), 1) };
-    let refused = store.write(async move |tx: &mut Tx| clients::update(tx, &own).await).await;
+    let refused = store.write(async move |tx: &mut Tx| clients::update(tx, &own, &own).await).await;
     assert!(matches!(refused, Err(DbError::ForeignKey)), "{refused:?}");
 }
 
@@ -271,7 +271,7 @@ async fn an_external_id_is_taken_in_its_tenant_only() {
         let external_id = Some(Text::new("crm-1").expect("a text"));
         for which in [OURS, THEIRS] {
             let own = Client { external_id: external_id.clone(), ..client(&tenant(which), 1) };
-            clients::update(tx, &own).await?;
+            clients::update(tx, &own, &own).await?;
         }
         Ok(())
     });

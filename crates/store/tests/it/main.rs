@@ -2,6 +2,7 @@
 
 mod damage;
 mod isolation;
+mod lists;
 mod make;
 mod opening;
 mod rules;
