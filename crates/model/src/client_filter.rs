@@ -109,11 +109,24 @@ impl ClientFilter {
         self.is_counted() && wishes.statuses.is_none() && wishes.collection_mode.is_none()
     }
 
+    /// Whether it asks for nothing but what a search text says.
+    pub fn is_of_texts(&self) -> bool {
+        let mut rest = self.clone();
+        (rest.wishes.q, rest.wishes.name) = (None, None);
+        rest.is_all()
+    }
+
     /// What it looks for in texts, if it asks for nothing else.
     pub fn only_words(&self) -> Option<&Words> {
-        let mut rest = self.clone();
-        rest.wishes.q = None;
-        self.wishes.q.as_ref().filter(|_| rest.is_all())
+        let only = self.is_of_texts() && self.wishes.name.is_none();
+        self.wishes.q.as_ref().filter(|_| only)
+    }
+
+    /// Whether a search text is as asked for.
+    pub fn matches_text(&self, text: &str) -> bool {
+        let ClientWishes { q, name, .. } = &self.wishes;
+        q.as_ref().is_none_or(|words| search::in_text(text, words))
+            && name.as_ref().is_none_or(|words| search::in_name(text, words))
     }
 
     /// Whether a client of the tenant is one of them. `tags` are read only where they count.
@@ -127,8 +140,7 @@ impl ClientFilter {
             && is(self.project_id.as_ref().map(ScopeId::as_str), client.project_id)
             && is(wishes.external_id.as_deref(), client.external_id)
             && is(wishes.salesforce_account_id.as_deref(), client.salesforce_account_id)
-            && wishes.q.as_ref().is_none_or(|words| search::in_text(client.text, words))
-            && wishes.name.as_ref().is_none_or(|words| search::in_name(client.text, words))
+            && self.matches_text(client.text)
             && (wishes.tags.is_empty()
                 || wishes.tags.iter().any(|tag| tags.iter().any(|one| one == tag.as_str())))
     }

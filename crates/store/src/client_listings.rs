@@ -101,6 +101,13 @@ pub async fn counted(
     Ok(rows.iter().filter(|(status, _)| wanted(status)).map(|(_, count)| count).sum())
 }
 
+/// The statuses that some client of a tenant has.
+pub(crate) async fn statuses(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Status>, DbError> {
+    let sql = "SELECT status FROM client_counts WHERE tenant_id = $1
+        GROUP BY status HAVING sum(clients) > 0";
+    tx.all(sql, &[tenant.into()], |row| row.name(0)).await
+}
+
 /// Lists up to `limit` clients from before there were listings; whether there may be more. Crosses
 /// tenants, for the start of the program.
 pub async fn fill_across_tenants(tx: &mut Tx, limit: i64) -> Result<bool, DbError> {

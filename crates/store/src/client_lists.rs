@@ -6,8 +6,8 @@
 //! begins, and each client on the way compared; after `WALK` clients the page ends as it is, with
 //! fewer rows and a position to go on from.
 
-use crate::client_listings::counted;
-use crate::client_rows::{self, Found};
+use crate::client_listings::{self, counted};
+use crate::client_rows::{self, Found, is_light};
 use crate::client_sources::{self, Source};
 use crate::error::DbError;
 use crate::tx::Tx;
@@ -20,8 +20,14 @@ pub use crate::client_rows::{Key, Order, Position, Sort};
 /// The most clients that one index may lead to for all of them to be read.
 pub const GATHER: i64 = 10_000;
 
+/// The same, where a listing alone decides about each.
+pub const GATHER_LIGHT: i64 = 20_000;
+
 /// The most clients that are compared for one page.
-pub const WALK: i64 = 10_000;
+pub const WALK: i64 = 5_000;
+
+/// The same, where a listing alone decides about each.
+pub const WALK_LIGHT: i64 = 15_000;
 
 /// Clients among which those are counted of which no index tells how many there are.
 const SAMPLE: i64 = 2_000;
@@ -74,16 +80,16 @@ pub async fn page(
         total = Some(exactly(count));
         let all = counted(tx, filter.tenant_id, None, None).await?;
         // Dense enough that a walk soon has its rows.
-        if filter.is_all() || count.saturating_mul(WALK / 4) >= all.saturating_mul(size + 1) {
+        if filter.is_all() || count.saturating_mul(WALK / 2) >= all.saturating_mul(size + 1) {
             return walk(tx, filter, sort, after, size, exactly(count)).await;
         }
     }
     if let Some(mut found) = gather(tx, filter, sort).await? {
-        let total = exactly(found.len().try_into().unwrap_or(i64::MAX));
+        let total = exactly(length(&found));
         if let Some(after) = after {
             found.retain(|one| sort.is_before(after, &one.position));
         }
-        return Ok(cut(found, size, None, total));
+        return cut(tx, filter, found, size, None, total).await;
     }
     let total = match total {
         Some(total) => total,
@@ -102,29 +108,38 @@ pub async fn numbered(
 ) -> Result<ListPage, DbError> {
     tx.bound(PATIENCE).await?;
     let skip = page.saturating_mul(size);
-    if filter.is_counted() && filter.wishes.collection_mode.is_none() {
-        let count = count(tx, filter).await?;
-        let (ids, bytes) = client_rows::slice(tx, filter, count, skip, size).await?;
-        return Ok(ListPage { ids, bytes, next: None, total: exactly(count) });
-    }
-    let sort = Sort { order: Order::Number, descending: false };
-    let (found, total) = match gather(tx, filter, sort).await? {
-        Some(found) => {
-            let total = exactly(found.len().try_into().unwrap_or(i64::MAX));
-            (found, total)
+    let tenant = filter.tenant_id;
+    let (ids, total) = if filter.is_counted() && filter.wishes.collection_mode.is_none() {
+        let mut statuses = filter.wishes.statuses.clone();
+        if let Some(statuses) = &mut statuses {
+            // Where only one of them is left, its own index has the order.
+            let present = client_listings::statuses(tx, tenant).await?;
+            statuses.retain(|status| present.contains(status));
         }
-        None => {
-            let mut found = client_rows::walk(tx, filter, sort, None, WALK).await?;
-            found.retain(|one| one.matches);
-            let count = found.len().try_into().unwrap_or(i64::MAX);
-            (found, Total { count, is_lower_bound: true })
-        }
+        let statuses = statuses.as_deref();
+        let count = counted(tx, tenant, statuses, None).await?;
+        (client_rows::slice(tx, tenant, statuses, count, skip, size).await?, exactly(count))
+    } else {
+        let (found, total) = by_number(tx, filter).await?;
+        let at = |number: i64| usize::try_from(number).unwrap_or(usize::MAX);
+        let page = found.into_iter().skip(at(skip)).take(at(size));
+        (page.map(|one| one.position.id).collect(), total)
     };
-    let at = |number: i64| usize::try_from(number).unwrap_or(usize::MAX);
-    let page: Vec<_> = found.into_iter().skip(at(skip)).take(at(size)).collect();
-    let bytes = page.iter().map(|one| one.bytes).sum();
-    let ids = page.iter().map(|one| one.position.id).collect();
+    let bytes = client_rows::bytes(tx, tenant, &ids).await?.values().sum();
     Ok(ListPage { ids, bytes, next: None, total })
+}
+
+/// What a filter leaves, by number; of the tenant's first clients only, if it may be many.
+async fn by_number(tx: &mut Tx, filter: &ClientFilter) -> Result<(Vec<Found>, Total), DbError> {
+    let sort = Sort { order: Order::Number, descending: false };
+    if let Some(found) = gather(tx, filter, sort).await? {
+        let total = exactly(length(&found));
+        return Ok((found, total));
+    }
+    let mut found = client_rows::walk(tx, filter, sort, None, WALK).await?;
+    found.retain(|one| one.matches);
+    let count = length(&found);
+    Ok((found, Total { count, is_lower_bound: true }))
 }
 
 async fn count(tx: &mut Tx, filter: &ClientFilter) -> Result<i64, DbError> {
@@ -138,10 +153,14 @@ async fn gather(
     filter: &ClientFilter,
     sort: Sort,
 ) -> Result<Option<Vec<Found>>, DbError> {
-    let Some(source) = smallest(tx, filter).await? else {
-        return Ok(None);
+    let most = if is_light(filter, sort) { GATHER_LIGHT } else { GATHER };
+    let mut found = match smallest(tx, filter, most).await? {
+        Some(source) => client_sources::of(tx, filter, sort, &source, most).await?,
+        None if counted(tx, filter.tenant_id, None, None).await? <= GATHER => {
+            client_rows::walk(tx, filter, sort, None, GATHER).await?
+        }
+        None => return Ok(None),
     };
-    let mut found = client_sources::of(tx, filter, sort, &source, GATHER).await?;
     found.retain(|one| one.matches);
     found.sort_unstable_by(|a, b| sort.compare(&a.position, &b.position));
     // What two tags lead to stands there twice.
@@ -153,10 +172,11 @@ async fn gather(
 async fn smallest<'f>(
     tx: &mut Tx,
     filter: &'f ClientFilter,
+    most: i64,
 ) -> Result<Option<Source<'f>>, DbError> {
     let mut best = None;
     for source in Source::of(filter) {
-        let limit = best.as_ref().map_or(GATHER, |(size, _)| *size);
+        let limit = best.as_ref().map_or(most, |(size, _)| *size);
         let size = client_sources::size(tx, filter, &source, limit + 1).await?;
         if size.is_some_and(|size| size <= limit) {
             best = size.map(|size| (size, source));
@@ -193,38 +213,52 @@ async fn walk(
 ) -> Result<ListPage, DbError> {
     let (mut page, mut compared) = (Vec::new(), 0);
     let mut at = after.cloned();
+    let most = if is_light(filter, sort) { WALK_LIGHT } else { WALK };
     let mut step = if filter.is_all() { size + 1 } else { 2 * (size + 1) };
     loop {
-        step = step.min(WALK - compared);
+        step = step.min(most - compared);
         let found = client_rows::walk(tx, filter, sort, at.as_ref(), step).await?;
-        let read = i64::try_from(found.len()).unwrap_or(i64::MAX);
+        let read = length(&found);
         at = found.last().map(|last| last.position.clone()).or(at);
         page.extend(found.into_iter().filter(|one| one.matches));
         compared += read;
-        let is_full = i64::try_from(page.len()).unwrap_or(i64::MAX) > size;
-        if is_full || read < step {
-            return Ok(cut(page, size, None, total));
+        if length(&page) > size || read < step {
+            return cut(tx, filter, page, size, None, total).await;
         }
-        if compared >= WALK {
-            return Ok(cut(page, size, at, total));
+        if compared >= most {
+            return cut(tx, filter, page, size, at, total).await;
         }
         step *= 4;
     }
 }
 
+fn length<T>(list: &[T]) -> i64 {
+    list.len().try_into().unwrap_or(i64::MAX)
+}
+
 /// Ends a page at its limit of rows or bytes. `walked` is where a walk has stopped.
-fn cut(found: Vec<Found>, size: i64, walked: Option<Position>, total: Total) -> ListPage {
-    let (mut ids, mut bytes, mut last) = (Vec::new(), 0, None);
+async fn cut(
+    tx: &mut Tx,
+    filter: &ClientFilter,
+    mut found: Vec<Found>,
+    size: i64,
+    walked: Option<Position>,
+    total: Total,
+) -> Result<ListPage, DbError> {
     let count = found.len();
+    found.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+    let ids: Vec<_> = found.iter().map(|one| one.position.id).collect();
+    let sizes = client_rows::bytes(tx, filter.tenant_id, &ids).await?;
+    let (mut ids, mut bytes, mut last) = (Vec::new(), 0, None);
     for one in found {
-        let is_full = i64::try_from(ids.len()).unwrap_or(i64::MAX) >= size;
-        if is_full || (!ids.is_empty() && bytes + one.bytes > PAGE_BYTES) {
+        let own = sizes.get(&one.position.id).copied().unwrap_or_default();
+        if !ids.is_empty() && bytes + own > PAGE_BYTES {
             break;
         }
-        bytes += one.bytes;
+        bytes += own;
         ids.push(one.position.id);
         last = Some(one.position);
     }
     let next = if ids.len() < count { last } else { walked };
-    ListPage { ids, bytes, next, total }
+    Ok(ListPage { ids, bytes, next, total })
 }

@@ -1,7 +1,9 @@
 //! The parts of a filter that an index answers: to how few clients they lead, and to which.
 
 use crate::client_listings::counted;
-use crate::client_rows::{Found, Sort, asks_for_account, found_in, select};
+use crate::client_rows::{
+    Found, Sort, asks_for_account, found_in, found_light, is_light, select, select_light,
+};
 use crate::error::DbError;
 use crate::row::Row;
 use crate::trigrams::{self, Lookup};
@@ -152,12 +154,12 @@ const OF_CLIENTS: [&str; 2] = [
     ),
 ];
 
+// What is noted for the index, too. Of hits that come in no order, each is looked at once.
 const OF_WORDS: [&str; 2] = [
     select!(
         "(SELECT place FROM (SELECT rowid AS place FROM client_trigrams
                 WHERE client_trigrams MATCH $2 AND rowid BETWEEN $3 AND $4 LIMIT $5)
-            UNION SELECT place FROM client_trigrams_pending
-                WHERE place BETWEEN $3 AND $4) f
+            UNION SELECT place FROM client_trigrams_pending WHERE place BETWEEN $3 AND $4) f
          CROSS JOIN client_listings l CROSS JOIN clients c
          WHERE l.place = f.place AND c.tenant_id = l.tenant_id AND c.id = l.client_id"
     ),
@@ -165,6 +167,16 @@ const OF_WORDS: [&str; 2] = [
         "client_listings l JOIN clients c ON c.tenant_id = l.tenant_id AND c.id = l.client_id
          WHERE l.tenant_id = $2 AND l.text LIKE $3 LIMIT $4"
     ),
+];
+
+const OF_WORDS_LIGHT: [&str; 2] = [
+    select_light!(
+        "(SELECT place FROM (SELECT rowid AS place FROM client_trigrams
+                WHERE client_trigrams MATCH $1 AND rowid BETWEEN $2 AND $3 LIMIT $4)
+            UNION SELECT place FROM client_trigrams_pending WHERE place BETWEEN $2 AND $3) f
+         CROSS JOIN client_listings l WHERE l.place = f.place"
+    ),
+    select_light!("client_listings l WHERE l.tenant_id = $1 AND l.text LIKE $2 LIMIT $3"),
 ];
 
 macro_rules! of_column {
@@ -230,13 +242,16 @@ async fn of_words(
     else {
         return Ok(Vec::new());
     };
-    let asks = asks_for_account(filter);
-    let decode = |row: &Row<'_>| found_in(row, filter, sort);
-    let sql = tx.worded(OF_WORDS);
     let expression = (&expression).into();
-    if tx.is_sqlite() {
-        let args = [asks, expression, first.into(), last.into(), limit.into()];
-        return tx.all(sql, &args, decode).await;
+    let mut args = if tx.is_sqlite() {
+        vec![expression, first.into(), last.into(), limit.into()]
+    } else {
+        vec![tenant.into(), expression, limit.into()]
+    };
+    if is_light(filter, sort) {
+        let sql = tx.worded(OF_WORDS_LIGHT);
+        return tx.all(sql, &args, |row| found_light(row, filter, sort)).await;
     }
-    tx.all(sql, &[asks, tenant.into(), expression, limit.into()], decode).await
+    args.insert(0, asks_for_account(filter));
+    tx.all(tx.worded(OF_WORDS), &args, |row| found_in(row, filter, sort)).await
 }

@@ -28,16 +28,19 @@ const PLACES: i64 = 1 << 40;
 pub(crate) async fn add(tx: &mut Tx, client: &Client, listing: &Listing) -> Result<(), DbError> {
     let [tenant, id] = [client.tenant_id.into(), client.id.into()];
     let words = [(&listing.name).into(), (&listing.text).into()];
+    let fixed = [client.number.into(), client.created_at.into()];
     if !tx.is_sqlite() {
-        let sql = "INSERT INTO client_listings (tenant_id, client_id, name, text)
-            VALUES ($1, $2, $3, $4)";
-        return tx.send(&[], sql, &[tenant, id, words[0], words[1]]).await;
+        let sql =
+            "INSERT INTO client_listings (tenant_id, client_id, number, created_at, name, text)
+            VALUES ($1, $2, $3, $4, $5, $6)";
+        return tx.send(&[], sql, &[[tenant, id], fixed, words].concat()).await;
     }
-    let sql = "INSERT INTO client_listings (place, tenant_id, client_id, name, text)
+    let sql = "INSERT INTO client_listings (place, tenant_id, client_id, number, created_at, name,
+            text)
         SELECT coalesce((SELECT max(l.place) FROM client_listings l
-            WHERE l.place > p.base AND l.place <= p.base + $1), p.base) + 1, $2, $3, $4, $5
+            WHERE l.place > p.base AND l.place <= p.base + $1), p.base) + 1, $2, $3, $4, $5, $6, $7
         FROM client_places p WHERE p.tenant_id = $2";
-    let args = [PLACES.into(), tenant, id, words[0], words[1]];
+    let args = [&[PLACES.into()][..], &[tenant, id], &fixed, &words].concat();
     if tx.execute(&[], sql, &args).await? == 0 {
         let first = "INSERT INTO client_places (tenant_id, base)
             SELECT $1, coalesce(max(base) + $2, 0) FROM client_places";

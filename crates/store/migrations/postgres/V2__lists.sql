@@ -47,10 +47,13 @@ CREATE TABLE client_counts (
 INSERT INTO client_counts
     SELECT tenant_id, status, collection_mode, 0, count(*) FROM clients GROUP BY 1, 2, 3;
 
--- Folded: `name` to sort by, `text` to search in.
+-- Folded: `name` to sort by, `text` to search in; and what never changes of a client, so that a
+-- search need not look at its record.
 CREATE TABLE client_listings (
     tenant_id uuid NOT NULL,
     client_id uuid NOT NULL,
+    number bigint NOT NULL,
+    created_at timestamptz NOT NULL,
     name text COLLATE "C" NOT NULL,
     text text COLLATE "C" NOT NULL,
     CONSTRAINT client_listings_client_id PRIMARY KEY (tenant_id, client_id),

@@ -38,12 +38,15 @@ CREATE TABLE client_counts (
 INSERT INTO client_counts
     SELECT tenant_id, status, collection_mode, 0, count(*) FROM clients GROUP BY 1, 2, 3;
 
--- Folded: `name` to sort by, `text` to search in. `place` is the row's id in the index below; the
--- places of a tenant lie together.
+-- Folded: `name` to sort by, `text` to search in; and what never changes of a client, so that a
+-- search need not look at its record. `place` is the row's id in the index below; the places of a
+-- tenant lie together.
 CREATE TABLE client_listings (
     place INTEGER PRIMARY KEY,
     tenant_id BLOB NOT NULL,
     client_id BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
     name TEXT NOT NULL,
     text TEXT NOT NULL,
     FOREIGN KEY (tenant_id, client_id) REFERENCES clients (tenant_id, id)
