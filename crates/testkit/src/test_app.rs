@@ -6,6 +6,7 @@ use crate::issuer::KeyServer;
 use axum::extract::ConnectInfo;
 use clientbook_api::{Options, PeerAddress};
 use clientbook_app::{App, Clock, Entropy, Env, IssuerSettings};
+use clientbook_model::client::Client;
 use clientbook_model::secret::Secret;
 use clientbook_store::{Access, Db};
 use serde_json::{Value, json};
@@ -21,6 +22,7 @@ const OPERATOR: &str = "operator-token-of-the-tests";
 /// A running server on a store of its own, with the demo data in it.
 pub struct TestApp {
     base: String,
+    app: App,
     clock: Arc<AtomicI64>,
     http: reqwest::Client,
     server: tokio::task::JoinHandle<()>,
@@ -55,13 +57,14 @@ impl TestApp {
         let app = app.with_issuers(issuers, &keys.fetcher());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
-        let router = clientbook_api::router(app, options).layer(axum::middleware::from_fn(peer));
+        let router =
+            clientbook_api::router(app.clone(), options).layer(axum::middleware::from_fn(peer));
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let server = tokio::spawn(async move {
             axum::serve(listener, service).await.expect("a running server");
         });
         let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
-        Self { base, clock, http, server, database }
+        Self { base, app, clock, http, server, database }
     }
 
     /// The server's address, without a slash at the end.
@@ -72,6 +75,11 @@ impl TestApp {
     /// The store, to look at and to tamper with behind the server's back.
     pub fn database(&self) -> &TestDatabase {
         &self.database
+    }
+
+    /// Makes the tenant `slug` with so many clients, each as full as one in use.
+    pub async fn sample(&self, slug: &str, clients: u32) -> Vec<Client> {
+        self.app.load_sample(slug, clients).await.expect("made-up clients")
     }
 
     /// Moves the clock on.

@@ -50,6 +50,10 @@ fn access(operation: &Operation) -> &'static str {
     }
 }
 
+/// Calls whose tenant stands neither in the path nor is that of a client in it.
+const NAMED_IN_REQUEST: [&str; 4] =
+    ["/v2/api-tokens", "/v2/clients", "/client/search", "/v2/client/search"];
+
 /// The address of an operation with every segment filled in.
 fn fill(operation: &Operation, target: Target, token_id: &str) -> String {
     let own = target == Target::Own;
@@ -68,8 +72,11 @@ fn fill(operation: &Operation, target: Target, token_id: &str) -> String {
         }
     });
     let path = segments.collect::<Vec<_>>().join("/");
-    let names_no_tenant = operation.method == Method::GET && operation.path == "/v2/api-tokens";
-    if names_no_tenant { format!("{path}?tenant={tenant}") } else { path }
+    if operation.method == Method::GET && NAMED_IN_REQUEST.contains(&operation.path) {
+        format!("{path}?tenant={tenant}")
+    } else {
+        path
+    }
 }
 
 /// A body with which an operation does something, whatever the roles before did.
@@ -109,7 +116,7 @@ fn promised(operation: &Operation, held: Option<&[&str]>, target: Target) -> &'s
     let names_tenant =
         operation.path.contains("{tenant_id}") || operation.path.contains("{workspace_id}");
     let of_client = operation.path.contains("{client_id}") || operation.path.contains("{uuid}");
-    let named_in_request = operation.path == "/v2/api-tokens";
+    let named_in_request = NAMED_IN_REQUEST.contains(&operation.path);
     if names_tenant {
         // A tenant that the caller does not know of is not there, whatever the caller holds.
         "404"

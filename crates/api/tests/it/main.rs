@@ -10,6 +10,7 @@ mod http;
 mod jwt;
 mod kept;
 mod limits;
+mod lists;
 mod openapi;
 mod openapi_limits;
 mod organizations;
