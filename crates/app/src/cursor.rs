@@ -58,7 +58,7 @@ impl Cursors {
     fn veil(&self, tag: &[u8], bytes: &[u8]) -> Vec<u8> {
         let mut veiled = Vec::with_capacity(bytes.len());
         for (block, part) in (0_u64..).zip(bytes.chunks(32)) {
-            let mut mac = self.keyed(b"veil");
+            let mut mac = self.keyed(*b"veil");
             mac.update(tag);
             mac.update(&block.to_be_bytes());
             veiled
@@ -68,7 +68,7 @@ impl Cursors {
     }
 
     fn mac(&self, scope: &str, position: &str) -> Hmac<Sha256> {
-        let mut mac = self.keyed(b"seal");
+        let mut mac = self.keyed(*b"seal");
         // The length keeps `scope` and `position` apart.
         mac.update(&(scope.len() as u64).to_be_bytes());
         mac.update(scope.as_bytes());
@@ -77,11 +77,11 @@ impl Cursors {
     }
 
     /// For one of two purposes, whose first bytes differ.
-    fn keyed(&self, purpose: &[u8; 4]) -> Hmac<Sha256> {
+    fn keyed(&self, purpose: [u8; 4]) -> Hmac<Sha256> {
         // HMAC takes keys of any length; ours has 32 bytes.
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key)
             .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
-        mac.update(purpose);
+        mac.update(&purpose);
         mac
     }
 }

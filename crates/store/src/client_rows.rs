@@ -203,12 +203,11 @@ pub(crate) async fn walk(
     limit: i64,
 ) -> Result<Vec<Found>, DbError> {
     let start;
-    let after = match after {
-        Some(after) => after,
-        None => {
-            start = sort.start();
-            &start
-        }
+    let after = if let Some(after) = after {
+        after
+    } else {
+        start = sort.start();
+        &start
     };
     if sort.order == Order::Name && is_light(filter, sort) {
         return walk_light(tx, filter, sort, after, limit).await;
@@ -387,8 +386,9 @@ pub(crate) async fn slice(
         Some(statuses) => {
             let sql = if backwards { of_statuses!("DESC") } else { of_statuses!("ASC") };
             let status = |at: usize| statuses.get(at).map(|status| status.as_str()).into();
-            let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(status);
-            tx.all(sql, &[tenant, a, b, c, d, e, size, skip], decode).await?
+            let statuses = [0, 1, 2, 3, 4].map(status);
+            let args = [&[tenant][..], &statuses, &[size, skip]].concat();
+            tx.all(sql, &args, decode).await?
         }
     };
     rows.sort_unstable();

@@ -13,14 +13,13 @@ use axum::http::Method;
 use clientbook_model::audit::Surface;
 use clientbook_model::principal::Permission as P;
 
+const S: Surface = Surface::Organizations;
+
 pub(crate) fn operations() -> Vec<Operation> {
-    const S: Surface = Surface::Organizations;
     const CLIENTS: &str = "/v2/clients";
     const CLIENT: &str = "/v2/clients/{client_id}";
     const LOG: &str = "/v2/clients/{client_id}/collection-control/audit-log";
-    const TOKENS: &str = "/v2/api-tokens";
-    const TOKEN: &str = "/v2/api-tokens/{token_id}";
-    vec![
+    [
         Operation::new(
             S,
             Method::GET,
@@ -49,6 +48,16 @@ pub(crate) fn operations() -> Vec<Operation> {
             docs::audit_log,
         )
         .query(collection_control::PARAMETERS),
+    ]
+    .into_iter()
+    .chain(of_tokens())
+    .collect()
+}
+
+fn of_tokens() -> [Operation; 3] {
+    const TOKENS: &str = "/v2/api-tokens";
+    const TOKEN: &str = "/v2/api-tokens/{token_id}";
+    [
         Operation::new(
             S,
             Method::GET,

@@ -88,9 +88,11 @@ impl ToSql for Value<'_> {
 
 // One dimension without NULLs, counted from 1, as PostgreSQL sends arrays.
 fn array(ids: &[Uuid], out: &mut BytesMut) -> Result<(), BoxError> {
-    [1, 0].into_iter().for_each(|head| out.put_i32(head));
+    out.put_i32(1);
+    out.put_i32(0);
     out.put_u32(Type::UUID.oid());
-    [i32::try_from(ids.len())?, 1].into_iter().for_each(|head| out.put_i32(head));
+    out.put_i32(ids.len().try_into()?);
+    out.put_i32(1);
     for id in ids {
         out.put_i32(16);
         out.put_slice(id.as_bytes());

@@ -340,6 +340,13 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
+async fn remove(store: &Store, client: Client) {
+    let id = store.database.uuid(client.id.0);
+    let removed = store.write(async move |tx: &mut Tx| client_listings::remove(tx, &client).await);
+    removed.await.expect("a client less");
+    store.database.execute(&format!("DELETE FROM clients WHERE id = {id}"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -375,12 +382,7 @@ proptest! {
                     Step::Remove(at) if at < clients.len() => {
                         let client = clients.swap_remove(at);
                         throughout.remove(&client.id);
-                        let id = store.database.uuid(client.id.0);
-                        let removed = store.write(async move |tx: &mut Tx| {
-                            client_listings::remove(tx, &client).await
-                        });
-                        removed.await.expect("a client less");
-                        store.database.execute(&format!("DELETE FROM clients WHERE id = {id}"));
+                        remove(&store, client).await;
                     }
                     Step::Remove(_) => {}
                     Step::Page => {
