@@ -30,7 +30,7 @@ async fn found(actor: &Actor, q: &str) -> Vec<String> {
 }
 
 fn url_encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 #[tokio::test]
@@ -407,28 +407,28 @@ async fn tenants_are_paged_by_number() {
     let admin = app.role("big", "admin").await;
     let list = |query: &str| format!("/clients/v1/tenants/big/clients{query}");
     admin.patch_empty(&list("/3/deactivate")).await.expect(200);
-    let cases: [(&str, i64, i64, i64, i64, std::ops::RangeInclusive<i64>); 12] = [
-        ("", 1, 10, 25, 3, 1..=10),
-        ("?page=3", 3, 10, 25, 3, 21..=25),
-        ("?page=2&limit=20", 2, 20, 25, 2, 21..=25),
-        ("?page=0&limit=0", 1, 10, 25, 3, 1..=10),
-        ("?page=x&limit=101", 1, 10, 25, 3, 1..=10),
-        ("?page=-1&limit=-5", 1, 10, 25, 3, 1..=10),
-        ("?page=4", 4, 10, 25, 3, 1..=0),
-        ("?page=9223372036854775807&limit=100", i64::MAX, 100, 25, 1, 1..=0),
-        ("?active=false", 1, 10, 1, 1, 3..=3),
-        ("?active_only=false&active=false&status=Inactive", 1, 10, 1, 1, 3..=3),
-        ("?active=true&page=3", 3, 10, 24, 3, 22..=25),
-        ("?active_only=true&page=3", 3, 10, 24, 3, 22..=25),
+    let cases = [
+        ("", 1_i64, 10, 25, 3, (1, 10)),
+        ("?page=3", 3, 10, 25, 3, (21, 25)),
+        ("?page=2&limit=20", 2, 20, 25, 2, (21, 25)),
+        ("?page=0&limit=0", 1, 10, 25, 3, (1, 10)),
+        ("?page=x&limit=101", 1, 10, 25, 3, (1, 10)),
+        ("?page=-1&limit=-5", 1, 10, 25, 3, (1, 10)),
+        ("?page=4", 4, 10, 25, 3, (1, 0)),
+        ("?page=9223372036854775807&limit=100", i64::MAX, 100, 25, 1, (1, 0)),
+        ("?active=false", 1, 10, 1, 1, (3, 3)),
+        ("?active_only=false&active=false&status=Inactive", 1, 10, 1, 1, (3, 3)),
+        ("?active=true&page=3", 3, 10, 24, 3, (22, 25)),
+        ("?active_only=true&page=3", 3, 10, 24, 3, (22, 25)),
     ];
-    for (query, page, limit, total, total_pages, ids) in cases {
+    for (query, page, limit, total, total_pages, (first, last)) in cases {
         let answer = get(&admin, &list(query)).await;
         let about =
             json!({ "page": page, "limit": limit, "total": total, "total_pages": total_pages });
         assert_eq!(answer["pagination"], about, "{query}");
         let seen: Vec<_> =
             rows(&answer).iter().map(|row| row["id"].as_i64().expect("one")).collect();
-        assert_eq!(seen, ids.collect::<Vec<_>>(), "{query}");
+        assert_eq!(seen, (first..=last).collect::<Vec<_>>(), "{query}");
     }
     for (query, count) in [
         ("?tags=north", 25),

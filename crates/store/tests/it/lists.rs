@@ -27,6 +27,10 @@ fn all(tenant_id: TenantId) -> ClientFilter {
     ClientFilter::unrestricted(tenant_id, ClientWishes::default())
 }
 
+fn length<T>(list: &[T]) -> i64 {
+    list.len().try_into().expect("a length")
+}
+
 fn with_q(text: &str) -> ClientFilter {
     let q = Some(words(text));
     ClientFilter::unrestricted(tenant(OURS).id, ClientWishes { q, ..ClientWishes::default() })
@@ -172,17 +176,17 @@ async fn each_filter_leaves_what_it_names() {
             for sort in sorts() {
                 let (ids, totals) = walked(tx, filter, sort, 4).await?;
                 assert_eq!(ids, sorted(&expected, sort), "{filter:?} {sort:?}");
-                assert_eq!(totals, BTreeSet::from([expected.len() as i64]), "{filter:?}");
+                assert_eq!(totals, BTreeSet::from([length(&expected)]), "{filter:?}");
             }
             let by_number = Sort { order: Order::Number, descending: false };
             let expected = sorted(&expected, by_number);
             for (page, ids) in (0..).zip(expected.chunks(4)) {
                 let page = client_lists::numbered(tx, filter, page, 4).await?;
                 assert_eq!(page.ids, ids, "{filter:?}");
-                let total = Total { count: expected.len() as i64, is_lower_bound: false };
+                let total = Total { count: length(&expected), is_lower_bound: false };
                 assert_eq!(page.total, total);
             }
-            for far in [expected.len() as i64, i64::MAX] {
+            for far in [length(&expected), i64::MAX] {
                 assert_eq!(client_lists::numbered(tx, filter, far, 4).await?.ids, []);
             }
             // The same question in the name of another tenant finds nothing.
@@ -284,12 +288,13 @@ async fn counts_follow_every_change() {
 #[tokio::test]
 async fn clients_without_a_listing_get_theirs() {
     let store = store_of((1..30).map(|number| filled(number, "Client")).collect()).await;
-    let [trigrams, pending] = match store.database.url().starts_with("sqlite:") {
-        true => [
+    let [trigrams, pending] = if store.database.url().starts_with("sqlite:") {
+        [
             "INSERT INTO client_trigrams (client_trigrams) VALUES ('delete-all');",
             "DELETE FROM client_trigrams_pending;",
-        ],
-        false => ["", ""],
+        ]
+    } else {
+        ["", ""]
     };
     let flag = "INSERT INTO settings (name, value) VALUES ('unlisted', '1');";
     let flag = if trigrams.is_empty() { flag } else { &flag.replace("'1'", "x'01'") };
@@ -447,7 +452,7 @@ proptest! {
                 });
                 let (found, totals): (Vec<_>, _) = found.await.expect("a search");
                 assert_eq!(found.iter().copied().collect::<BTreeSet<_>>(), expected, "{text:?}");
-                assert_eq!(totals, BTreeSet::from([expected.len() as i64]), "{text:?}");
+                assert_eq!(totals, BTreeSet::from([i64::try_from(expected.len()).expect("a length")]), "{text:?}");
             }
         });
     }
