@@ -1,10 +1,11 @@
 //! `cargo xtask bench`: how fast the server is, beside a server that does nothing and SQLite that
-//! does the same.
+//! does the same; or, on PostgreSQL, beside pgbench that sends the same statements.
 
 use std::process::Command;
 
 use clap::Args;
 
+use crate::postgres::{self, Cluster};
 use crate::step::{self, Failure};
 use crate::workspace::Workspace;
 
@@ -14,6 +15,9 @@ pub(crate) struct Bench {
     /// Three short rounds instead of five: two minutes, coarser figures
     #[arg(long)]
     quick: bool,
+    /// On a throw-away PostgreSQL server with durable settings, beside pgbench
+    #[arg(long)]
+    postgres: bool,
     /// Also write the report as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
@@ -33,17 +37,32 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<(), Failure> {
     let directory = workspace.target.join("bench");
     std::fs::create_dir_all(&directory).map_err(Failure::new)?;
     let mut command = Command::new(release.join("clientbook-bench"));
-    command.arg("run").arg("--server").arg(release.join("clientbook"));
+    // Runs until the command has ended.
+    let _cluster = if bench.postgres {
+        let programs = postgres::programs()?;
+        let cluster = Cluster::durable(&programs, directory.join("postgres").as_std_path())?;
+        command.arg("postgres").arg("--pgbench").arg(programs.join("pgbench"));
+        command.env("CLIENTBOOK_BENCH_POSTGRES", cluster.url());
+        Some(cluster)
+    } else {
+        command.arg("run");
+        None
+    };
+    command.arg("--server").arg(release.join("clientbook"));
     command.arg("--directory").arg(directory);
     command.args(["--commit", &commit(workspace)?]);
-    command.args(length(bench.quick));
+    command.args(length(bench));
     command.args(bench.json.iter().flat_map(|file| ["--json", file]));
     command.args(bench.assert.then_some("--assert"));
     step::run("bench", &mut command)
 }
 
-fn length(quick: bool) -> [&'static str; 4] {
-    let (rounds, seconds) = if quick { ("3", "1") } else { ("5", "4") };
+fn length(bench: &Bench) -> [&'static str; 4] {
+    let (rounds, seconds) = match (bench.quick, bench.postgres) {
+        (true, _) => ("3", "1"),
+        (false, true) => ("3", "3"),
+        (false, false) => ("5", "4"),
+    };
     ["--rounds", rounds, "--seconds", seconds]
 }
 

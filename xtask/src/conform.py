@@ -9,6 +9,7 @@ import sys
 # rule of the body behind their 400.
 ECHOES = {
     "organizations": "id name status partner enrollment_token created_at updated_at",
+    "tenants": "id client_id tenant_id created_at updated_at",
     "workspace": "id createdAt updatedAt",
     "customer-success": "id uuid tenantId createdTime modifiedTime parentClient clientType",
 }
@@ -20,9 +21,33 @@ def narrow(schemas, surface, role):
     if surface == "workspace":
         workspace(schemas)
     elif surface == "customer-success":
-        customer_success(schemas["ClientPatch"]["properties"])
+        for name in ("ClientPatch", "ClientInput"):
+            customer_success(schemas[name]["properties"])
+        for name in ("ClientInput", "ClientTypeInput"):
+            own_tenant(schemas[name], "tenantId", role)
+    elif surface == "tenants":
+        for name in ("ClientPatch", "ClientInput"):
+            mails = ["office@acme.example", "j+d@example.org", "", None]
+            schemas[name]["properties"]["email"] = {"enum": mails}
     elif surface == "organizations":
         organizations(schemas["ApiTokenInput"], role)
+        own_tenant(schemas["ClientInput"], "tenant", role)
+        schemas["EnrollmentTokenInput"]["properties"]["expires_at"] = {"enum": [*later(), None]}
+        del schemas["TenantPatch"]["properties"]["id"]
+        del schemas["TenantPatch"]["properties"]["object_id"]
+
+
+def own_tenant(body, name, role):
+    """An operator must name the tenant; everyone else can only name their own."""
+    operator = role == "operator"
+    body["properties"][name] = {"enum": ["tenant123"] if operator else ["tenant123", None]}
+    if operator:
+        body["required"] = [*body["required"], name]
+
+
+def later():
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return [(now + datetime.timedelta(days=n)).strftime("%Y-%m-%dT%H:%M:%SZ") for n in (1, 7, 20)]
 
 
 def workspace(schemas):
@@ -50,11 +75,12 @@ def workspace(schemas):
 
     patch = schemas["ClientPatch"]
     patch["anyOf"] = [{"required": [name]} for name in patch["properties"]]
-    methods = patch["properties"]["contactMethods"]
-    methods["prefixItems"] = [contact(True)]
-    methods["items"] = contact(False)
     avatars = ["https://example.com/a.png", "HTTP://10.0.0.1:8080", "https://b\u00fccher.example/"]
-    patch["properties"]["avatarUrl"] = {"enum": [None, *avatars]}
+    for body in (patch, schemas["ClientInput"]):
+        methods = body["properties"]["contactMethods"]
+        methods["prefixItems"] = [contact(True)]
+        methods["items"] = contact(False)
+        body["properties"]["avatarUrl"] = {"enum": [None, *avatars]}
 
 
 def customer_success(properties):
@@ -72,8 +98,7 @@ def organizations(token, role):
     properties["client_ids"]["maxItems"] = len(CLIENTS)
     # An operator must name the tenant; what an admin gives must not outlive its own token.
     needed = ["name", "tenant" if operator else "expires_at"]
-    now = datetime.datetime.now(datetime.timezone.utc)
-    days = [(now + datetime.timedelta(days=n)).strftime("%Y-%m-%dT%H:%M:%SZ") for n in (1, 7, 20)]
+    days = later()
     properties["expires_at"] = {"enum": [*days, None] if operator else days}
     del properties["role"], properties["permissions"]
     roles = {"enum": ["viewer", "member", "admin"]}

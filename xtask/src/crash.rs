@@ -9,23 +9,32 @@ use crate::workspace::Workspace;
 const TESTS: &str = "test --release --locked -p clientbook --test it crash:: --";
 
 pub(crate) fn run(workspace: &Workspace, cycles: u32) -> Result<(), Failure> {
-    let command = |last: &str| workspace.cargo(TESTS.split(' ').chain([last]));
-    step::timed("crash: build", || {
-        let listed = command("--list").stderr(Stdio::inherit()).output().map_err(Failure::new)?;
+    build(workspace, "crash", TESTS)?;
+    let mut test = workspace.cargo(TESTS.split(' ').chain(["--nocapture"]));
+    step::run("crash", test.env(CYCLES, cycles.to_string()))
+}
+
+/// Tells the tests how often to do each thing.
+pub(crate) const CYCLES: &str = "CLIENTBOOK_CRASH_CYCLES";
+
+/// Builds what `tests`, the words of a `cargo test`, chooses.
+pub(crate) fn build(workspace: &Workspace, title: &str, tests: &str) -> Result<(), Failure> {
+    step::timed(&format!("{title}: build"), || {
+        let mut list = workspace.cargo(tests.split(' ').chain(["--list"]));
+        let listed = list.stderr(Stdio::inherit()).output().map_err(Failure::new)?;
         if !listed.status.success() {
-            return Err(Failure::new("the crash tests do not build"));
+            return Err(Failure::new(format!("the tests of {title} do not build")));
         }
         // `cargo test` is content with a filter that matches nothing.
         if !has_test(&String::from_utf8_lossy(&listed.stdout)) {
-            return Err(Failure::new("no test of `clientbook` has `crash::` in its path"));
+            return Err(Failure::new(format!("no test is chosen by `cargo {tests}`")));
         }
         Ok(())
-    })?;
-    let mut test = command("--nocapture");
-    step::run("crash", test.env("CLIENTBOOK_CRASH_CYCLES", cycles.to_string()))
+    })
 }
 
-fn has_test(listing: &str) -> bool {
+/// Whether a listing of tests has one.
+pub(crate) fn has_test(listing: &str) -> bool {
     listing.lines().any(|line| line.ends_with(": test"))
 }
 

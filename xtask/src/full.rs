@@ -1,5 +1,6 @@
 //! `cargo xtask full`: `test`, then the proofs that are too slow, or need too much, for each push.
 
+use crate::engines::{self, Engines};
 use crate::step::{self, Failure};
 use crate::test;
 use crate::workspace::Workspace;
@@ -11,6 +12,7 @@ const MACHETE: &str = "cargo-machete@0.9.2";
 
 pub(crate) fn run(workspace: &Workspace, advisories: bool) -> Result<(), Failure> {
     test::run(workspace)?;
+    engines::run(workspace, &Engines::default())?;
     ensure(workspace, "deny", DENY)?;
     let deny = |checks: &str| {
         let mut command = workspace.cargo(["deny", "--locked", "check", "--hide-inclusion-graph"]);

@@ -9,6 +9,8 @@
 mod bench;
 mod conform;
 mod crash;
+mod engines;
+mod failover;
 mod full;
 mod openapi;
 mod postgres;
@@ -47,7 +49,7 @@ enum Command {
     /// Prints every finding as `path:line: message` and exits with 1 if there is one. Reads tracked
     /// files and new ones that git does not ignore.
     Tidy,
-    /// `test`, then the slower proofs: dependencies' licences and sources, unused dependencies
+    /// `test`, then the slower proofs: `engines`, dependencies' licences and sources, unused ones
     ///
     /// Installs cargo-deny and cargo-machete if they are missing, and says so first.
     Full {
@@ -84,6 +86,23 @@ enum Command {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         cycles: u32,
     },
+    /// Takes PostgreSQL's primary away under load, and checks that no answered write is lost
+    ///
+    /// Two nodes under Patroni with etcd, two servers, writes and reads on every surface. In each
+    /// cycle the primary's machine dies, its database dies, or the machine falls silent; the cycle
+    /// ends when the old primary is back as the synchronous standby, under a minute later. Installs
+    /// Debian's packages where they are missing, and says so first. Builds in release mode.
+    Failover {
+        /// How many times
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        cycles: u32,
+    },
+    /// Compares SQLite and PostgreSQL operation by operation, and fails requests to PostgreSQL
+    ///
+    /// Random operations must have the same answers, rows and audit chains on both. Then deadlocks,
+    /// cut connections and lost answers to `COMMIT` must lose and double nothing. Prints the seed.
+    /// Takes about ten minutes; `cargo xtask test` has the same, shorter.
+    Engines(engines::Engines),
     /// Measures reads and writes of every surface, beside bare hyper and raw SQLite
     ///
     /// Builds in release mode and takes under ten minutes, on a machine that does nothing else.
@@ -109,6 +128,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Openapi { check } => openapi::run(&workspace, check),
         Command::Conform { examples, seed } => conform::run(&workspace, examples, seed),
         Command::Crash { cycles } => crash::run(&workspace, cycles),
+        Command::Failover { cycles } => failover::run(&workspace, cycles),
+        Command::Engines(engines) => engines::run(&workspace, &engines),
         Command::Bench(bench) => bench::run(&workspace, &bench),
     }
 }

@@ -1,4 +1,4 @@
-//! A PostgreSQL cluster for the tests: made for one run, and thrown away.
+//! A PostgreSQL cluster for the tests and the bench: made for one run, and thrown away.
 
 use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
@@ -29,6 +29,22 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update --quiet
 apt-get install --yes --no-install-recommends postgresql";
 
+/// A zone that shows where something rests on the machine's own; what is stored is worth nothing.
+const FOR_TESTS: &str = "timezone = 'Pacific/Chatham'
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+autovacuum = off";
+
+/// As durable as PostgreSQL is; with room for a run's log, so that no checkpoint falls into one
+/// measurement and not into the other.
+const DURABLE: &str = "fsync = on
+synchronous_commit = on
+full_page_writes = on
+shared_buffers = 512MB
+max_wal_size = 8GB
+checkpoint_timeout = 30min";
+
 /// The PostgreSQL that tests run on.
 pub(crate) enum Postgres {
     /// None, as somebody wished.
@@ -55,7 +71,7 @@ impl Postgres {
                 Ok(Self::Off)
             }
             Some(url) => Ok(Self::Given(url)),
-            None => Cluster::start(&programs()?).map(Self::Started),
+            None => Cluster::start(&programs()?, FOR_TESTS, None).map(Self::Started),
         }
     }
 
@@ -81,16 +97,33 @@ impl Postgres {
 }
 
 impl Cluster {
-    fn start(programs: &Path) -> Result<Self, Failure> {
+    /// A durable one below `directory`, which is made for it.
+    pub(crate) fn durable(programs: &Path, directory: &Path) -> Result<Self, Failure> {
+        std::fs::create_dir_all(directory).map_err(Failure::new)?;
+        if is_root() {
+            let mut give = Command::new("chown");
+            if !step::works(give.arg("postgres").arg(directory)) {
+                let message = format!("{} cannot be given to postgres", directory.display());
+                return Err(Failure::new(message));
+            }
+        }
+        Self::start(programs, DURABLE, Some(directory))
+    }
+
+    /// The URL of its maintenance database.
+    pub(crate) fn url(&self) -> &OsString {
+        &self.url
+    }
+
+    fn start(programs: &Path, settings: &str, directory: Option<&Path>) -> Result<Self, Failure> {
         let failed = |error| Failure::new(format!("PostgreSQL cannot start: {error}"));
-        // Free now; whoever takes it before the server does makes the start fail, and say so.
-        let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
-        let port = listener.local_addr().map_err(failed)?.port();
-        drop(listener);
-        let password = format!("{:016x}", RandomState::new().build_hasher().finish());
+        let [port] = free_ports().map_err(failed)?;
+        let password = password();
         let mut command = as_anyone_but_root();
         command.args(["sh", "-c", include_str!("postgres.sh")]);
         command.env("BIN", programs).env("PORT", port.to_string()).env("PASSWORD", &password);
+        command.env("SETTINGS", settings);
+        command.envs(directory.map(|directory| ("TMPDIR", directory)));
         // A group of its own: Ctrl-C is for us, and the cluster ends after us.
         command.process_group(0).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(failed)?;
@@ -111,13 +144,32 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
         if let Err(error) = self.child.wait() {
-            eprintln!("the PostgreSQL of the tests may still run: {error}");
+            eprintln!("the PostgreSQL that was started may still run: {error}");
         }
     }
 }
 
+/// Ports that are free now; whoever takes one before the server does makes the start fail, and say
+/// so.
+pub(crate) fn free_ports<const N: usize>() -> std::io::Result<[u16; N]> {
+    let mut ports = [0; N];
+    let mut held = Vec::new();
+    for port in &mut ports {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        *port = listener.local_addr()?.port();
+        // Until all are found: none twice.
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+/// A password for a cluster that lives as long as this process.
+pub(crate) fn password() -> String {
+    format!("{:016x}", RandomState::new().build_hasher().finish())
+}
+
 /// Runs what follows as somebody: PostgreSQL refuses to run as root.
-fn as_anyone_but_root() -> Command {
+pub(crate) fn as_anyone_but_root() -> Command {
     if !is_root() {
         return Command::new("env");
     }
@@ -131,8 +183,8 @@ fn is_root() -> bool {
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-/// Where the server's programs are.
-fn programs() -> Result<PathBuf, Failure> {
+/// Where the server's programs are; they are installed where they are missing.
+pub(crate) fn programs() -> Result<PathBuf, Failure> {
     if let Some(found) = find() {
         return Ok(found);
     }
@@ -143,18 +195,27 @@ fn programs() -> Result<PathBuf, Failure> {
         );
         Failure::new(format!("the tests need PostgreSQL's server, and {why}: {ways}"))
     };
-    let mut install = if is_root() { Command::new("env") } else { Command::new("sudo") };
-    if !is_root() {
-        install.arg("-n");
-    }
-    if !step::works(Command::new("apt-get").arg("--version"))
-        || !is_root() && !step::works(Command::new("sudo").args(["-n", "true"]))
-    {
+    if !can_install() {
         return Err(missing("it cannot be installed from here"));
     }
     println!("PostgreSQL's server is missing; installing Debian's package `postgresql`");
-    step::run("postgresql", install.args(["sh", "-c", INSTALL]))?;
+    install("postgresql", INSTALL)?;
     find().ok_or_else(|| missing("Debian's package has none"))
+}
+
+/// Whether Debian's packages can be installed from here.
+pub(crate) fn can_install() -> bool {
+    step::works(Command::new("apt-get").arg("--version"))
+        && (is_root() || step::works(Command::new("sudo").args(["-n", "true"])))
+}
+
+/// Runs a script that installs packages.
+pub(crate) fn install(title: &str, script: &str) -> Result<(), Failure> {
+    let mut command = if is_root() { Command::new("env") } else { Command::new("sudo") };
+    if !is_root() {
+        command.arg("-n");
+    }
+    step::run(title, command.args(["sh", "-c", script]))
 }
 
 /// The newest of Debian's, or else what `PATH` has.

@@ -1,7 +1,7 @@
 # Runs a PostgreSQL cluster in a temporary directory until its own input ends: whoever started it
 # holds the other end, and lets go of it however it dies.
 #
-# BIN, PORT and PASSWORD come in the environment.
+# BIN, PORT, PASSWORD and SETTINGS come in the environment.
 set -eu
 [ -w "${TMPDIR:-/tmp}" ] || TMPDIR=/tmp
 dir=$(mktemp -d "${TMPDIR:-/tmp}/clientbook-postgres.XXXXXX")
@@ -25,12 +25,7 @@ listen_addresses = '127.0.0.1'
 port = $PORT
 unix_socket_directories = '$dir'
 max_connections = 500
-timezone = 'Pacific/Chatham'
-# What is in here is worth nothing.
-fsync = off
-synchronous_commit = off
-full_page_writes = off
-autovacuum = off
+$SETTINGS
 CONF
 "$BIN/pg_ctl" -D data -l log --wait start >/dev/null
 echo ready

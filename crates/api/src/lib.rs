@@ -15,10 +15,13 @@ mod workspace;
 
 pub use shared::operation::{Access, Operation};
 
-use axum::Router;
-use axum::extract::Request;
+use axum::BoxError;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use bytes::Bytes;
 use clientbook_app::App;
 use shared::endpoint::{self, State};
+use shared::routes::Routes;
 use shared::throttle::Throttle;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,10 +34,6 @@ pub struct Options {
     /// The address that callers use, without a slash at the end.
     pub public_url: String,
 }
-
-/// The address a request came from; the server puts it into the request's extensions.
-#[derive(Debug, Clone, Copy)]
-pub struct PeerAddress(pub IpAddr);
 
 /// Every operation there is, with what it takes to call it: the access table.
 pub fn operations() -> Vec<Operation> {
@@ -56,18 +55,29 @@ pub fn documents() -> impl Iterator<Item = (&'static str, &'static [u8])> {
     docs::texts()
 }
 
-/// The routes of `operations`, and answers in the surface's own shape for everything else.
-pub fn router(app: App, options: Options) -> Router {
-    let throttle = options.throttle_failed_logins.then(Throttle::new);
-    let state = Arc::new(State { app, throttle, public_url: options.public_url.into() });
-    let mut router = Router::new();
-    for operation in operations() {
-        router = router.route(operation.path, endpoint::route(operation, Arc::clone(&state)));
+/// All surfaces, ready to answer. Cheap to clone.
+#[derive(Clone)]
+pub struct Surfaces(Arc<Inner>);
+
+struct Inner {
+    state: State,
+    routes: Routes,
+}
+
+impl Surfaces {
+    /// The surfaces of `app`.
+    pub fn new(app: App, options: Options) -> Self {
+        let throttle = options.throttle_failed_logins.then(Throttle::new);
+        let state = State { app, throttle, public_url: options.public_url.into() };
+        Self(Arc::new(Inner { state, routes: Routes::new(operations()) }))
     }
-    let (missing, not_allowed) = (Arc::clone(&state), state);
-    router
-        .fallback(async move |request: Request| endpoint::no_route(&missing, request).await)
-        .method_not_allowed_fallback(async move |request: Request| {
-            endpoint::wrong_method(&not_allowed, request).await
-        })
+
+    /// Answers a request that came from `peer`; what no operation answers gets the error shape of
+    /// the surface that the path belongs to.
+    pub async fn answer<B>(self, peer: IpAddr, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        endpoint::answer(&self.0.state, &self.0.routes, peer, request.map(Body::new)).await
+    }
 }

@@ -116,7 +116,7 @@ impl App {
             .db
             .scan(async move |tx: &mut Tx| {
                 let tenant_id = match &query.tenant {
-                    Some(asked) => load::named_tenant(tx, &caller, asked).await?,
+                    Some(asked) => load::named_tenant(tx, &caller, asked, "/tenant").await?.id,
                     None => caller.home(),
                 };
                 let restricted = caller.principal.is_restricted();
@@ -217,7 +217,10 @@ async fn reach_of(tx: &mut Tx, caller: &Caller, wish: &NewApiToken) -> Result<Re
         (Some(_), Reach::Everywhere) if operator => {
             Err(invalid("/tenant", "operator", "an operator's token is of no tenant: leave it out"))
         }
-        (Some(asked), _) => load::named_tenant(tx, caller, asked).await.map(Reach::Tenant),
+        (Some(asked), _) => {
+            let tenant = load::named_tenant(tx, caller, asked, "/tenant").await?;
+            Ok(Reach::Tenant(tenant.id))
+        }
         (None, Reach::Everywhere) if operator => Ok(Reach::Everywhere),
         (None, Reach::Everywhere) => {
             Err(invalid("/tenant", "required", "must name the tenant the token is for"))

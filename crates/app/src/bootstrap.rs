@@ -13,7 +13,7 @@ use clientbook_model::id::{ApiTokenId, ObjectId, TenantId};
 use clientbook_model::principal::{Reach, Role};
 use clientbook_model::secret::{Secret, SecretDigest};
 use clientbook_model::tenant::{Slug, Tenant, TenantName};
-use clientbook_store::{Db, Repeat, Tx, client_listings, settings};
+use clientbook_store::{Db, Repeat, Tx, client_listings, copy, settings};
 use std::sync::Arc;
 
 /// What became of the operator's first token.
@@ -35,6 +35,9 @@ const LISTED: i64 = 500;
 const CURSOR_KEY: &str = "cursor_key";
 const BOOTSTRAP_DIGEST: &str = "bootstrap_digest";
 
+const HALF_COPIED: &str = "a copy into this store has begun and is not finished: repeat the same \
+    `clientbook copy`, which goes on from where it was";
+
 impl App {
     /// Opens `db` for use. On the first start, the operator's token is `given`, or a random one.
     pub async fn start(
@@ -50,6 +53,10 @@ impl App {
                 let fresh: [u8; 32] = env.bytes();
                 settings::insert_if_absent(tx, CURSOR_KEY, &fresh).await?;
                 let key = settings::get(tx, CURSOR_KEY).await?.unwrap_or_default();
+                // After the key: a copy that begins meanwhile writes it too, and one of us waits.
+                if copy::is_unfinished(tx).await? {
+                    return Err(AppError::Unavailable(HALF_COPIED.into()));
+                }
                 let bootstrap = bootstrap(tx, env, operation_id, given.as_ref()).await?;
                 Ok::<_, AppError>((key, bootstrap))
             })
@@ -70,14 +77,16 @@ impl App {
     }
 }
 
-/// Lists the clients of a store that an older version has made.
+/// Lists the clients that are in no list: those of an older version's store, or of a copy.
 async fn list_clients(db: &Db) -> Result<(), AppError> {
-    loop {
-        let fill = async |tx: &mut Tx| client_listings::fill_across_tenants(tx, LISTED).await;
-        if !db.write(Repeat::Harmless, fill).await? {
-            return Ok(());
-        }
+    let fill = async |tx: &mut Tx| client_listings::fill_across_tenants(tx, LISTED).await;
+    if !db.write(Repeat::Harmless, fill).await? {
+        return Ok(());
     }
+    tracing::info!("making the lists of all clients; with a million it takes minutes");
+    while db.write(Repeat::Harmless, fill).await? {}
+    tracing::info!("the lists are made");
+    Ok(())
 }
 
 async fn bootstrap(
@@ -130,6 +139,7 @@ async fn make_system_tenant(
         object_id: ObjectId([0; 12]),
         name: TenantName::new("Clientbook").map_err(broken)?,
         created_at: env.now(),
+        version: 1,
     };
     crate::create::add_tenant(tx, env, caller, operation_id, &tenant).await
 }

@@ -3,19 +3,19 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::env::Env;
-use crate::error::{AppError, Missing, enforce};
+use crate::error::{AppError, Forbidden, Missing, enforce};
 use crate::load::{self, ClientRef, Purpose};
 use crate::recorder::Recorder;
+use crate::references;
 use clientbook_model::audit::{Action, EntityType, Event};
 use clientbook_model::client::{Client, ClientPatch, FieldChange, Refusal};
 use clientbook_model::collection::CollectionMode;
-use clientbook_model::id::ClientNumber;
 use clientbook_model::patch::Patch;
-use clientbook_model::policy::{self, ClientFacts, Decision};
+use clientbook_model::policy::{self, ClientFacts};
 use clientbook_model::principal::Permission;
 use clientbook_model::violation::Violation;
 use clientbook_store::clients::{ClientKey, ClientRecord};
-use clientbook_store::{DbError, Repeat, Tx, client_types, clients, enrollment_tokens, tenants};
+use clientbook_store::{DbError, Repeat, Tx, client_types, clients};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -106,10 +106,12 @@ impl App {
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
         let done = self.0.db.write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
-            load::still_works(tx, &caller, env.now()).await?;
+            let standing = load::standing(tx, &caller).await?;
             let purpose = Purpose::Change;
             let asked = &change.change;
-            let record = load::client(tx, &caller, &target, asked.permission, purpose).await?;
+            let record = load::client(tx, &caller, &target, asked.permission, purpose).await;
+            standing.check(tx, env.now()).await?;
+            let record = record?;
             let precondition = &change.precondition;
             let record =
                 apply(tx, &env, &caller, operation_id, record, asked, precondition).await?;
@@ -146,9 +148,9 @@ async fn apply(
     let mut violations = change.violations.clone();
     violations.extend(broken_echoes(&record, &change.echoes));
     let patch = resolve_client_type(tx, &record, change, &mut violations).await?;
-    check_references(tx, caller, &record.client, &patch, &mut violations).await?;
+    references::check(tx, caller, &record.client, &patch, &mut violations).await?;
     let (next, changes) = decide(&record.client, &patch, violations)?;
-    authorize(caller, &record.client, &changes)?;
+    authorize(caller, &record.client, &next, &changes)?;
     if !precondition.holds(record.client.version) {
         return Err(AppError::PreconditionFailed);
     }
@@ -167,7 +169,7 @@ fn broken_echoes(record: &ClientRecord, echoes: &[Echo]) -> Vec<Violation> {
     broken.map(|echo| Violation::new("read_only", message).below(&echo.path)).collect()
 }
 
-fn decide(
+pub(crate) fn decide(
     client: &Client,
     patch: &ClientPatch,
     mut violations: Vec<Violation>,
@@ -183,9 +185,18 @@ fn decide(
     Err(AppError::Invalid(violations))
 }
 
-/// Each changed field may take a permission of its own.
-fn authorize(caller: &Caller, client: &Client, changes: &[FieldChange]) -> Result<(), AppError> {
+/// Each changed field may take a permission of its own; and nobody moves a client out of the
+/// organization or project that they are bound to.
+fn authorize(
+    caller: &Caller,
+    client: &Client,
+    next: &Client,
+    changes: &[FieldChange],
+) -> Result<(), AppError> {
     let facts = ClientFacts::from(client);
+    if !policy::is_in_scope(&caller.principal, &ClientFacts::from(next)) {
+        return Err(AppError::Forbidden(Forbidden::OutsideRestriction));
+    }
     for change in changes {
         let permission = policy::permission_to_change(&change.field);
         let decision = policy::permits(&caller.principal, permission, &facts);
@@ -222,60 +233,7 @@ async fn resolve_client_type(
     Ok(patch)
 }
 
-/// What the record is to point at must exist, and parents must not form a circle.
-async fn check_references(
-    tx: &mut Tx,
-    caller: &Caller,
-    client: &Client,
-    patch: &ClientPatch,
-    violations: &mut Vec<Violation>,
-) -> Result<(), AppError> {
-    if let Patch::Set(id) = patch.client_type_id
-        && !client_types::exists(tx, client.tenant_id, id).await?
-    {
-        let message = "must be the id of a client type of the tenant";
-        violations.push(Violation::new("exists", message).below("/client_type_id"));
-    }
-    match patch.parent_client_id {
-        Patch::Set(parent) if client.parent_client_id != Some(parent) => {
-            let broken = check_parent(tx, caller, client, parent.get()).await?;
-            violations.extend(broken.map(|rule| rule.below("/parent_client_id")));
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-/// A parent that the caller may not read is answered like one that is not there.
-async fn check_parent(
-    tx: &mut Tx,
-    caller: &Caller,
-    client: &Client,
-    parent: i64,
-) -> Result<Option<Violation>, AppError> {
-    let found = match ClientNumber::new(parent) {
-        Some(number) => {
-            tenants::lock(tx, client.tenant_id).await?;
-            clients::get(tx, client.tenant_id, ClientKey::Number(number)).await?
-        }
-        None => None,
-    };
-    let readable = |record: &ClientRecord| {
-        let facts = ClientFacts::from(&record.client);
-        policy::permits(&caller.principal, Permission::ClientsView, &facts) == Decision::Allow
-    };
-    if !found.as_ref().is_some_and(readable) {
-        let message = "must be the number of a client of the same tenant";
-        return Ok(Some(Violation::new("exists", message)));
-    }
-    if clients::is_above_or_same(tx, client.tenant_id, client.number, parent).await? {
-        let message = "must not be the client itself or one that stands below it";
-        return Ok(Some(Violation::new("no_cycle", message)));
-    }
-    Ok(None)
-}
-
-async fn write(
+pub(crate) async fn write(
     tx: &mut Tx,
     recorder: &Recorder<'_>,
     mut record: ClientRecord,
@@ -317,18 +275,10 @@ async fn revoke_enrollment_token(
     recorder: &Recorder<'_>,
     record: &mut ClientRecord,
 ) -> Result<(), AppError> {
-    let Some(token) = record.enrollment_token.take() else {
-        return Ok(());
-    };
-    enrollment_tokens::revoke(tx, token.tenant_id, token.id, recorder.now).await?;
-    let revoked_at = Value::from(recorder.now.to_string());
-    let change = FieldChange { field: "revoked_at".into(), before: Value::Null, after: revoked_at };
-    let event = Event {
-        entity_type: EntityType::EnrollmentToken,
-        entity_id: token.id.0,
-        action: Action::EnrollmentTokenRevoked,
-        changes: &[change],
-    };
-    let client = &mut record.client;
-    Ok(recorder.append(tx, client.id.0, &mut client.audit, &event).await?)
+    match record.enrollment_token.take() {
+        Some(token) => {
+            crate::enrollment_tokens::revoke(tx, recorder, &mut record.client, token.id).await
+        }
+        None => Ok(()),
+    }
 }

@@ -69,7 +69,7 @@ pub(crate) async fn add_client(
     recorder.append(tx, client.id.0, &mut client.audit, &event).await?;
     let token_changes;
     if let Some(token) = token {
-        token_changes = facts(token);
+        token_changes = enrollment_facts(token);
         event = Event {
             entity_type: EntityType::EnrollmentToken,
             entity_id: token.id.0,
@@ -88,7 +88,7 @@ pub(crate) async fn add_client(
 }
 
 // The value is left out: whoever holds it can enrol devices, and a trail outlives a revocation.
-fn facts(token: &EnrollmentToken) -> Vec<FieldChange> {
+pub(crate) fn enrollment_facts(token: &EnrollmentToken) -> Vec<FieldChange> {
     let facts = [
         first("description", json!(token.description)),
         first("site_id", json!(token.site_id)),

@@ -87,6 +87,8 @@ impl App {
         self.0
             .db
             .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
+                // Of several servers that start together on a new store, one loads it.
+                tenants::lock(tx, TenantId::SYSTEM).await?;
                 if tenants::count_across_tenants(tx).await? > 0 {
                     return Ok(false);
                 }
@@ -128,6 +130,7 @@ impl Load<'_> {
                 object_id: object_id(tenant.object_id)?,
                 name: known(TenantName::new(tenant.name))?,
                 created_at: created,
+                version: 1,
             };
             add_tenant(tx, self.env, self.caller, self.operation_id, &tenant).await?;
         }
@@ -217,6 +220,7 @@ fn client(tenant: &DemoTenant, demo: &DemoClient, now: Timestamp) -> Result<Clie
         version: 1,
         created_at: now,
         updated_at: now,
+        workspace_deleted_at: None,
         audit: ChainHead::default(),
     })
 }

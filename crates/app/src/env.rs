@@ -1,7 +1,7 @@
 //! Clock and randomness as values, so that a test gets the same answers every time.
 
 use clientbook_model::audit::Salt;
-use clientbook_model::id::{ObjectId, uuid_v7};
+use clientbook_model::id::{ObjectId, uuid_v4, uuid_v7};
 use clientbook_model::time::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -87,6 +87,11 @@ impl Env {
     /// A version 7 UUID of `now`.
     pub fn uuid(&self, now: Timestamp) -> Uuid {
         uuid_v7(now.millis(), self.bytes())
+    }
+
+    /// A random UUID, for what must not tell when it was made.
+    pub fn random_uuid(&self) -> Uuid {
+        uuid_v4(self.bytes())
     }
 
     /// An object id of `now`.

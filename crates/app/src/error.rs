@@ -27,6 +27,8 @@ pub enum AppError {
     StorageFull,
     /// The store is away; trying again later may work.
     Unavailable(String),
+    /// Nobody knows whether the change was made; never half of it.
+    InDoubt(String),
     /// A defect of ours. For the log, never for the caller.
     Internal(String),
 }
@@ -70,13 +72,33 @@ impl From<DbError> for AppError {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Full => Self::StorageFull,
-            _ if error.is_unique("clients_external_id") => {
-                let message = "another client of the tenant already has this external id";
-                Self::Conflict(Violation::new("unique", message).below("/external_id"))
-            }
+            DbError::Unique(index) => taken(&index),
             DbError::Unavailable(_) | DbError::Locked(_) => Self::Unavailable(error.to_string()),
+            DbError::InDoubt(why) => Self::InDoubt(why),
             other => Self::Internal(other.to_string()),
         }
+    }
+}
+
+/// Which values callers choose that must be unique, by the index that says so.
+const UNIQUE: [(&str, &str, &str); 5] = [
+    (
+        "clients_external_id",
+        "/external_id",
+        "another client of the tenant already has this external id",
+    ),
+    ("client_types_title", "/title", "another client type of the tenant already has this title"),
+    ("tenants_id", "/id", "another tenant already has this id"),
+    ("tenants_object_id", "/object_id", "another tenant already has this object id"),
+    ("tenants_slug", "/slug", "another tenant already has this slug"),
+];
+
+fn taken(index: &str) -> AppError {
+    match UNIQUE.iter().find(|(name, ..)| *name == index) {
+        Some((_, path, message)) => {
+            AppError::Conflict(Violation::new("unique", *message).below(path))
+        }
+        None => AppError::Internal(DbError::Unique(index.to_owned()).to_string()),
     }
 }
 

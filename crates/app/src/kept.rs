@@ -15,6 +15,7 @@ use clientbook_store::clients::ClientKey;
 use clientbook_store::{Db, Moment};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use smallvec::{SmallVec, smallvec};
 use std::hash::Hash;
 use std::io;
 use std::sync::Arc;
@@ -85,15 +86,18 @@ impl<K, T> Clone for Shelf<K, T> {
     }
 }
 
+/// Mostly so few that cloning them takes no count that all threads share.
+type About = SmallVec<[Uuid; 4]>;
+
 struct Copy<T> {
     value: Arc<T>,
     as_of: Moment,
-    about: Arc<[Uuid]>,
+    about: About,
 }
 
 impl<T> Clone for Copy<T> {
     fn clone(&self) -> Self {
-        Self { value: Arc::clone(&self.value), as_of: self.as_of, about: Arc::clone(&self.about) }
+        Self { value: Arc::clone(&self.value), as_of: self.as_of, about: self.about.clone() }
     }
 }
 
@@ -113,7 +117,7 @@ impl<K: Hash + Eq, T: Subject> Shelf<K, T> {
     /// Keeps what was read after `as_of`, if anything may be kept.
     pub(crate) fn put(&self, key: K, value: &Arc<T>, as_of: Option<Moment>) {
         if let Some(as_of) = as_of {
-            let about = value.about().into();
+            let about = value.about();
             self.0.insert(key, Copy { value: Arc::clone(value), as_of, about });
         }
     }
@@ -131,15 +135,15 @@ impl<K, T: Subject> Weighter<K, Copy<T>> for Weight {
 /// What a copy can be kept of.
 pub(crate) trait Subject {
     /// The ids of everything whose change changes what the copy shows.
-    fn about(&self) -> Vec<Uuid>;
+    fn about(&self) -> About;
     /// About how many bytes it takes.
     fn size(&self) -> usize;
 }
 
 impl Subject for ReadClient {
-    fn about(&self) -> Vec<Uuid> {
+    fn about(&self) -> About {
         let record = &self.record;
-        let mut about = vec![record.client.id.0, record.tenant.id.0];
+        let mut about = smallvec![record.client.id.0, record.tenant.id.0];
         about.extend(record.enrollment_token.as_ref().map(|token| token.id.0));
         about.extend(record.parent.as_ref().map(|parent| parent.id.0));
         about
@@ -178,8 +182,8 @@ impl Subject for ReadClient {
 }
 
 impl Subject for Tenant {
-    fn about(&self) -> Vec<Uuid> {
-        vec![self.id.0]
+    fn about(&self) -> About {
+        smallvec![self.id.0]
     }
 
     fn size(&self) -> usize {
@@ -188,7 +192,7 @@ impl Subject for Tenant {
 }
 
 impl Subject for Principal {
-    fn about(&self) -> Vec<Uuid> {
+    fn about(&self) -> About {
         // Whoever is bound to clients works as long as one of them is active.
         let clients = self.clients.iter().flatten().map(|client| client.0);
         clients.chain(clientbook_model::id::parse_uuid(&self.actor.id)).collect()

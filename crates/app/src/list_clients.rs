@@ -4,13 +4,12 @@ use crate::App;
 use crate::audit_log::foreign_cursor;
 use crate::caller::Caller;
 use crate::cursor::Page;
-use crate::error::{AppError, Forbidden, Missing, invalid};
-use crate::load;
+use crate::error::{AppError, invalid};
+use crate::load::{self, Home};
 use clientbook_model::audit::Surface;
 use clientbook_model::client_filter::{ClientFilter, ClientWishes};
-use clientbook_model::id::{ClientId, TenantId, parse_uuid};
-use clientbook_model::principal::{Permission, Reach};
-use clientbook_model::tenant::TenantKey;
+use clientbook_model::id::{ClientId, parse_uuid};
+use clientbook_model::principal::Permission;
 use clientbook_store::Tx;
 use clientbook_store::client_lists::{self, Key, Order, Position, Sort, Total};
 use clientbook_store::clients::{self, ClientRecord};
@@ -19,20 +18,11 @@ use clientbook_store::clients::{self, ClientRecord};
 /// earlier than it is asked to.
 const NUMBERED_BYTES: i64 = 8 << 20;
 
-/// How a request names the tenant whose clients it lists.
-#[derive(Debug, Clone)]
-pub enum ListTenant {
-    /// In the path: as written, and as read.
-    InPath(String, Option<TenantKey>),
-    /// In the query, where operators must; the caller's own if absent.
-    InQuery(Option<String>),
-}
-
 /// What to list by a cursor.
 #[derive(Debug, Clone)]
 pub struct ClientListQuery {
     /// Whose clients.
-    pub tenant: ListTenant,
+    pub home: Home,
     /// Which of them.
     pub wishes: ClientWishes,
     /// In which order.
@@ -47,7 +37,7 @@ pub struct ClientListQuery {
 #[derive(Debug, Clone)]
 pub struct NumberedQuery {
     /// Whose clients.
-    pub tenant: ListTenant,
+    pub home: Home,
     /// Which of them.
     pub wishes: ClientWishes,
     /// The page, from 0.
@@ -89,7 +79,7 @@ impl App {
         self.0
             .db
             .scan(async move |tx: &mut Tx| {
-                let filter = filter(tx, &caller, &query.tenant, &query.wishes).await?;
+                let filter = filter(tx, &caller, &query.home, &query.wishes).await?;
                 let scope = scope(caller.origin.surface, &filter, query.sort);
                 let after = match &query.cursor {
                     None => None,
@@ -119,7 +109,7 @@ impl App {
         self.0
             .db
             .scan(async move |tx: &mut Tx| {
-                let filter = filter(tx, &caller, &query.tenant, &query.wishes).await?;
+                let filter = filter(tx, &caller, &query.home, &query.wishes).await?;
                 let (page, size) = (query.page, query.size);
                 let page = client_lists::numbered(tx, &filter, page, size).await?;
                 if page.bytes > NUMBERED_BYTES && page.ids.len() > 1 {
@@ -142,41 +132,12 @@ impl App {
 async fn filter(
     tx: &mut Tx,
     caller: &Caller,
-    tenant: &ListTenant,
+    home: &Home,
     wishes: &ClientWishes,
 ) -> Result<ClientFilter, AppError> {
-    let tenant_id = match tenant {
-        ListTenant::InPath(asked, key) => {
-            let found = load::tenant(tx, caller, key.as_ref()).await?;
-            let missing = || Missing { kind: "tenant", id: asked.clone() };
-            let tenant_id = found.ok_or_else(|| AppError::NotFound(missing()))?.id;
-            may_view(caller)?;
-            tenant_id
-        }
-        ListTenant::InQuery(asked) => {
-            may_view(caller)?;
-            in_query(tx, caller, asked.as_deref()).await?
-        }
-    };
-    Ok(ClientFilter::new(tenant_id, wishes.clone(), &caller.principal))
-}
-
-fn may_view(caller: &Caller) -> Result<(), AppError> {
-    let permission = Permission::ClientsView;
-    if caller.principal.permissions.has(permission) {
-        return Ok(());
-    }
-    Err(AppError::Forbidden(Forbidden::Lacks(permission)))
-}
-
-async fn in_query(tx: &mut Tx, caller: &Caller, asked: Option<&str>) -> Result<TenantId, AppError> {
-    match (asked, caller.principal.reach) {
-        (Some(asked), _) => load::named_tenant(tx, caller, asked).await,
-        (None, Reach::Tenant(own)) => Ok(own),
-        (None, Reach::Everywhere) => {
-            Err(invalid("/tenant", "required", "must name the tenant whose clients are listed"))
-        }
-    }
+    let tenant = load::home(tx, caller, home, Permission::ClientsView).await?;
+    let surface = caller.origin.surface;
+    Ok(ClientFilter::new(tenant.id, wishes.clone(), &caller.principal, surface))
 }
 
 /// What a cursor is bound to.

@@ -7,8 +7,23 @@ use clientbook_model::policy::{self, ClientFacts, Overreach};
 use clientbook_model::principal::{ActorKind, Permission, Reach};
 use clientbook_model::tenant::{Tenant, TenantKey};
 use clientbook_model::time::Timestamp;
+use clientbook_store::api_tokens::{self, AskedToken};
 use clientbook_store::clients::{self, ClientKey, ClientRecord};
-use clientbook_store::{Tx, api_tokens, tenants};
+use clientbook_store::{Tx, tenants};
+
+/// How a request names the tenant of what it makes or lists.
+#[derive(Debug, Clone)]
+pub enum Home {
+    /// In its path: as written, and as read.
+    Path(String, Option<TenantKey>),
+    /// In a field or a parameter, as written, whose pointer is `at`; absent, it is the caller's own.
+    Field {
+        /// What stands there.
+        asked: Option<String>,
+        /// Where it stands or would stand.
+        at: &'static str,
+    },
+}
 
 /// How a request names a client.
 #[derive(Debug, Clone)]
@@ -34,23 +49,47 @@ pub(crate) enum Purpose {
     Change,
 }
 
-/// Refuses a caller whose token was revoked, or ended, between its request's head and this
-/// transaction: a body may take its time.
+/// Whether a caller's credentials still work: asked, and not answered yet.
+pub(crate) enum Standing {
+    /// Nothing that the store could take back.
+    Lasting,
+    Unknown,
+    Asked(AskedToken),
+}
+
+/// Asks whether the caller's token was revoked, or ended, between its request's head and this
+/// transaction: a body may take its time. What is read next goes out with the question.
+pub(crate) async fn standing(tx: &mut Tx, caller: &Caller) -> Result<Standing, AppError> {
+    let actor = &caller.principal.actor;
+    let id = match actor.kind {
+        ActorKind::ApiToken => parse_uuid(&actor.id).map(ApiTokenId),
+        ActorKind::Subject | ActorKind::Cli | ActorKind::System => return Ok(Standing::Lasting),
+    };
+    Ok(match id {
+        Some(id) => Standing::Asked(api_tokens::ask(tx, caller.home(), id).await?),
+        None => Standing::Unknown,
+    })
+}
+
+impl Standing {
+    /// Refuses the caller if the answer is no. It comes before whatever else was found.
+    pub(crate) async fn check(self, tx: &mut Tx, now: Timestamp) -> Result<(), AppError> {
+        let works = match self {
+            Self::Lasting => true,
+            Self::Unknown => false,
+            Self::Asked(asked) => api_tokens::works(tx, asked, now).await?,
+        };
+        if works { Ok(()) } else { Err(AppError::Unauthenticated(Unauthenticated::Invalid)) }
+    }
+}
+
+/// The same, where nothing else is read meanwhile.
 pub(crate) async fn still_works(
     tx: &mut Tx,
     caller: &Caller,
     now: Timestamp,
 ) -> Result<(), AppError> {
-    let actor = &caller.principal.actor;
-    let id = match actor.kind {
-        ActorKind::ApiToken => parse_uuid(&actor.id).map(ApiTokenId),
-        ActorKind::Subject | ActorKind::Cli | ActorKind::System => return Ok(()),
-    };
-    let works = match id {
-        Some(id) => api_tokens::works(tx, caller.home(), id, now).await?,
-        None => false,
-    };
-    if works { Ok(()) } else { Err(AppError::Unauthenticated(Unauthenticated::Invalid)) }
+    standing(tx, caller).await?.check(tx, now).await
 }
 
 /// The client that `target` names, if the caller may do with it what `permission` names.
@@ -76,7 +115,8 @@ pub(crate) async fn client(
         Purpose::Read => clients::get(tx, tenant, key).await?,
         Purpose::Change => clients::get_for_update(tx, tenant, key).await?,
     };
-    let record = found.ok_or_else(outside)?;
+    let shown = found.filter(|record| record.client.shows_on(caller.origin.surface));
+    let record = shown.ok_or_else(outside)?;
     let facts = ClientFacts::from(&record.client);
     enforce(policy::permits(principal, permission, &facts), || target.missing())?;
     Ok(record)
@@ -103,6 +143,63 @@ async fn tenant_of(
     }
 }
 
+/// The tenant that `home` names, if the caller holds `permission`.
+pub(crate) async fn home(
+    tx: &mut Tx,
+    caller: &Caller,
+    home: &Home,
+    permission: Permission,
+) -> Result<Tenant, AppError> {
+    let principal = &*caller.principal;
+    let allowed = || {
+        let has = principal.permissions.has(permission);
+        has.then_some(()).ok_or(AppError::Forbidden(Forbidden::Lacks(permission)))
+    };
+    match home {
+        Home::Path(asked, key) => {
+            let found = tenant(tx, caller, key.as_ref()).await?;
+            let missing = || Missing { kind: "tenant", id: asked.clone() };
+            let found = found.ok_or_else(|| AppError::NotFound(missing()))?;
+            allowed().map(|()| found)
+        }
+        Home::Field { asked: Some(asked), at } => {
+            allowed()?;
+            named_tenant(tx, caller, asked, at).await
+        }
+        Home::Field { asked: None, at } => {
+            allowed()?;
+            match principal.reach {
+                Reach::Tenant(own) => {
+                    let gone = || AppError::Internal("the caller's tenant is gone".into());
+                    tenants::get(tx, own).await?.ok_or_else(gone)
+                }
+                Reach::Everywhere => Err(invalid(at, "required", "must name the tenant")),
+            }
+        }
+    }
+}
+
+/// The tenant that a request names at `at`. A caller of one tenant gets the same answer for every
+/// other name, whether such a tenant exists or not.
+pub(crate) async fn named_tenant(
+    tx: &mut Tx,
+    caller: &Caller,
+    asked: &str,
+    at: &str,
+) -> Result<Tenant, AppError> {
+    let key = TenantKey::parse(asked);
+    if let Some(found) = tenant(tx, caller, key.as_ref()).await? {
+        return Ok(found);
+    }
+    match caller.principal.reach {
+        Reach::Tenant(_) => Err(AppError::Forbidden(Forbidden::Overreach(Overreach::Tenant))),
+        Reach::Everywhere => {
+            let message = "must be the id, the slug or the object id of a tenant";
+            Err(invalid(at, "exists", message))
+        }
+    }
+}
+
 /// The tenant that `key` names, if the caller may know of it.
 pub(crate) async fn tenant(
     tx: &mut Tx,
@@ -114,24 +211,4 @@ pub(crate) async fn tenant(
     };
     let found = tenants::find(tx, key).await?;
     Ok(found.filter(|tenant| caller.principal.reach.includes(tenant.id)))
-}
-
-/// The tenant that a request names. A caller of one tenant gets the same answer for every other
-/// name, whether such a tenant exists or not.
-pub(crate) async fn named_tenant(
-    tx: &mut Tx,
-    caller: &Caller,
-    asked: &str,
-) -> Result<TenantId, AppError> {
-    let key = TenantKey::parse(asked);
-    if let Some(tenant) = tenant(tx, caller, key.as_ref()).await? {
-        return Ok(tenant.id);
-    }
-    match caller.principal.reach {
-        Reach::Tenant(_) => Err(AppError::Forbidden(Forbidden::Overreach(Overreach::Tenant))),
-        Reach::Everywhere => {
-            let message = "must be the id, the slug or the object id of a tenant";
-            Err(invalid("/tenant", "exists", message))
-        }
-    }
 }

@@ -3,11 +3,11 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::error::AppError;
-use crate::load::{self, ClientRef, Purpose};
+use crate::load::{self, ClientRef, Home, Purpose};
 use bytes::Bytes;
 use clientbook_model::audit::Surface;
 use clientbook_model::policy::{self, ClientFacts, Decision};
-use clientbook_model::principal::{Permission, Principal, Reach};
+use clientbook_model::principal::{Permission, Reach};
 use clientbook_store::Tx;
 use clientbook_store::clients::ClientRecord;
 use std::sync::{Arc, OnceLock};
@@ -60,7 +60,7 @@ impl App {
         caller: &Caller,
         target: ClientRef,
     ) -> Result<Arc<ReadClient>, AppError> {
-        if let Some(read) = self.kept_client(&caller.principal, &target) {
+        if let Some(read) = self.kept_client(caller, &target) {
             return Ok(read);
         }
         let (tenant, key) = (target.tenant.as_ref().and_then(|(_, key)| key.clone()), target.key);
@@ -79,9 +79,10 @@ impl App {
         Ok(read)
     }
 
-    /// The copy in memory, if there is a true one and `principal` may see it. For everyone else
+    /// The copy in memory, if there is a true one and `caller` may see it. For everyone else
     /// `load::client` finds the right refusal.
-    fn kept_client(&self, principal: &Principal, target: &ClientRef) -> Option<Arc<ReadClient>> {
+    fn kept_client(&self, caller: &Caller, target: &ClientRef) -> Option<Arc<ReadClient>> {
+        let principal = &*caller.principal;
         let tenant = match (&target.tenant, principal.reach) {
             (Some((_, key)), _) => self.0.kept.tenants.get(&self.0.db, key.as_ref()?)?.id,
             (None, Reach::Tenant(own)) => own,
@@ -90,7 +91,8 @@ impl App {
         let read = self.0.kept.client(&self.0.db, tenant, target.key?)?;
         let facts = ClientFacts::from(&read.record.client);
         let decision = policy::permits(principal, Permission::ClientsView, &facts);
-        (decision == Decision::Allow).then_some(read)
+        let shown = read.record.client.shows_on(caller.origin.surface);
+        (shown && decision == Decision::Allow).then_some(read)
     }
 
     /// Whether the caller may do to the client that `target` names what `permission` says.
@@ -107,5 +109,23 @@ impl App {
                 load::client(tx, &caller, &target, permission, Purpose::Read).await.map(|_| ())
             })
             .await
+    }
+
+    /// Whether the caller may do in the tenant that `home` names what `permission` says; which one
+    /// it is, or that none is named, is not asked.
+    pub async fn admit_home(
+        &self,
+        caller: &Caller,
+        home: Home,
+        permission: Permission,
+    ) -> Result<(), AppError> {
+        let caller = caller.clone();
+        let found = self.0.db.lookup(async move |tx: &mut Tx| {
+            load::home(tx, &caller, &home, permission).await.map(|_| ())
+        });
+        match found.await {
+            Err(AppError::Invalid(_)) => Ok(()),
+            other => other,
+        }
     }
 }

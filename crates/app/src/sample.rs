@@ -51,6 +51,7 @@ impl App {
             object_id: self.0.env.object_id(now),
             name: known(TenantName::new("TechPartner Inc."))?,
             created_at: now,
+            version: 1,
         };
         let sample = Sample {
             env: self.0.env.clone(),
@@ -150,6 +151,7 @@ impl Sample {
             version: 1,
             created_at: now,
             updated_at: now,
+            workspace_deleted_at: None,
             audit: ChainHead::default(),
         })
     }

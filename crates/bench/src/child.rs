@@ -20,10 +20,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Clientbook on the store in `directory`, as a user starts it.
-    pub(crate) fn clientbook(binary: &Path, store: &Path, log: &Path) -> Result<Self, Failure> {
-        let mut command = clientbook(binary);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--database", &url(store)]);
+    /// Clientbook on the store at `url`, as a user starts it.
+    pub(crate) fn clientbook(binary: &Path, url: &str, log: &Path) -> Result<Self, Failure> {
+        let mut command = clientbook(binary, url);
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
         command.stdin(Stdio::null()).stderr(File::create(log)?);
         let told = |error| -> Failure {
             let log = std::fs::read_to_string(log).unwrap_or_default();
@@ -97,25 +97,22 @@ impl Drop for Server {
     }
 }
 
-/// The binary with nothing set that its user has not set.
-fn clientbook(binary: &Path) -> Command {
+/// The binary on a store, with nothing set that its user has not set. The URL may hold a password,
+/// and arguments are there for everyone to see.
+fn clientbook(binary: &Path, url: &str) -> Command {
     let mut command = Command::new(binary);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CLIENTBOOK_") {
             command.env_remove(name);
         }
     }
+    command.env("CLIENTBOOK_DATABASE", url);
     command
 }
 
-fn url(store: &Path) -> String {
-    format!("sqlite:{}", store.display())
-}
-
 /// How many entries the store's audit trail has; fails unless all of it is intact.
-pub(crate) fn audited(binary: &Path, store: &Path) -> Result<u64, Failure> {
-    let verify = ["audit", "verify", "--json", "--database", &url(store)];
-    let output = clientbook(binary).args(verify).output()?;
+pub(crate) fn audited(binary: &Path, url: &str) -> Result<u64, Failure> {
+    let output = clientbook(binary, url).args(["audit", "verify", "--json"]).output()?;
     let told = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
         let log = String::from_utf8_lossy(&output.stderr);

@@ -25,6 +25,8 @@ pub(crate) struct Load {
     pub(crate) connections: usize,
     pub(crate) threads: usize,
     pub(crate) seconds: f64,
+    /// The first process of the database server, whose CPU time is told apart.
+    pub(crate) engine: Option<u32>,
 }
 
 /// A server that runs.
@@ -39,6 +41,8 @@ pub(crate) struct Outcome {
     pub(crate) latencies: Latencies,
     pub(crate) seconds: f64,
     pub(crate) usage: Usage,
+    /// Whether the usage tells of a database server.
+    pub(crate) has_engine: bool,
 }
 
 struct Window {
@@ -46,8 +50,11 @@ struct Window {
     end: Instant,
 }
 
-/// Loads the server, first without counting. Ends with every request answered.
-pub(crate) fn drive(load: &Load, target: Target, work: &impl Work) -> Result<Outcome, Failure> {
+/// Loads servers of one store alike, first without counting. Ends with every request answered.
+pub(crate) fn drive(load: &Load, targets: &[Target], work: &impl Work) -> Result<Outcome, Failure> {
+    let addresses: Vec<_> = targets.iter().map(|target| target.address).collect();
+    let processes: Vec<_> = targets.iter().map(|target| target.process).collect();
+    let usage = || machine::usage(&processes, load.engine);
     let measured = Duration::from_secs_f64(load.seconds);
     let begin = Instant::now() + warm_up(measured).max(FIRST_TURN);
     let window = Window { begin, end: begin + measured };
@@ -55,20 +62,21 @@ pub(crate) fn drive(load: &Load, target: Target, work: &impl Work) -> Result<Out
         let share = |at| (load.connections + at) / load.threads;
         let threads: Vec<_> = (0..load.threads)
             .map(|at| {
-                let window = &window;
-                scope.spawn(move || run(share(at), target.address, work, window))
+                let (window, addresses) = (&window, &addresses);
+                scope.spawn(move || run(share(at), addresses, work, window))
             })
             .collect();
         thread::sleep(window.begin.saturating_duration_since(Instant::now()));
-        let before = machine::usage(target.process)?;
+        let before = usage()?;
         thread::sleep(window.end.saturating_duration_since(Instant::now()));
-        let usage = machine::usage(target.process)? - before;
+        let usage = usage()? - before;
         let mut latencies = Latencies::new()?;
         for thread in threads {
             let seen = thread.join().map_err(|_| "a thread of the generator panicked")?;
             latencies.add(&seen?)?;
         }
-        Ok(Outcome { latencies, seconds: load.seconds, usage })
+        let has_engine = load.engine.is_some();
+        Ok(Outcome { latencies, seconds: load.seconds, usage, has_engine })
     })
 }
 
@@ -79,7 +87,7 @@ pub(crate) fn warm_up(measured: Duration) -> Duration {
 
 fn run(
     connections: usize,
-    address: SocketAddr,
+    addresses: &[SocketAddr],
     work: &impl Work,
     window: &Window,
 ) -> Result<Latencies, Failure> {
@@ -87,7 +95,7 @@ fn run(
     let mut events = Events::with_capacity(connections.max(1));
     let mut latencies = Latencies::new()?;
     let mut all = Vec::with_capacity(connections);
-    for at in 0..connections {
+    for (at, address) in addresses.iter().cycle().copied().take(connections).enumerate() {
         all.push(Connection::open(address, poll.registry(), Token(at))?);
     }
     for connection in &mut all {

@@ -10,9 +10,11 @@ use std::path::Path;
 /// CPU seconds, since some moment or between two.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Usage {
-    /// Of the server.
+    /// Of the servers.
     pub(crate) server: f64,
-    /// Of everything but the server and this process.
+    /// Of the database server, where there is one.
+    pub(crate) engine: f64,
+    /// Of everything but those and this process.
     pub(crate) others: f64,
 }
 
@@ -20,23 +22,57 @@ impl Sub for Usage {
     type Output = Self;
 
     fn sub(self, earlier: Self) -> Self {
-        Self { server: self.server - earlier.server, others: self.others - earlier.others }
+        Self {
+            server: self.server - earlier.server,
+            engine: self.engine - earlier.engine,
+            others: self.others - earlier.others,
+        }
     }
 }
 
-/// So far.
-pub(crate) fn usage(server: u32) -> Result<Usage, Failure> {
-    let of = |process: Process| {
-        let stat = process.stat()?;
-        Ok::<_, Failure>(seconds(stat.utime + stat.stime))
+/// So far. `engine` is the first process of the database server.
+pub(crate) fn usage(servers: &[u32], engine: Option<u32>) -> Result<Usage, Failure> {
+    let of = |process: u32| -> Result<f64, Failure> {
+        let stat = Process::new(i32::try_from(process)?)?.stat()?;
+        Ok(seconds(stat.utime + stat.stime))
     };
+    let this = std::process::id();
     // SQLite alone runs in this process.
-    let own = if server == std::process::id() { 0.0 } else { of(Process::myself()?)? };
-    let server = of(Process::new(i32::try_from(server)?)?)?;
+    let own = if servers.contains(&this) { 0.0 } else { of(this)? };
+    let server = servers.iter().map(|server| of(*server)).sum::<Result<f64, Failure>>()?;
+    let engine = engine.map_or(Ok(0.0), family)?;
     let all = procfs::KernelStats::current()?.total;
     let stolen = all.steal.unwrap_or_default() + all.irq.unwrap_or_default();
     let busy = all.user + all.nice + all.system + all.softirq.unwrap_or_default() + stolen;
-    Ok(Usage { server, others: seconds(busy) - server - own })
+    Ok(Usage { server, engine, others: seconds(busy) - server - engine - own })
+}
+
+/// CPU seconds of a process and its children, those that have ended too.
+fn family(parent: u32) -> Result<f64, Failure> {
+    let parent = i32::try_from(parent)?;
+    let stat = Process::new(parent)?.stat()?;
+    let ended = u64::try_from(stat.cutime + stat.cstime)?;
+    let mut ticks = stat.utime + stat.stime + ended;
+    for process in procfs::process::all_processes()? {
+        // One that has just ended is counted the next time.
+        if let Ok(stat) = process.and_then(|process| process.stat())
+            && stat.ppid == parent
+        {
+            ticks += stat.utime + stat.stime;
+        }
+    }
+    Ok(seconds(ticks))
+}
+
+/// The process that has started this one.
+pub(crate) fn parent(process: u32) -> Result<u32, Failure> {
+    Ok(u32::try_from(Process::new(i32::try_from(process)?)?.stat()?.ppid)?)
+}
+
+/// CPU seconds of this process's children that have ended.
+pub(crate) fn children() -> Result<f64, Failure> {
+    let stat = Process::myself()?.stat()?;
+    Ok(seconds(u64::try_from(stat.cutime + stat.cstime)?))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no machine is up for so many ticks")]

@@ -1,5 +1,5 @@
 //! `clientbook-bench`: how fast a Clientbook server is, beside a server that does nothing and
-//! SQLite that does the same. `cargo xtask bench` builds and runs it.
+//! SQLite or pgbench that does the same. `cargo xtask bench` builds and runs it.
 
 #![expect(
     clippy::print_stdout,
@@ -14,6 +14,7 @@ mod connection;
 mod generator;
 mod http;
 mod machine;
+mod postgres;
 mod raw;
 mod report;
 mod round;
@@ -46,6 +47,8 @@ enum Command {
     Run(Args),
     /// Measures lists and searches on a large store
     Scale(ScaleArgs),
+    /// Measures a server on PostgreSQL, beside pgbench
+    Postgres(OnPostgres),
     /// Serves the constant answer that comes as JSON on standard input: what a server is measured by
     Bare,
 }
@@ -91,6 +94,9 @@ struct ScaleArgs {
     /// Where the store is made, or was made before
     #[arg(long)]
     directory: PathBuf,
+    /// The URL of an empty PostgreSQL database to use instead; what is in it is kept there, too
+    #[arg(long, env = "CLIENTBOOK_BENCH_DATABASE", hide_env_values = true)]
+    database: Option<String>,
     /// How many clients the store has
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..))]
     clients: u32,
@@ -102,10 +108,24 @@ struct ScaleArgs {
     assert: bool,
 }
 
+/// Where PostgreSQL is.
+#[derive(clap::Args)]
+struct OnPostgres {
+    #[command(flatten)]
+    args: Args,
+    /// The program `pgbench`
+    #[arg(long)]
+    pgbench: PathBuf,
+    /// The URL of a server on this machine where databases may be made
+    #[arg(long, env = "CLIENTBOOK_BENCH_POSTGRES", hide_env_values = true)]
+    url: String,
+}
+
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Scale(args) => scale::run(&args),
+        Command::Postgres(on) => postgres::run(&on),
         Command::Bare => bare::serve().map(|()| true),
     };
     match outcome {

@@ -30,12 +30,12 @@ impl Recordings {
     pub(crate) fn make(template: &Template, load: &Load) -> Result<Self, Failure> {
         let copy = template.copy("recorded")?;
         let runtime = Runtime::new()?;
-        let server = InProcess::serve(&runtime, &copy)?;
+        let server = InProcess::serve(&runtime, &store::url(&copy))?;
         let book = Book::new(&template.clients, &template.token);
         let target = Target { address: server.address, process: std::process::id() };
         let record = |surface| {
             runtime.block_on(server.db.start_recording())?;
-            generator::drive(load, target, &book.writes(surface))?;
+            generator::drive(load, &[target], &book.writes(surface))?;
             Ok(runtime.block_on(server.db.stop_recording())?)
         };
         let recordings =
@@ -64,9 +64,9 @@ impl Recordings {
     /// Runs one of them on a store that has those of the surfaces before it, and no more.
     pub(crate) fn run(&self, surface: Surface, replay: &mut Replay) -> Result<Outcome, Failure> {
         let this = std::process::id();
-        let before = machine::usage(this)?;
+        let before = machine::usage(&[this], None)?;
         let groups = replay.run(&self.0[surface as usize])?;
-        outcome(&groups, machine::usage(this)? - before)
+        outcome(&groups, machine::usage(&[this], None)? - before)
     }
 }
 

@@ -41,13 +41,22 @@ pub(crate) struct Pace {
     pub(crate) p99: f64,
     /// CPU microseconds, of a server's process alone, per request.
     pub(crate) cpu: f64,
+    /// Those of the database server, where there is one.
+    pub(crate) engine_cpu: Option<f64>,
 }
 
-/// One surface and method in one round.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen {
+/// What is measured: requests of one kind, to so many servers of one store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Subject {
     pub(crate) surface: Surface,
     pub(crate) method: Method,
+    pub(crate) servers: u32,
+}
+
+/// A subject in one round.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) subject: Subject,
     pub(crate) served: Pace,
     /// Cores that other programs kept busy meanwhile.
     pub(crate) others: f64,
@@ -63,27 +72,28 @@ pub(crate) struct Round {
 /// Runs a round; fails unless every answer was right and both audit trails are whole.
 pub(crate) fn run(bench: &Bench) -> Result<Round, Failure> {
     let (own, replayed) = (bench.template.copy("served")?, bench.template.copy("replayed")?);
-    let server = Server::clientbook(&bench.binary, &own, &bench.log)?;
+    let server = Server::clientbook(&bench.binary, &store::url(&own), &bench.log)?;
     let mut replay = raw::open(&replayed)?;
     let book = Book::new(&bench.template.clients, &bench.template.token);
     let mut seen = Vec::new();
     for surface in Surface::ALL {
         let (body, bare) = &bench.bares[surface as usize];
-        let reads = generator::drive(&bench.load, server.target(), &book.reads(surface))?;
+        let reads = generator::drive(&bench.load, &[server.target()], &book.reads(surface))?;
         let constant = book.reads(surface).of_constant(body.as_bytes());
-        let baseline = generator::drive(&bench.load, bare.target(), &constant)?;
-        seen.push(seen_of(surface, Method::Get, &reads, pace(&baseline)));
-        let writes = generator::drive(&bench.load, server.target(), &book.writes(surface))?;
+        let baseline = generator::drive(&bench.load, &[bare.target()], &constant)?;
+        let subject = |method| Subject { surface, method, servers: 1 };
+        seen.push(seen_of(subject(Method::Get), &reads, pace(&baseline)));
+        let writes = generator::drive(&bench.load, &[server.target()], &book.writes(surface))?;
         let baseline = bench.recordings.run(surface, &mut replay)?;
         let raw::Outcome { latencies, seconds, cpu } = &baseline;
-        let baseline = pace_of(latencies, *seconds, *cpu);
-        seen.push(seen_of(surface, Method::Patch, &writes, baseline));
+        let baseline = pace_of(latencies, *seconds, *cpu, None);
+        seen.push(seen_of(subject(Method::Patch), &writes, baseline));
     }
     let peak_memory = machine::peak_memory(server.target().process)?;
     server.stop()?;
     drop(replay);
     for (store, changes) in [(&own, book.changes()), (&replayed, bench.recordings.changes())] {
-        let entries = child::audited(&bench.binary, store)?;
+        let entries = child::audited(&bench.binary, &store::url(store))?;
         if entries != bench.entries + changes {
             let told = format!("{changes} changes left {} entries", entries - bench.entries);
             return Err(told.into());
@@ -93,19 +103,27 @@ pub(crate) fn run(bench: &Bench) -> Result<Round, Failure> {
     Ok(Round { seen, peak_memory })
 }
 
-fn seen_of(surface: Surface, method: Method, outcome: &Outcome, baseline: Pace) -> Seen {
+pub(crate) fn seen_of(subject: Subject, outcome: &Outcome, baseline: Pace) -> Seen {
     let others = outcome.usage.others / outcome.seconds;
-    Seen { surface, method, served: pace(outcome), others, baseline }
+    Seen { subject, served: pace(outcome), others, baseline }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "not so many requests are made")]
-fn pace(outcome: &Outcome) -> Pace {
-    let cpu = outcome.usage.server * 1e6 / outcome.latencies.count() as f64;
-    pace_of(&outcome.latencies, outcome.seconds, cpu)
+pub(crate) fn pace(outcome: &Outcome) -> Pace {
+    let each = |seconds: f64| seconds * 1e6 / outcome.latencies.count() as f64;
+    let usage = outcome.usage;
+    let engine = outcome.has_engine.then(|| each(usage.engine));
+    pace_of(&outcome.latencies, outcome.seconds, each(usage.server), engine)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "not so many requests are made")]
-fn pace_of(latencies: &Latencies, seconds: f64, cpu: f64) -> Pace {
+pub(crate) fn pace_of(
+    latencies: &Latencies,
+    seconds: f64,
+    cpu: f64,
+    engine_cpu: Option<f64>,
+) -> Pace {
     let per_second = latencies.count() as f64 / seconds;
-    Pace { per_second, p50: latencies.percentile(50.0), p99: latencies.percentile(99.0), cpu }
+    let (p50, p99) = (latencies.percentile(50.0), latencies.percentile(99.0));
+    Pace { per_second, p50, p99, cpu, engine_cpu }
 }

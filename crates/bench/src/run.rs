@@ -4,13 +4,29 @@ use crate::child::{self, Server};
 use crate::generator::Load;
 use crate::machine::Machine;
 use crate::raw::{self, Recordings};
-use crate::report::{Ran, Report};
-use crate::round::{self, Bench};
+use crate::report::{Engine, Goal, Ran, Report};
+use crate::round::{self, Bench, Method};
 use crate::store::{self, Template};
 use crate::surface::Surface;
 use crate::work::{Book, Work as _};
 use crate::{Args, Failure};
 use std::path::Path;
+
+/// The dependencies that both the server and what it is measured by are built from.
+pub(crate) const VERSIONS: [&str; 4] = ["hyper", "tokio", "rusqlite", "libsqlite3-sys"];
+
+pub(crate) const GOALS: [Goal; 2] = [
+    Goal {
+        what: "GET of organizations v2, of bare hyper",
+        at_least: 0.7,
+        counts: |one| one.method == Method::Get && one.surface == Surface::Organizations,
+    },
+    Goal {
+        what: "PATCH of every surface, of raw SQLite",
+        at_least: 0.4,
+        counts: |one| one.method == Method::Patch,
+    },
+];
 
 /// Whether all went as it should: without `--assert`, missed targets do.
 pub(crate) fn run(args: &Args) -> Result<bool, Failure> {
@@ -22,6 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<bool, Failure> {
         // The server's workers are as many as there are cores: leave them some.
         threads: (machine.cores / 2).clamp(1, args.connections as usize),
         seconds: args.seconds,
+        engine: None,
     };
     let bench = prepare(args, directory.path(), load)?;
     let mut rounds = Vec::new();
@@ -29,11 +46,22 @@ pub(crate) fn run(args: &Args) -> Result<bool, Failure> {
         println!("Round {number} of {}", args.rounds);
         rounds.push(round::run(&bench)?);
     }
-    let ran = Ran::new(args, machine, &load, raw::pragmas(&bench.template)?);
-    let report = Report::new(ran, &rounds, |surface| bench.recordings.group_size(surface));
+    let engine = Engine { name: "SQLite".into(), settings: raw::pragmas(&bench.template)? };
+    let ran = Ran::new(args, machine, &load, engine, &VERSIONS);
+    let report = Report::new(ran, &rounds, &GOALS, |subject| match subject.method {
+        Method::Get => "bare hyper".into(),
+        Method::Patch => {
+            format!("SQLite in groups of {:.0}", bench.recordings.group_size(subject.surface))
+        }
+    });
+    finish(args, &report)
+}
+
+/// Shows the report; whether all went as it should.
+pub(crate) fn finish(args: &Args, report: &Report) -> Result<bool, Failure> {
     println!("\n{}", report.text());
     if let Some(path) = &args.json {
-        std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
+        std::fs::write(path, serde_json::to_vec_pretty(report)?)?;
     }
     Ok(!args.assert || report.targets.iter().all(|target| target.met))
 }
@@ -42,8 +70,8 @@ fn prepare(args: &Args, directory: &Path, load: Load) -> Result<Bench, Failure> 
     let template = Template::make(directory, args.clients)?;
     let log = directory.join("server.log");
     let store = template.copy("first")?;
-    let entries = child::audited(&args.server, &store)?;
-    let server = Server::clientbook(&args.server, &store, &log)?;
+    let entries = child::audited(&args.server, &store::url(&store))?;
+    let server = Server::clientbook(&args.server, &store::url(&store), &log)?;
     let bares = bares(&template, &server)?;
     server.stop()?;
     store::remove(&store)?;

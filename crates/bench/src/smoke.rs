@@ -3,7 +3,7 @@
 
 use crate::generator::{self, Load, Target};
 use crate::raw::{self, Recordings};
-use crate::store::{InProcess, Template};
+use crate::store::{InProcess, Template, url};
 use crate::surface::Surface;
 use crate::work::Book;
 use clientbook_app::{App, AuditScope, Env};
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 const CLIENTS: u32 = 100;
-const LOAD: Load = Load { connections: 8, threads: 2, seconds: 0.2 };
+const LOAD: Load = Load { connections: 8, threads: 2, seconds: 0.2, engine: None };
 
 fn template() -> (TempDir, Template) {
     let directory = TempDir::new().expect("a temporary directory");
@@ -23,7 +23,7 @@ fn template() -> (TempDir, Template) {
 
 /// Entries of an intact trail.
 fn entries(store: &Path) -> u64 {
-    let db = Db::open(&format!("sqlite:{}", store.display()), Access::Read).expect("a store");
+    let db = Db::open(&url(store), Access::Read).expect("a store");
     let app = App::inspect(db, Env::system());
     let runtime = Runtime::new().expect("a runtime");
     let report = runtime.block_on(app.verify_audit(AuditScope::default())).expect("a report");
@@ -37,12 +37,13 @@ fn every_request_is_answered_and_every_change_is_audited() {
     let store = template.copy("served").expect("a copy");
     let before = entries(&store);
     let runtime = Runtime::new().expect("a runtime");
-    let server = InProcess::serve(&runtime, &store).expect("a server");
+    let server = InProcess::serve(&runtime, &url(&store)).expect("a server");
     let target = Target { address: server.address, process: std::process::id() };
     let book = Book::new(&template.clients, &template.token);
     for surface in Surface::ALL {
-        let reads = generator::drive(&LOAD, target, &book.reads(surface)).expect("right answers");
-        let writes = generator::drive(&LOAD, target, &book.writes(surface)).expect("changes");
+        let reads =
+            generator::drive(&LOAD, &[target], &book.reads(surface)).expect("right answers");
+        let writes = generator::drive(&LOAD, &[target], &book.writes(surface)).expect("changes");
         assert!(reads.latencies.count() > 0 && writes.latencies.count() > 0, "{surface:?}");
     }
     assert_eq!(entries(&store), before + book.changes());
@@ -68,7 +69,7 @@ fn a_wrong_answer_ends_the_run() {
     let (_directory, template) = template();
     let runtime = Runtime::new().expect("a runtime");
     let store = template.copy("served").expect("a copy");
-    let server = InProcess::serve(&runtime, &store).expect("a server");
+    let server = InProcess::serve(&runtime, &url(&store)).expect("a server");
     let target = Target { address: server.address, process: std::process::id() };
     let book = Book::new(&template.clients, &template.token);
     let surface = Surface::Workspace;
@@ -76,14 +77,14 @@ fn a_wrong_answer_ends_the_run() {
         outcome.err().expect("a failure").to_string()
     };
     let stranger = Book::new(&template.clients, "cb_nobody");
-    let unauthorized = told(generator::drive(&LOAD, target, &stranger.reads(surface)));
+    let unauthorized = told(generator::drive(&LOAD, &[target], &stranger.reads(surface)));
     assert!(unauthorized.starts_with("200 was expected: 401"), "{unauthorized}");
     let other = book.reads(surface).of_constant(b"{}");
-    let other = told(generator::drive(&LOAD, target, &other));
+    let other = told(generator::drive(&LOAD, &[target], &other));
     assert!(other.starts_with("another client's body came: 200"), "{other}");
     // Who has not seen the changes so far takes the first answer for one too many.
-    generator::drive(&LOAD, target, &book.writes(surface)).expect("changes");
+    generator::drive(&LOAD, &[target], &book.writes(surface)).expect("changes");
     let unaware = Book::new(&template.clients, &template.token);
-    let unaware = told(generator::drive(&LOAD, target, &unaware.writes(Surface::Tenants)));
+    let unaware = told(generator::drive(&LOAD, &[target], &unaware.writes(Surface::Tenants)));
     assert!(unaware.starts_with("version 1 became"), "{unaware}");
 }

@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use crate::surface::TENANT;
-use clientbook_api::{Options, PeerAddress};
+use clientbook_api::{Options, Surfaces};
 use clientbook_app::{App, AppError, Caller, Env, NewApiToken};
 use clientbook_model::api_token::{ApiTokenName, Capability};
 use clientbook_model::client::Client;
@@ -10,8 +10,7 @@ use clientbook_model::principal::Role;
 use clientbook_store::{Access, Db};
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::service::{Service as _, service_fn};
-use hyper_util::service::TowerToHyperService;
+use hyper::service::service_fn;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -30,13 +29,7 @@ pub(crate) struct Template {
 impl Template {
     pub(crate) fn make(at: &Path, clients: u32) -> Result<Self, Failure> {
         let path = at.join("template.db");
-        let (mut clients, token) = Runtime::new()?.block_on(async {
-            let app = open(&path).await?.1;
-            let clients = app.load_sample(TENANT, clients).await.map_err(told)?;
-            Ok::<_, Failure>((clients, admin(&app).await?))
-        })?;
-        // The end of such an id is random: neighbours in the store are not asked for in turn.
-        clients.sort_by_key(|client| client.id.0.as_bytes()[8..].to_vec());
+        let (clients, token) = fill(&url(&path), clients)?;
         Ok(Self { path, clients, token })
     }
 
@@ -55,13 +48,30 @@ impl Template {
     }
 }
 
-/// Makes the store at `path` with so many clients of one tenant; an admin's token.
-pub(crate) fn fill(path: &Path, clients: u32) -> Result<String, Failure> {
+/// Makes the store that `url` names, with so many clients of one tenant; an admin's token.
+pub(crate) fn fill_only(url: &str, clients: u32) -> Result<String, Failure> {
     Runtime::new()?.block_on(async {
-        let app = open(path).await?.1;
+        let app = open(url).await?.1;
         app.load_sample_into(TENANT, clients, |_| ()).await.map_err(told)?;
         admin(&app).await
     })
+}
+
+/// Fills an empty store: the clients, in no order of the store's, and an admin's token.
+pub(crate) fn fill(url: &str, clients: u32) -> Result<(Vec<Client>, String), Failure> {
+    let (mut clients, token) = Runtime::new()?.block_on(async {
+        let app = open(url).await?.1;
+        let clients = app.load_sample(TENANT, clients).await.map_err(told)?;
+        Ok::<_, Failure>((clients, admin(&app).await?))
+    })?;
+    // The end of such an id is random: neighbours in the store are not asked for in turn.
+    clients.sort_by_key(|client| client.id.0.as_bytes()[8..].to_vec());
+    Ok((clients, token))
+}
+
+/// The URL of a store in a file.
+pub(crate) fn url(path: &Path) -> String {
+    format!("sqlite:{}", path.display())
 }
 
 /// Removes a copy and what lies beside it.
@@ -76,8 +86,8 @@ pub(crate) fn remove(copy: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn open(path: &Path) -> Result<(Db, App), Failure> {
-    let db = Db::open(&format!("sqlite:{}", path.display()), Access::Write)?;
+async fn open(url: &str) -> Result<(Db, App), Failure> {
+    let db = Db::open(url, Access::Write)?;
     let (app, _) = App::start(db.clone(), Env::system(), None).await.map_err(told)?;
     Ok((db, app))
 }
@@ -104,30 +114,26 @@ fn told(error: AppError) -> Failure {
     format!("{error:?}").into()
 }
 
-/// Clientbook's surfaces in this process, so that what its writer runs can be recorded.
+/// Clientbook's surfaces in this process, so that what it runs can be recorded.
 pub(crate) struct InProcess {
     pub(crate) db: Db,
     pub(crate) address: SocketAddr,
 }
 
 impl InProcess {
-    /// Serves the store at `path` as long as the runtime lives.
-    pub(crate) fn serve(runtime: &Runtime, path: &Path) -> Result<Self, Failure> {
+    /// Serves the store at `url` as long as the runtime lives.
+    pub(crate) fn serve(runtime: &Runtime, url: &str) -> Result<Self, Failure> {
         runtime.block_on(async {
-            let (db, app) = open(path).await?;
+            let (db, app) = open(url).await?;
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             let address = listener.local_addr()?;
             let public_url = format!("http://{address}");
             let options = Options { throttle_failed_logins: true, public_url };
-            let router = TowerToHyperService::new(clientbook_api::router(app, options));
-            let service = service_fn(move |mut request: Request<Incoming>| {
-                let peer = PeerAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
-                request.extensions_mut().insert(peer);
-                let answered = router.call(request);
-                async move {
-                    let Ok(response): Result<_, Infallible> = answered.await;
-                    Ok::<_, Infallible>(response)
-                }
+            let surfaces = Surfaces::new(app, options);
+            let service = service_fn(move |request: Request<Incoming>| {
+                let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+                let answered = surfaces.clone().answer(peer, request);
+                async move { Ok::<_, Infallible>(answered.await) }
             });
             tokio::spawn(async move {
                 let Err(error) = crate::http::serve(listener, service).await;

@@ -101,6 +101,8 @@ names! {
         ApiTokenRevoked = "api_token_revoked",
         /// A tenant was made.
         TenantCreated = "tenant_created",
+        /// A tenant's slug or name changed.
+        TenantUpdated = "tenant_updated",
         /// A client type was made.
         ClientTypeCreated = "client_type_created",
     }

@@ -1,6 +1,6 @@
 //! The client: one record, whichever surface shows it.
 
-use crate::audit::ChainHead;
+use crate::audit::{ChainHead, Surface};
 use crate::collection::{CollectionMode, TransitionError};
 use crate::contact::{ContactMethods, EmailAddress};
 use crate::custom_field::{self, CustomPatch, CustomValues};
@@ -65,9 +65,30 @@ pub struct Client {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// When it was removed from the workspace surface, which hides it from then on. Leaving the
+    /// status `terminated` takes it back.
+    pub workspace_deleted_at: Option<Timestamp>,
     /// The newest entry of its audit chain.
     pub audit: ChainHead,
 }
+
+/// What a client has from the start, and never changes.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity {
+    /// Its UUID.
+    pub id: ClientId,
+    /// Its tenant.
+    pub tenant_id: TenantId,
+    /// Its number there.
+    pub number: ClientNumber,
+    /// Its 24 hex digits.
+    pub object_id: ObjectId,
+    /// When it is made.
+    pub created_at: Timestamp,
+}
+
+/// The most tags of a client.
+pub const MAX_TAGS: usize = 100;
 
 /// What a request asks to change, whichever surface it came through.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,6 +103,12 @@ pub struct ClientPatch {
     pub email: Patch<EmailAddress>,
     /// The whole list of tags.
     pub tags: Option<Vec<Tag>>,
+    /// New or cleared organization.
+    pub org_id: Patch<ScopeId>,
+    /// New or cleared project.
+    pub project_id: Patch<ScopeId>,
+    /// New or cleared owner.
+    pub owner_id: Patch<ScopeId>,
     /// New or cleared picture.
     pub avatar_url: Patch<WebUrl>,
     /// The whole list of contact methods.
@@ -143,6 +170,55 @@ pub(crate) fn json(value: &impl Serialize) -> Value {
 }
 
 impl Client {
+    /// A new client before anything else is said of it: active, and everything is collected.
+    pub fn blank(identity: Identity, name: ClientName) -> Self {
+        let Identity { id, tenant_id, number, object_id, created_at } = identity;
+        Self {
+            id,
+            tenant_id,
+            number,
+            object_id,
+            name,
+            status: Status::Active,
+            collection_mode: CollectionMode::SaasUsage,
+            email: None,
+            tags: Vec::new(),
+            org_id: None,
+            project_id: None,
+            owner_id: None,
+            avatar_url: None,
+            contact_methods: ContactMethods::default(),
+            custom_values: CustomValues::new(),
+            external_id: None,
+            parent_client_id: None,
+            client_type_id: None,
+            success: Success::default(),
+            version: 1,
+            created_at,
+            updated_at: created_at,
+            workspace_deleted_at: None,
+            audit: ChainHead::default(),
+        }
+    }
+
+    /// Whether `surface` knows the client: the workspace surface knows none that it has removed.
+    pub fn shows_on(&self, surface: Surface) -> bool {
+        surface != Surface::Workspace || self.workspace_deleted_at.is_none()
+    }
+
+    /// The client after the workspace surface has removed it, and what changed: it is terminated,
+    /// and nothing is collected of it any more.
+    pub fn remove_from_workspace(&self, now: Timestamp) -> (Self, Vec<FieldChange>) {
+        let mut next = self.clone();
+        next.status = Status::Terminated;
+        if next.collection_mode != CollectionMode::Deleted {
+            next.collection_mode = CollectionMode::Disabled;
+        }
+        next.workspace_deleted_at = Some(now);
+        let changes = self.differences(&next);
+        (next, changes)
+    }
+
     /// The client after `patch` and what changed; an empty list means that nothing did.
     pub fn apply(&self, patch: &ClientPatch) -> Result<(Self, Vec<FieldChange>), Refusal> {
         let mut next = self.clone();
@@ -159,6 +235,9 @@ impl Client {
         set(&mut next.tags, patch.tags.as_ref());
         set(&mut next.contact_methods, patch.contact_methods.as_ref());
         patch.email.apply(&mut next.email);
+        patch.org_id.apply(&mut next.org_id);
+        patch.project_id.apply(&mut next.project_id);
+        patch.owner_id.apply(&mut next.owner_id);
         patch.avatar_url.apply(&mut next.avatar_url);
         patch.external_id.apply(&mut next.external_id);
         patch.parent_client_id.apply(&mut next.parent_client_id);
@@ -171,6 +250,9 @@ impl Client {
         if let Some(mode) = patch.collection_mode {
             next.collection_mode =
                 self.collection_mode.transition(mode).map_err(Refusal::Transition)?;
+        }
+        if next.status != Status::Terminated {
+            next.workspace_deleted_at = None;
         }
         let changes = self.differences(&next);
         if !changes.is_empty() && next.size() > MAX_SIZE.max(self.size()) {
@@ -225,6 +307,7 @@ impl Client {
             parent_client_id: None,
             client_type_id: None,
             success: Success::default(),
+            workspace_deleted_at: None,
             ..client.clone()
         }
     }
@@ -241,7 +324,7 @@ impl Client {
         }
         compare! {
             name status collection_mode email tags org_id project_id owner_id avatar_url
-            contact_methods external_id parent_client_id client_type_id
+            contact_methods external_id parent_client_id client_type_id workspace_deleted_at
         }
         let (old, new) = (&self.custom_values, &next.custom_values);
         if old != new {

@@ -1,5 +1,6 @@
 //! Which clients a list holds.
 
+use crate::audit::Surface;
 use crate::collection::CollectionMode;
 use crate::id::{ClientId, TenantId};
 use crate::principal::Principal;
@@ -39,6 +40,8 @@ pub struct ClientFilter {
     pub org_id: Option<ScopeId>,
     /// Of this project, where the caller is bound to one.
     pub project_id: Option<ScopeId>,
+    /// That the workspace surface knows: `Client::shows_on`.
+    pub in_workspace: bool,
 }
 
 /// What a filter needs to know of a client, borrowed from its row.
@@ -58,6 +61,8 @@ pub struct Listed<'a> {
     pub external_id: Option<&'a str>,
     /// Its Salesforce account.
     pub salesforce_account_id: Option<&'a str>,
+    /// Whether the workspace surface has removed it.
+    pub removed_from_workspace: bool,
     /// Its search text: see `search::Listing`.
     pub text: &'a str,
 }
@@ -79,10 +84,16 @@ impl ClientWishes {
 }
 
 impl ClientFilter {
-    /// What is asked for, as far as `principal`, who may read clients of the tenant, may see it:
-    /// what `policy::permits` says of each client, said of all.
-    pub fn new(tenant_id: TenantId, wishes: ClientWishes, principal: &Principal) -> Self {
+    /// What is asked for on `surface`, as far as `principal`, who may read clients of the tenant,
+    /// may see it: what `policy::permits` says of each client, said of all.
+    pub fn new(
+        tenant_id: TenantId,
+        wishes: ClientWishes,
+        principal: &Principal,
+        surface: Surface,
+    ) -> Self {
         let mut filter = Self::unrestricted(tenant_id, wishes);
+        filter.in_workspace = surface == Surface::Workspace;
         filter.clients.clone_from(&principal.clients);
         filter.org_id.clone_from(&principal.org_id);
         filter.project_id.clone_from(&principal.project_id);
@@ -94,10 +105,12 @@ impl ClientFilter {
 
     /// What is asked for, for somebody who may see all of the tenant.
     pub fn unrestricted(tenant_id: TenantId, wishes: ClientWishes) -> Self {
-        Self { tenant_id, wishes, clients: None, org_id: None, project_id: None }
+        let (clients, org_id, project_id) = (None, None, None);
+        Self { tenant_id, wishes, clients, org_id, project_id, in_workspace: false }
     }
 
-    /// Whether it asks for nothing but statuses and a mode, of which the store keeps count.
+    /// Whether it asks for nothing but statuses and a mode, of which the store keeps count. Those
+    /// that the workspace surface has removed are among them: it tells no totals.
     pub fn is_counted(&self) -> bool {
         let bound = self.clients.is_some() || self.org_id.is_some() || self.project_id.is_some();
         !bound && self.wishes.is_counted()
@@ -106,7 +119,8 @@ impl ClientFilter {
     /// Whether it asks for nothing.
     pub fn is_all(&self) -> bool {
         let wishes = &self.wishes;
-        self.is_counted() && wishes.statuses.is_none() && wishes.collection_mode.is_none()
+        let bare = wishes.statuses.is_none() && wishes.collection_mode.is_none();
+        bare && self.is_counted() && !self.in_workspace
     }
 
     /// Whether it asks for nothing but what a search text says.
@@ -135,6 +149,7 @@ impl ClientFilter {
         let is = |wanted: Option<&str>, has| wanted.is_none() || wanted == has;
         wishes.statuses.as_ref().is_none_or(|statuses| statuses.contains(&client.status))
             && wishes.collection_mode.is_none_or(|mode| mode == client.collection_mode)
+            && !(self.in_workspace && client.removed_from_workspace)
             && self.clients.as_ref().is_none_or(|clients| clients.contains(&client.id))
             && is(self.org_id.as_ref().map(ScopeId::as_str), client.org_id)
             && is(self.project_id.as_ref().map(ScopeId::as_str), client.project_id)

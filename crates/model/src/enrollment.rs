@@ -1,6 +1,8 @@
 //! Enrolment tokens: what a device shows to join a client.
 
 use crate::id::{ClientId, EnrollmentTokenId, TenantId};
+use crate::number::Int;
+use crate::text::{Label, Text};
 use crate::time::Timestamp;
 
 /// What every enrolment token's value starts with; 32 characters of `ALPHABET` follow.
@@ -11,6 +13,16 @@ pub const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
 /// How many random characters a value has.
 pub const LENGTH: usize = 32;
+
+/// What a token is for: 0 to 255 characters.
+pub type Description = Text<255>;
+
+/// The site that a token's devices stand at, an opaque id of the caller's world: 1 to 100
+/// characters.
+pub type SiteId = Label<100>;
+
+/// How many devices may enrol with a token that has a limit: 1 to 1,000,000.
+pub type MaxUses = Int<1, 1_000_000>;
 
 /// What a token is good for at a given time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +38,9 @@ pub enum EnrollmentTokenStatus {
 }
 
 impl EnrollmentTokenStatus {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Revoked, Self::Expired, Self::Exhausted];
+
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -73,6 +73,11 @@ pub fn uuid_v7(millis: i64, random: [u8; 10]) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
 
+/// A version 4 UUID (RFC 9562): random, and tells nothing of its time.
+pub fn uuid_v4(random: [u8; 16]) -> Uuid {
+    uuid::Builder::from_random_bytes(random).into_uuid()
+}
+
 /// The 24 hex digits by which the workspace API names clients and workspaces.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId(pub [u8; 12]);
@@ -95,6 +100,13 @@ impl ObjectId {
 
 fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+impl Parse for ObjectId {
+    fn parse(value: &Value) -> Result<Self, Violation> {
+        let id = value.as_str().and_then(Self::parse_hex);
+        id.ok_or_else(|| Violation::new("object_id", "must be 24 hex digits"))
+    }
 }
 
 impl fmt::Display for ObjectId {

@@ -69,10 +69,7 @@ pub fn permits(principal: &Principal, permission: Permission, client: &ClientFac
     if clients.is_some_and(|clients| !clients.contains(&client.id)) {
         return Decision::OutsideRestriction;
     }
-    let outside = |bound: Option<&ScopeId>, fact| bound.is_some() && bound != fact;
-    if outside(principal.org_id.as_ref(), client.org_id)
-        || outside(principal.project_id.as_ref(), client.project_id)
-    {
+    if !is_in_scope(principal, client) {
         return Decision::OutsideRestriction;
     }
     if !principal.permissions.has(permission) {
@@ -84,10 +81,42 @@ pub fn permits(principal: &Principal, permission: Permission, client: &ClientFac
     Decision::Allow
 }
 
+/// Whether a client with these facts is within the organization and the project that `principal`
+/// is bound to, if it is.
+pub fn is_in_scope(principal: &Principal, client: &ClientFacts) -> bool {
+    let inside = |bound: Option<&ScopeId>, fact| bound.is_none() || bound == fact;
+    inside(principal.org_id.as_ref(), client.org_id)
+        && inside(principal.project_id.as_ref(), client.project_id)
+}
+
+/// Whether `principal` may make a client with these facts: nobody makes what they could not see
+/// afterwards, so who is bound to clients makes none.
+pub fn may_create(principal: &Principal, client: &ClientFacts) -> Decision {
+    if !principal.reach.includes(client.tenant_id) {
+        Decision::Hide
+    } else if principal.clients.is_some() || !is_in_scope(principal, client) {
+        Decision::OutsideRestriction
+    } else if !principal.permissions.has(Permission::ClientsCreate) {
+        Decision::Lacks(Permission::ClientsCreate)
+    } else {
+        Decision::Allow
+    }
+}
+
+/// The permission that it takes to give a new client another value of `field` than new clients
+/// have.
+pub fn permission_to_create_with(field: &str) -> Permission {
+    match permission_to_change(field) {
+        Permission::ClientsUpdate => Permission::ClientsCreate,
+        other => other,
+    }
+}
+
 /// The permission that changing `field` of a client takes.
 pub fn permission_to_change(field: &str) -> Permission {
     match field {
-        "status" => Permission::ClientsStatus,
+        // Being removed from the workspace ends with the status that it came with.
+        "status" | "workspace_deleted_at" => Permission::ClientsStatus,
         "collection_mode" => Permission::CollectionUpdate,
         _ => Permission::ClientsUpdate,
     }

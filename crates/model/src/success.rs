@@ -146,6 +146,12 @@ impl Success {
     }
 }
 
+/// The title of a client type: 1 to 255 characters after trimming.
+pub type TypeTitle = Label<255>;
+
+/// The most client types of a tenant.
+pub const MAX_TYPES: usize = 1_000;
+
 /// A client type of a tenant, such as `Enterprise`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientType {

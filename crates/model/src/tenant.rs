@@ -1,9 +1,13 @@
 //! Tenants: partner, tenant and workspace are one thing, the boundary that owns clients.
 
+use crate::client::FieldChange;
 use crate::id::{ObjectId, TenantId, parse_uuid};
+use crate::patch::Parse;
 use crate::text::Label;
 use crate::time::Timestamp;
 use crate::violation::Violation;
+use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -35,6 +39,12 @@ impl Slug {
     }
 }
 
+impl Parse for Slug {
+    fn parse(value: &Value) -> Result<Self, Violation> {
+        Self::new(value.as_str().ok_or_else(|| Violation::not_a("a string"))?)
+    }
+}
+
 impl fmt::Display for Slug {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -57,6 +67,42 @@ pub struct Tenant {
     pub name: TenantName,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Counts accepted changes; the first part of its `ETag`.
+    pub version: i64,
+}
+
+/// What a request asks to change of a tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TenantPatch {
+    /// New slug.
+    pub slug: Option<Slug>,
+    /// New name.
+    pub name: Option<TenantName>,
+}
+
+impl Tenant {
+    /// The tenant after `patch` and what changed; an empty list means that nothing did.
+    pub fn apply(&self, patch: &TenantPatch) -> (Self, Vec<FieldChange>) {
+        let mut next = self.clone();
+        if let Some(slug) = &patch.slug {
+            next.slug = slug.clone();
+        }
+        if let Some(name) = &patch.name {
+            next.name = name.clone();
+        }
+        let facts = [
+            ("slug", json!(self.slug.as_str()), json!(next.slug.as_str())),
+            ("name", json!(self.name), json!(next.name)),
+        ];
+        let differing = facts.into_iter().filter(|(_, before, after)| before != after);
+        let change =
+            |(field, before, after)| FieldChange { field: Cow::from(field), before, after };
+        let changes: Vec<_> = differing.map(change).collect();
+        if !changes.is_empty() {
+            next.version += 1;
+        }
+        (next, changes)
+    }
 }
 
 /// How a caller names a tenant.

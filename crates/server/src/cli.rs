@@ -19,7 +19,9 @@ Examples:
   clientbook token create --tenant acme --role admin
       A token for the admin of a tenant
   clientbook audit verify
-      Whether anyone has tampered with the audit trail";
+      Whether anyone has tampered with the audit trail
+  clientbook copy --from sqlite:./clientbook-data/clientbook.db --to postgres://...
+      The same store on PostgreSQL";
 
 const SERVE_EXAMPLES: &str = "\
 Environment:
@@ -53,6 +55,19 @@ Examples:
   clientbook audit verify --tenant acme --json
   clientbook audit verify --client 0197a0b1-5a7c-7d3e-8f00-112233445566";
 
+const COPY_EXAMPLES: &str = "\
+Stop the server on the store that is copied first. The other store must be empty; its tables are made.
+Whatever stops a copy (Ctrl-C, a lost connection, a full disk): repeat it, and it goes on.
+At the end every row of both stores is compared, and the audit trail of the copy is verified.
+
+Progress goes to standard error. The last line of standard output is JSON.
+Exit code 0: everything is there. 1: it is not, or the audit trail is not intact.
+
+Examples:
+  clientbook copy --from sqlite:./clientbook-data/clientbook.db \\
+      --to postgres://clientbook:PASSWORD@db.example.com/clientbook
+  CLIENTBOOK_FROM=postgres://... clientbook copy --to sqlite:./clientbook.db";
+
 /// The system of record for a company's clients: one record, four APIs.
 #[derive(Parser)]
 #[command(name = "clientbook", version, after_help = EXAMPLES)]
@@ -71,6 +86,8 @@ pub(crate) enum Command {
     /// Work with the audit trail
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Carry a store from SQLite to PostgreSQL, or back
+    Copy(Copy),
 }
 
 #[derive(Subcommand)]
@@ -174,6 +191,19 @@ pub(crate) struct AuditVerify {
     /// Print JSON
     #[arg(long, env = "CLIENTBOOK_JSON", value_parser = settings::yes_or_no)]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = COPY_EXAMPLES)]
+pub(crate) struct Copy {
+    /// The store to copy, which no server has open
+    #[arg(long, env = "CLIENTBOOK_FROM", value_name = "URL", hide_env_values = true)]
+    pub(crate) from: String,
+
+    /// The empty store to copy it to, or the same one again. Better set a URL with a password in the
+    /// environment: every user of the machine can see arguments
+    #[arg(long, env = "CLIENTBOOK_TO", value_name = "URL", hide_env_values = true)]
+    pub(crate) to: String,
 }
 
 /// Reads the command line. What cannot be read, `--help` and `--version` end the process.

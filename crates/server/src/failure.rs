@@ -53,6 +53,9 @@ fn sentence(error: AppError) -> String {
         AppError::Conflict(conflict) => violation(&conflict),
         AppError::StorageFull => "the disk is full; nothing was changed".into(),
         AppError::Unavailable(why) | AppError::Internal(why) => why,
+        AppError::InDoubt(why) => {
+            format!("the change may have been made, look before repeating it: {why}")
+        }
         AppError::Transition(_) | AppError::PreconditionFailed => {
             "the record does not allow this change now".into()
         }

@@ -1,20 +1,17 @@
-//! HTTP/1.1 over TCP: takes connections, hands their requests to the router, and stops without
+//! HTTP/1.1 over TCP: takes connections, has their requests answered, and stops without
 //! losing one.
 
 use crate::addresses::Addresses;
 use crate::body::PatientBody;
 use crate::stream::PatientStream;
-use axum::Router;
 use axum::body::Body;
-use axum::response::Response;
-use clientbook_api::PeerAddress;
+use axum::http::{Request, Response};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
@@ -57,13 +54,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Serves until `stop` is done and the requests that have begun are answered, or `GRACE` is over.
 /// Connections that are still open then end with the runtime.
-pub(crate) async fn serve(
+pub(crate) async fn serve<A, F>(
     listener: TcpListener,
-    router: Router,
+    answers: A,
     connections: u32,
     stop: impl Future<Output = ()>,
-) {
-    let server = Server::new(router, connections);
+) where
+    A: Fn(IpAddr, Request<Body>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Body>> + Send,
+{
+    let server = Server::new(answers, connections);
     tokio::pin!(stop);
     loop {
         tokio::select! {
@@ -78,9 +78,9 @@ pub(crate) async fn serve(
 /// How long the log stays silent about connections being used up, once it has said so.
 const FULL_AGAIN: Duration = Duration::from_mins(1);
 
-struct Server {
+struct Server<A> {
     builder: http1::Builder,
-    service: TowerToHyperService<Router>,
+    answers: A,
     connections: u32,
     slots: Arc<Semaphore>,
     addresses: Arc<Addresses>,
@@ -95,8 +95,12 @@ struct Accepted {
     slot: OwnedSemaphorePermit,
 }
 
-impl Server {
-    fn new(router: Router, connections: u32) -> Self {
+impl<A, F> Server<A>
+where
+    A: Fn(IpAddr, Request<Body>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Body>> + Send,
+{
+    fn new(answers: A, connections: u32) -> Self {
         let mut builder = http1::Builder::new();
         builder
             .timer(TokioTimer::new())
@@ -107,7 +111,7 @@ impl Server {
             .keep_alive(true);
         Self {
             builder,
-            service: TowerToHyperService::new(router),
+            answers,
             connections,
             slots: Arc::new(Semaphore::new(connections as usize)),
             addresses: Arc::new(Addresses::new(connections)),
@@ -161,12 +165,12 @@ impl Server {
             debug!(%peer, "an address holds as many connections as it may");
             return;
         };
-        let (service, stopping) = (self.service.clone(), Arc::clone(&self.stopping));
+        let (answers, stopping) = (self.answers.clone(), Arc::clone(&self.stopping));
         let answer = service_fn(move |request| {
-            let answered = service.call(prepared(request, address));
+            let answered = answers(address, prepared(request));
             let stopping = Arc::clone(&stopping);
             async move {
-                let Ok(mut response): Result<Response, Infallible> = answered.await;
+                let mut response = answered.await;
                 if stopping.load(Ordering::Relaxed) {
                     // Tells the caller, and hyper, that this is the connection's last answer.
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -208,12 +212,10 @@ impl Server {
     }
 }
 
-fn prepared(request: hyper::Request<Incoming>, address: IpAddr) -> hyper::Request<Body> {
-    let mut request = request.map(|body| {
+fn prepared(request: Request<Incoming>) -> Request<Body> {
+    request.map(|body| {
         if body.is_end_stream() { Body::empty() } else { Body::new(PatientBody::new(body)) }
-    });
-    request.extensions_mut().insert(PeerAddress(address));
-    request
+    })
 }
 
 /// Errors of `accept` that say nothing about the listener: the caller went away meanwhile.
@@ -231,7 +233,7 @@ mod tests {
     async fn a_caller_that_reads_no_answer_is_cut_off() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let router = Router::new().fallback(|| async { vec![0; 64 << 10] });
+        let answers = |_, _| async { Response::new(Body::from(vec![0; 64 << 10])) };
         let caller = async {
             let stream = TcpStream::connect(address).await.expect("a connection");
             // Fails once the server has closed its end.
@@ -243,7 +245,7 @@ mod tests {
             }
         };
         tokio::select! {
-            () = serve(listener, router, 1, pending()) => {}
+            () = serve(listener, answers, 1, pending()) => {}
             cut_off = timeout(Duration::from_hours(1), caller) => cut_off.expect("an end"),
         }
     }

@@ -5,6 +5,7 @@ mod audit;
 mod body;
 mod cli;
 mod config;
+mod copy;
 mod demo;
 mod failure;
 mod http;
@@ -12,6 +13,7 @@ mod jwks;
 mod log;
 mod open_files;
 mod output;
+mod progress;
 mod remote;
 mod serve;
 mod settings;
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     let outcome = match cli::parse() {
         Command::Serve(args) => serve::run(args),
         Command::Token(TokenCommand::Create(args)) => token::create(args),
+        Command::Copy(args) => copy::run(&args),
         Command::Audit(AuditCommand::Verify(args)) => audit::verify(args),
     };
     outcome.unwrap_or_else(|failure| failure.tell())

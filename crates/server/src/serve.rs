@@ -130,8 +130,9 @@ async fn serve(
         info!(connections, "the limit of open files (ulimit -n) lowers that of connections");
     }
     let directory = temporary.map(|directory| directory.path().to_owned());
-    let router = clientbook_api::router(app, options);
-    http::serve(listener, router, connections, stop(signals, directory)).await;
+    let surfaces = clientbook_api::Surfaces::new(app, options);
+    let answers = move |peer, request| surfaces.clone().answer(peer, request);
+    http::serve(listener, answers, connections, stop(signals, directory)).await;
     Ok(())
 }
 

@@ -75,9 +75,14 @@ pub(crate) enum Place<'a> {
 
 /// Reads a database URL as far as it can be checked without opening it.
 pub(crate) fn database(url: &str) -> Result<Place<'_>, String> {
+    place("--database (CLIENTBOOK_DATABASE)", url)
+}
+
+/// Reads the database URL of a setting.
+pub(crate) fn place<'a>(setting: &str, url: &'a str) -> Result<Place<'a>, String> {
     let refused = |why: &str| {
         Err(format!(
-            "--database (CLIENTBOOK_DATABASE) {why}: write sqlite: and the path of a file, for \
+            "{setting} {why}: write sqlite: and the path of a file, for \
              example {DEFAULT_DATABASE}, or postgres://USER:PASSWORD@HOST/NAME"
         ))
     };

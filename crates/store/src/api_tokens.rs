@@ -4,7 +4,7 @@ use crate::column::{Json, Name};
 use crate::error::DbError;
 use crate::raw_id::RawId;
 use crate::row::Row;
-use crate::tx::Tx;
+use crate::tx::{Asked, Tx};
 use crate::value::Value;
 use clientbook_model::api_token::{ApiToken, Capability, Grant};
 use clientbook_model::id::{ApiTokenId, ClientId, TenantId};
@@ -59,20 +59,22 @@ pub async fn get_for_update(
     .await
 }
 
-/// Whether a token is neither revoked nor past its end at `now`.
-pub async fn works(
-    tx: &mut Tx,
-    tenant: TenantId,
-    id: ApiTokenId,
-    now: Timestamp,
-) -> Result<bool, DbError> {
+/// A question for the state of a token.
+pub struct AskedToken(Asked<(Option<Timestamp>, Option<Timestamp>)>);
+
+/// Asks for the state of a token, without waiting for it.
+pub async fn ask(tx: &mut Tx, tenant: TenantId, id: ApiTokenId) -> Result<AskedToken, DbError> {
     let sql = "SELECT revoked_at, expires_at FROM api_tokens WHERE tenant_id = $1 AND id = $2";
     let args = [tenant.into(), id.into()];
-    let found = tx.opt(sql, &args, |row| {
-        let (revoked, end): (Option<Timestamp>, Option<Timestamp>) = (row.get(0)?, row.get(1)?);
-        Ok(revoked.is_none() && end.is_none_or(|end| end > now))
-    });
-    Ok(found.await?.unwrap_or(false))
+    tx.ask(sql, &args, |row| Ok((row.get(0)?, row.get(1)?))).await.map(AskedToken)
+}
+
+/// Whether the token that was asked for is neither revoked nor past its end at `now`.
+pub async fn works(tx: &mut Tx, asked: AskedToken, now: Timestamp) -> Result<bool, DbError> {
+    let works = |(revoked, end): (Option<_>, Option<_>)| {
+        revoked.is_none() && end.is_none_or(|end| end > now)
+    };
+    Ok(tx.answer(asked.0).await?.is_some_and(works))
 }
 
 /// The tenant of a token; crosses tenants, for operators' calls that name no tenant.

@@ -41,11 +41,14 @@ pub async fn insert(tx: &mut Tx, entry: &Entry) -> Result<(), DbError> {
 }
 
 /// Whether an operation has left an entry; crosses tenants, for an engine that has lost the answer
-/// to a `COMMIT`.
+/// to a `COMMIT`. Locks what it finds: a server that has restarted alone shows what no standby has,
+/// and only the `COMMIT` of a transaction that has written waits for the standbys, with all before it.
 pub(crate) async fn has_operation_across_tenants(
     tx: &mut Tx,
     operation: Uuid,
 ) -> Result<bool, DbError> {
+    let lock = "SELECT 1 FROM audit_entries WHERE operation_id = $1 FOR NO KEY UPDATE";
+    tx.lock(lock, &[operation.into()]).await?;
     let sql = "SELECT 1 FROM audit_entries WHERE operation_id = $1 LIMIT 1";
     Ok(tx.opt(sql, &[operation.into()], |_| Ok(())).await?.is_some())
 }

@@ -5,12 +5,14 @@ use crate::error::DbError;
 use crate::row::Row;
 use crate::trigrams;
 use crate::tx::Tx;
+use crate::value::Value;
 use crate::{clients, settings};
 use clientbook_model::client::Client;
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::id::{ClientId, TenantId};
 use clientbook_model::search::Listing;
 use clientbook_model::status::Status;
+use uuid::Uuid;
 
 /// Rows among which a tenant's clients are counted: two writers rarely meet at one.
 const SHARDS: u8 = 16;
@@ -108,27 +110,48 @@ pub(crate) async fn statuses(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Status
     tx.all(sql, &[tenant.into()], |row| row.name(0)).await
 }
 
-/// Lists up to `limit` clients from before there were listings; whether there may be more. Crosses
-/// tenants, for the start of the program.
+/// Has the next start list every client: a copy brings the records only.
+pub(crate) async fn make_anew(tx: &mut Tx) -> Result<(), DbError> {
+    settings::insert_if_absent(tx, UNLISTED, &[1]).await.map(|_| ())
+}
+
+/// Lists up to `limit` clients that are in no list: those from before there were any, or of a copy.
+/// Whether there may be more. Crosses tenants, for the start of the program.
 pub async fn fill_across_tenants(tx: &mut Tx, limit: i64) -> Result<bool, DbError> {
-    if settings::get(tx, UNLISTED).await?.is_none() {
-        return Ok(false);
-    }
     // Servers that start together take turns.
     tx.lock("SELECT 1 FROM settings WHERE name = 'unlisted' FOR UPDATE", &[]).await?;
-    let sql = "SELECT c.tenant_id, c.id FROM clients c
-        WHERE NOT EXISTS (SELECT 1 FROM client_listings l
-            WHERE l.tenant_id = c.tenant_id AND l.client_id = c.id)
-        ORDER BY c.tenant_id, c.id LIMIT $1";
+    let Some(reached) = settings::get(tx, UNLISTED).await? else {
+        return Ok(false);
+    };
+    // The tenant and the client that it has come to; at first there is something else.
+    let id = |at: usize| reached.get(at..at + 16).and_then(|id| Uuid::from_slice(id).ok());
+    let (tenant, client) = id(0).zip(id(16)).unwrap_or_default();
+    let sql = "SELECT c.tenant_id, c.id FROM clients c WHERE (c.tenant_id, c.id) > ($1, $2)
+        ORDER BY c.tenant_id, c.id LIMIT $3";
     let decode = |row: &Row<'_>| Ok((row.get::<TenantId>(0)?, row.get::<ClientId>(1)?));
-    let found = tx.all(sql, &[limit.into()], decode).await?;
+    let found = tx.all(sql, &[tenant.into(), client.into(), limit.into()], decode).await?;
     for (tenant, id) in &found {
-        if let Some(record) = clients::get(tx, *tenant, clients::ClientKey::Id(*id)).await? {
-            trigrams::add(tx, &record.client, &Listing::of(&record.client)).await?;
-        }
+        list(tx, *tenant, *id).await?;
     }
-    if found.is_empty() {
-        tx.send(&[], "DELETE FROM settings WHERE name = 'unlisted'", &[]).await?;
+    match found.last() {
+        Some((tenant, id)) => {
+            let reached = [tenant.0.as_bytes().as_slice(), id.0.as_bytes()].concat();
+            let sql = "UPDATE settings SET value = $1 WHERE name = 'unlisted'";
+            tx.send(&[], sql, &[Value::Bytes(&reached)]).await?;
+        }
+        None => tx.send(&[], "DELETE FROM settings WHERE name = 'unlisted'", &[]).await?,
     }
     Ok(!found.is_empty())
+}
+
+/// Gives a client a listing, unless it has one.
+async fn list(tx: &mut Tx, tenant: TenantId, id: ClientId) -> Result<(), DbError> {
+    let sql = "SELECT 1 FROM client_listings WHERE tenant_id = $1 AND client_id = $2";
+    if tx.opt(sql, &[tenant.into(), id.into()], |_| Ok(())).await?.is_some() {
+        return Ok(());
+    }
+    match clients::get(tx, tenant, clients::ClientKey::Id(id)).await? {
+        Some(record) => trigrams::add(tx, &record.client, &Listing::of(&record.client)).await,
+        None => Ok(()),
+    }
 }

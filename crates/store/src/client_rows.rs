@@ -95,6 +95,7 @@ macro_rules! select {
         concat!(
             "SELECT c.id, c.number, l.name, c.created_at, c.updated_at, l.text, c.status,
                 c.collection_mode, c.org_id, c.project_id, c.external_id, c.tags,
+                c.workspace_deleted_at IS NOT NULL,
                 CASE WHEN $1 THEN c.success ->> 'salesforce_account_id' END
              FROM ",
             $rest
@@ -291,7 +292,8 @@ pub(crate) fn found_in(row: &Row<'_>, filter: &ClientFilter, sort: Sort) -> Resu
         org_id: row.text(8)?,
         project_id: row.text(9)?,
         external_id: row.text(10)?,
-        salesforce_account_id: row.text(12)?,
+        removed_from_workspace: row.get(12)?,
+        salesforce_account_id: row.text(13)?,
     };
     let tags = if filter.wishes.tags.is_empty() { Vec::new() } else { row.json(11)? };
     Ok(Found { position: position(row, sort)?, matches: filter.matches(&listed, &tags) })

@@ -65,7 +65,7 @@ macro_rules! select_record {
                 c.client_type_id, c.success, c.version, c.created_at, c.updated_at, c.audit_count,
                 c.audit_hash, t.slug, t.object_id, t.name, t.created_at, e.id, e.value,
                 e.description, e.site_id, e.max_uses, e.uses, e.expires_at, e.created_at, p.id,
-                p.number, p.name, y.id, y.title
+                p.number, p.name, y.id, y.title, t.version, c.workspace_deleted_at
              FROM clients c
              JOIN tenants t ON t.id = c.tenant_id
              LEFT JOIN enrollment_tokens e
@@ -191,9 +191,9 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
     let sql = "INSERT INTO clients (tenant_id, id, number, object_id, created_at, name, status,
             collection_mode, email, tags, org_id, project_id, owner_id, avatar_url,
             contact_methods, custom_values, external_id, parent_client_id, client_type_id, success,
-            version, updated_at, audit_count, audit_hash, bytes)
+            version, updated_at, audit_count, audit_hash, workspace_deleted_at, bytes)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-            $19, $20, $21, $22, $23, $24, $25)";
+            $19, $20, $21, $22, $23, $24, $25, $26)";
     let (json, object_id) = (JsonColumns::of(client)?, client.object_id.to_string());
     let [tenant, id] = [client.tenant_id.into(), client.id.into()];
     let identity =
@@ -209,13 +209,22 @@ pub async fn update(tx: &mut Tx, old: &Client, client: &Client) -> Result<(), Db
             tags = $5, org_id = $6, project_id = $7, owner_id = $8, avatar_url = $9,
             contact_methods = $10, custom_values = $11, external_id = $12, parent_client_id = $13,
             client_type_id = $14, success = $15, version = $16, updated_at = $17,
-            audit_count = $18, audit_hash = $19, bytes = $20
-        WHERE tenant_id = $21 AND id = $22";
+            audit_count = $18, audit_hash = $19, workspace_deleted_at = $20, bytes = $21
+        WHERE tenant_id = $22 AND id = $23";
     let json = JsonColumns::of(client)?;
     let identity = [client.tenant_id.into(), client.id.into()];
     let args: Vec<Value<'_>> = columns(client, &json).into_iter().chain(identity).collect();
     tx.send(&[client.id.0], sql, &args).await?;
     client_listings::change(tx, old, client).await
+}
+
+/// Writes the head of a client's chain, where entries came that change nothing of the client.
+pub async fn set_chain_head(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
+    let sql = "UPDATE clients SET audit_count = $1, audit_hash = $2
+        WHERE tenant_id = $3 AND id = $4";
+    let head = &client.audit;
+    let args = [head.count.into(), (&head.hash).into(), client.tenant_id.into(), client.id.into()];
+    tx.send(&[client.id.0], sql, &args).await
 }
 
 /// The JSON columns; NULL where there is nothing to say, so that reading costs no parse.
@@ -252,7 +261,7 @@ fn json(value: &impl Serialize, empty: bool) -> Result<Option<String>, DbError> 
 }
 
 // In the order of both statements.
-fn columns<'a>(client: &'a Client, json: &'a JsonColumns) -> [Value<'a>; 20] {
+fn columns<'a>(client: &'a Client, json: &'a JsonColumns) -> [Value<'a>; 21] {
     let json_value = |text: &'a Option<String>| text.as_deref().map_or(Value::Null, Value::Json);
     [
         client.name.as_str().into(),
@@ -274,6 +283,7 @@ fn columns<'a>(client: &'a Client, json: &'a JsonColumns) -> [Value<'a>; 20] {
         client.updated_at.into(),
         client.audit.count.into(),
         (&client.audit.hash).into(),
+        client.workspace_deleted_at.into(),
         json.bytes.into(),
     ]
 }
@@ -286,6 +296,7 @@ fn record(row: &Row<'_>) -> Result<ClientRecord, DbError> {
         object_id: row.get(25)?,
         name: row.get(26)?,
         created_at: row.get(27)?,
+        version: row.get(41)?,
     };
     let enrollment_token = match row.get::<Option<EnrollmentTokenId>>(28)? {
         None => None,
@@ -338,6 +349,7 @@ fn client(row: &Row<'_>) -> Result<Client, DbError> {
         version: row.get(19)?,
         created_at: row.get(20)?,
         updated_at: row.get(21)?,
+        workspace_deleted_at: row.get(42)?,
         audit: ChainHead { count: row.get(22)?, hash: row.get(23)? },
     })
 }

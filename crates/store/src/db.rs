@@ -2,6 +2,7 @@
 
 use crate::changes::Moment;
 use crate::error::DbError;
+pub(crate) use crate::postgres::Held;
 use crate::postgres::Postgres;
 use crate::probe::Probe;
 use crate::settings;
@@ -116,6 +117,21 @@ impl Db {
         }
     }
 
+    /// Whether it is a PostgreSQL database.
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(_))
+    }
+
+    /// Keeps other processes from changing these tables as long as the answer lives. On SQLite the
+    /// lock of a store that is open for writing does, and there is no answer.
+    pub(crate) async fn hold(&self, tables: &[&str]) -> Result<Option<Held>, DbError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) if sqlite.moment().is_some() => Ok(None),
+            Engine::Sqlite(_) => Err(DbError::internal("the store was opened for reading")),
+            Engine::Postgres(postgres) => postgres.hold(tables).await.map(Some),
+        }
+    }
+
     /// Where this process is in the order of its commits; to be asked before a read of which a copy
     /// is to be kept in memory. `None` where others may write unseen: then nothing may be kept.
     pub fn moment(&self) -> Option<Moment> {
@@ -133,6 +149,15 @@ impl Db {
         }
     }
 
+    /// The recorder of a store on PostgreSQL.
+    #[cfg(feature = "record")]
+    pub(crate) fn recorder(&self) -> Option<&crate::postgres::Recorder> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(postgres) => Some(&postgres.recorder),
+        }
+    }
+
     /// Whether the store takes writes: takes room, commits, and gives the room back; at most once a
     /// second, and answers with the newest outcome in between.
     pub async fn ping(&self) -> Result<(), DbError> {
@@ -140,7 +165,11 @@ impl Db {
         // A task of its own: a caller that goes away neither stops the trial nor hides its outcome.
         let trial = tokio::spawn(async move {
             let write = db.write(Repeat::Harmless, async |tx: &mut Tx| settings::probe(tx).await);
-            db.probe.outcome(write).await
+            // The trial leaves nothing behind that could be in doubt.
+            db.probe.outcome(write).await.map_err(|error| match error {
+                DbError::InDoubt(why) => DbError::Unavailable(why),
+                error => error,
+            })
         });
         trial.await.unwrap_or_else(|error| Err(DbError::internal(error.to_string())))
     }

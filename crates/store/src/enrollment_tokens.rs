@@ -2,10 +2,12 @@
 
 use crate::error::DbError;
 use crate::raw_id::RawId;
+use crate::row::Row;
 use crate::tx::Tx;
 use clientbook_model::enrollment::EnrollmentToken;
 use clientbook_model::id::{ClientId, EnrollmentTokenId, TenantId};
 use clientbook_model::time::Timestamp;
+use uuid::Uuid;
 
 /// Adds a token.
 pub async fn insert(tx: &mut Tx, token: &EnrollmentToken) -> Result<(), DbError> {
@@ -38,6 +40,67 @@ pub async fn revoke(
     let sql = "UPDATE enrollment_tokens SET revoked_at = $1
         WHERE tenant_id = $2 AND id = $3 AND revoked_at IS NULL";
     tx.send(&[id.0], sql, &[now.into(), tenant.into(), id.into()]).await
+}
+
+macro_rules! select_token {
+    ($rest:literal) => {
+        concat!(
+            "SELECT tenant_id, id, client_id, value, description, site_id, max_uses, uses,
+                expires_at, created_at, revoked_at FROM enrollment_tokens WHERE ",
+            $rest
+        )
+    };
+}
+
+/// A client's token with this id.
+pub async fn get(
+    tx: &mut Tx,
+    tenant: TenantId,
+    client: ClientId,
+    id: EnrollmentTokenId,
+) -> Result<Option<EnrollmentToken>, DbError> {
+    let sql = select_token!("tenant_id = $1 AND client_id = $2 AND id = $3");
+    tx.opt(sql, &[tenant.into(), client.into(), id.into()], token).await
+}
+
+/// A client's tokens, whatever they are good for, newest first, starting after `after`.
+pub async fn list(
+    tx: &mut Tx,
+    tenant: TenantId,
+    client: ClientId,
+    after: Option<(Timestamp, EnrollmentTokenId)>,
+    limit: i64,
+) -> Result<Vec<EnrollmentToken>, DbError> {
+    let sql = select_token!(
+        "tenant_id = $1 AND client_id = $2 AND (created_at, id) < ($3, $4)
+         ORDER BY created_at DESC, id DESC LIMIT $5"
+    );
+    let last = (Timestamp::clamped(i64::MAX), EnrollmentTokenId(Uuid::max()));
+    let (time, id) = after.unwrap_or(last);
+    let args = [tenant.into(), client.into(), time.into(), id.into(), limit.into()];
+    tx.all(sql, &args, token).await
+}
+
+/// How many tokens a client has and had.
+pub async fn count(tx: &mut Tx, tenant: TenantId, client: ClientId) -> Result<i64, DbError> {
+    let sql = "SELECT count(*) FROM enrollment_tokens WHERE tenant_id = $1 AND client_id = $2";
+    tx.one(sql, &[tenant.into(), client.into()], |row| row.get(0)).await
+}
+
+fn token(row: &Row<'_>) -> Result<EnrollmentToken, DbError> {
+    Ok(EnrollmentToken {
+        tenant_id: row.get(0)?,
+        id: row.get(1)?,
+        client_id: row.get(2)?,
+        value: row.get(3)?,
+        description: row.get(4)?,
+        site_id: row.get(5)?,
+        max_uses: row.get(6)?,
+        uses: row.get(7)?,
+        expires_at: row.get(8)?,
+        created_at: row.get(9)?,
+        revoked_at: row.get(10)?,
+    })
 }
 
 /// A token as it stands in the store, for verification.

@@ -17,6 +17,9 @@ pub enum DbError {
     /// The engine cannot serve now; trying again later may work.
     #[error("the store is not available: {0}")]
     Unavailable(String),
+    /// Nobody has said whether a change was committed: it is there whole, or not at all.
+    #[error("the change may have been made: {0}")]
+    InDoubt(String),
     /// The store cannot be opened as it is; the sentence says why and what would help.
     #[error("{0}")]
     Refused(String),

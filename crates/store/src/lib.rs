@@ -27,6 +27,7 @@ pub mod client_listings;
 pub mod client_lists;
 pub mod client_types;
 pub mod clients;
+pub mod copy;
 pub mod enrollment_tokens;
 pub mod settings;
 pub mod tenants;
@@ -34,6 +35,8 @@ pub mod tenants;
 pub use changes::Moment;
 pub use db::{Access, Db, Repeat};
 pub use error::DbError;
+#[cfg(feature = "record")]
+pub use postgres::{Cluster, Script, Traffic};
 pub use raw_id::RawId;
 #[cfg(feature = "record")]
 pub use recording::Recording;

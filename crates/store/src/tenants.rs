@@ -6,10 +6,15 @@ use crate::tx::Tx;
 use clientbook_model::audit::ChainHead;
 use clientbook_model::id::{ClientNumber, TenantId};
 use clientbook_model::tenant::{Tenant, TenantKey};
+use clientbook_model::time::Timestamp;
+use uuid::Uuid;
 
 macro_rules! select_tenant {
     ($condition:literal) => {
-        concat!("SELECT id, slug, object_id, name, created_at FROM tenants WHERE ", $condition)
+        concat!(
+            "SELECT id, slug, object_id, name, created_at, version FROM tenants WHERE ",
+            $condition
+        )
     };
 }
 
@@ -35,8 +40,8 @@ pub async fn get(tx: &mut Tx, id: TenantId) -> Result<Option<Tenant>, DbError> {
 
 /// Adds a tenant.
 pub async fn insert(tx: &mut Tx, tenant: &Tenant) -> Result<(), DbError> {
-    let sql = "INSERT INTO tenants (id, slug, object_id, name, created_at, audit_hash)
-        VALUES ($1, $2, $3, $4, $5, $6)";
+    let sql = "INSERT INTO tenants (id, slug, object_id, name, created_at, version, audit_hash)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
     let object_id = tenant.object_id.to_string();
     let args = [
         tenant.id.into(),
@@ -44,12 +49,42 @@ pub async fn insert(tx: &mut Tx, tenant: &Tenant) -> Result<(), DbError> {
         (&object_id).into(),
         tenant.name.as_str().into(),
         tenant.created_at.into(),
+        tenant.version.into(),
         (&[0; 32]).into(),
     ];
     tx.send(&[], sql, &args).await
 }
 
-/// How many tenants there are, the system's own aside; crosses tenants, for the start-up check.
+/// Writes what can change of a tenant.
+pub async fn update(tx: &mut Tx, tenant: &Tenant) -> Result<(), DbError> {
+    let sql = "UPDATE tenants SET slug = $1, name = $2, version = $3 WHERE id = $4";
+    let args = [
+        tenant.slug.as_str().into(),
+        tenant.name.as_str().into(),
+        tenant.version.into(),
+        tenant.id.into(),
+    ];
+    tx.send(&[tenant.id.0], sql, &args).await
+}
+
+/// Tenants, newest first, starting after `after`; the system's own is not among them. Crosses
+/// tenants, for operators.
+pub async fn list_across_tenants(
+    tx: &mut Tx,
+    after: Option<(Timestamp, TenantId)>,
+    limit: i64,
+) -> Result<Vec<Tenant>, DbError> {
+    let sql = select_tenant!(
+        "id <> $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4"
+    );
+    let last = (Timestamp::clamped(i64::MAX), TenantId(Uuid::max()));
+    let (time, id) = after.unwrap_or(last);
+    let args = [TenantId::SYSTEM.into(), time.into(), id.into(), limit.into()];
+    tx.all(sql, &args, tenant).await
+}
+
+/// How many tenants there are, the system's own aside; crosses tenants, for operators and for the
+/// start-up check.
 pub async fn count_across_tenants(tx: &mut Tx) -> Result<i64, DbError> {
     let sql = "SELECT count(*) FROM tenants WHERE id <> $1";
     tx.one(sql, &[TenantId::SYSTEM.into()], |row| row.get(0)).await
@@ -119,5 +154,6 @@ fn tenant(row: &Row<'_>) -> Result<Tenant, DbError> {
         object_id: row.get(2)?,
         name: row.get(3)?,
         created_at: row.get(4)?,
+        version: row.get(5)?,
     })
 }

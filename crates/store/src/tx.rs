@@ -21,6 +21,12 @@ pub(crate) enum Engine {
     Postgres(postgres::Transaction),
 }
 
+/// A question to the store whose answer may still be under way.
+pub(crate) enum Asked<T> {
+    Answered(Option<T>),
+    UnderWay(postgres::Asked, fn(&Row<'_>) -> Result<T, DbError>),
+}
+
 impl Tx {
     /// A transaction of the embedded engine.
     pub(crate) fn of_sqlite(connection: sqlite::Connection) -> Self {
@@ -117,6 +123,35 @@ impl Tx {
         match &mut self.engine {
             Engine::Sqlite(connection) => connection.opt(sql, args, decode),
             Engine::Postgres(transaction) => transaction.opt(sql, args, decode).await,
+        }
+    }
+
+    /// Like `opt`, for an answer that the next statements need not wait for: PostgreSQL gets them
+    /// together. SQLite answers at once.
+    pub(crate) async fn ask<T>(
+        &mut self,
+        sql: &'static str,
+        args: &[Value<'_>],
+        decode: fn(&Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Asked<T>, DbError> {
+        match &mut self.engine {
+            Engine::Sqlite(connection) => connection.opt(sql, args, decode).map(Asked::Answered),
+            Engine::Postgres(transaction) => {
+                Ok(Asked::UnderWay(transaction.ask(sql, args).await?, decode))
+            }
+        }
+    }
+
+    /// The answer to what was asked: the first row, if there is one.
+    pub(crate) async fn answer<T>(&mut self, asked: Asked<T>) -> Result<Option<T>, DbError> {
+        match (asked, &mut self.engine) {
+            (Asked::Answered(row), _) => Ok(row),
+            (Asked::UnderWay(asked, decode), Engine::Postgres(transaction)) => {
+                transaction.answer(asked, decode).await
+            }
+            (Asked::UnderWay(..), Engine::Sqlite(_)) => {
+                Err(DbError::internal("a question to the other engine"))
+            }
         }
     }
 

@@ -11,15 +11,17 @@ mod actor;
 mod answer;
 mod database;
 mod issuer;
+mod proxy;
 mod signer;
 mod test_app;
 
 pub use actor::Actor;
 pub use answer::Answer;
-pub use database::{Engine, TestDatabase};
+pub use database::{Engine, TestDatabase, query};
 pub use issuer::{KeyServer, issuer};
+pub use proxy::{Fault, Place, Proxy};
 pub use signer::{ED25519, P256, RSA, SECOND_P256, SECOND_RSA, Signer};
-pub use test_app::TestApp;
+pub use test_app::{Start, TestApp};
 
 /// The tenant of the demo's published examples.
 pub const TENANT: &str = "b2c3d4e5-f6a7-8901-bcde-f12345678901";

@@ -6,7 +6,7 @@ use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::query::{PageSize, Parameter, Query, about_parameters};
 use crate::shared::schema;
-use clientbook_app::{ListTenant, NumberedQuery};
+use clientbook_app::{Home, NumberedQuery};
 use clientbook_model::client_filter::ClientWishes;
 use clientbook_model::status::Status;
 
@@ -52,7 +52,7 @@ pub(super) async fn search(mut call: Call) -> Result<Answer, ApiError> {
     let mut parameters = std::mem::take(&mut call.query);
     let (page, size) = (parameters.page("page"), parameters.size("size", SIZE));
     let query = NumberedQuery {
-        tenant: ListTenant::InQuery(parameters.text("tenant").map(str::to_owned)),
+        home: Home::Field { asked: parameters.text("tenant").map(str::to_owned), at: "/tenant" },
         wishes: wishes(&mut parameters),
         page,
         size,

@@ -6,7 +6,7 @@ use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::query::Parameter;
 use crate::shared::schema;
-use clientbook_app::{Change, ClientKey, ClientRef};
+use clientbook_app::{Change, ClientKey, ClientRef, Home};
 use clientbook_model::audit::Surface;
 use clientbook_model::id::{ClientId, parse_uuid};
 
@@ -20,6 +20,17 @@ pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
 pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
     let read = call.app.read_client(&call.caller, target(&call)).await?;
     Answer::read(&read, Surface::CustomerSuccess, views::client)
+}
+
+/// Makes a client.
+pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
+    let new = call
+        .admitted_home(Home::Field { asked: None, at: patch::TENANT }, patch::new_client(&call))
+        .await?;
+    let record = call.app.create_client(&call.caller, new).await?;
+    let client = &record.client;
+    let place = format!("{}/{}", call.route, client.id);
+    Answer::created(client.version, place, &views::client(&record))
 }
 
 /// Changes the properties sent; with `dryRun`, only says what the record would become.

@@ -2,7 +2,7 @@
 
 #![expect(dead_code, reason = "shapes of requests to describe; nobody builds them")]
 
-use super::views::{ClientView, PageView};
+use super::views::{ClientTypeView, ClientView, PageView};
 use crate::openapi::{Doc, Refusal};
 use crate::shared::described::{self, clearable, settable};
 use crate::shared::schema::{self, AnyInt, RoleTitle, names};
@@ -10,7 +10,7 @@ use clientbook_model::client::MAX_SIZE;
 use clientbook_model::custom_field::{self, MAX_VALUES};
 use clientbook_model::patch::Patch;
 use clientbook_model::status;
-use clientbook_model::success::MAX_ROLES;
+use clientbook_model::success::{MAX_ROLES, MAX_TYPES};
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Ref, RefOr};
@@ -56,6 +56,65 @@ impl ToSchema for ClientPatch {
         schemas.push((RegionView::name().into_owned(), RegionView::schema()));
         TeamingRole::schemas(schemas);
         schemas.push((TeamingRole::name().into_owned(), TeamingRole::schema()));
+    }
+}
+
+/// A client to make.
+enum NewClient {}
+
+impl PartialSchema for NewClient {
+    fn schema() -> RefOr<Schema> {
+        let about = format!(
+            "A client to make: another status than ACTIVE takes the permission \
+             `clients.status`. A client holds at most {MAX_SIZE} bytes of JSON."
+        );
+        let tenant = "The client's tenant; operators must name it.";
+        let body = ObjectBuilder::new().schema_type(Type::Object).description(Some(about));
+        let tenant = schema::tenant_or_null(tenant);
+        let body = references(profile(body)).property("tenantId", tenant);
+        let mut body: utoipa::openapi::schema::Object = body.build();
+        body.properties.remove("clientTypeTitle");
+        body.required = ["name", "status", "active"].map(str::to_owned).to_vec();
+        RefOr::T(Schema::Object(body))
+    }
+}
+
+impl ToSchema for NewClient {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "ClientInput".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        ClientPatch::schemas(schemas);
+        schemas.push((schema::TenantKey::name().into_owned(), schema::TenantKey::schema()));
+    }
+}
+
+/// A client type to make.
+#[derive(ToSchema)]
+#[schema(as = ClientTypeInput, rename_all = "camelCase")]
+struct NewClientType {
+    #[schema(value_type = schema::TypeTitle)]
+    title: String,
+    /// Operators must name it.
+    #[schema(value_type = Option<schema::TenantKey>)]
+    tenant_id: Option<String>,
+}
+
+/// Every client type of a tenant, by title.
+pub(super) enum ClientTypes {}
+
+impl PartialSchema for ClientTypes {
+    fn schema() -> RefOr<Schema> {
+        let item = Ref::from_schema_name(ClientTypeView::name());
+        ArrayBuilder::new().items(item).max_items(Some(MAX_TYPES)).into()
+    }
+}
+
+impl ToSchema for ClientTypes {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        ClientTypeView::schemas(schemas);
+        schemas.push((ClientTypeView::name().into_owned(), ClientTypeView::schema()));
     }
 }
 
@@ -245,6 +304,40 @@ pub(super) fn search_clients() -> Doc {
         .tagged()
 }
 
+pub(super) fn create_client() -> Doc {
+    let body = json!({ "name": "Umbrella Corporation", "status": "ACTIVE", "active": true });
+    let mut made = client();
+    made["id"] = json!(458);
+    made["uuid"] = json!("0195803b-5c40-7d0f-9c1b-7a6e5d4c3b2a");
+    made["name"] = body["name"].clone();
+    for name in ["siteUrl", "city", "timezone", "clientTypeId", "clientTypeTitle"] {
+        made[name] = Value::Null;
+    }
+    if let Some(made) = made.as_object_mut() {
+        made.remove("clientType");
+    }
+    made["createdTime"] = json!("2026-03-10T14:30:00.000Z");
+    made["modifiedTime"] = made["createdTime"].clone();
+    Doc::new("createClient", "Makes a client")
+        .creates::<ClientView<'_>>("The new client, null where unset", made)
+        .takes::<NewClient>(vec![("client", body)])
+        .refuses(&[Refusal::Conflict])
+}
+
+pub(super) fn list_types() -> Doc {
+    let example = json!([{ "id": 1, "title": "Enterprise" }]);
+    Doc::new("listClientTypes", "Lists the client types of a tenant, by title")
+        .answers::<ClientTypes>(200, "Every type", example)
+        .tagged()
+}
+
+pub(super) fn create_type() -> Doc {
+    Doc::new("createClientType", "Makes a client type")
+        .answers::<ClientTypeView<'_>>(201, "The type", json!({ "id": 4, "title": "Agency" }))
+        .takes::<NewClientType>(vec![("type", json!({ "title": "Agency" }))])
+        .refuses(&[Refusal::TitleTaken])
+}
+
 pub(super) fn update_client() -> Doc {
     let mut changed = client();
     changed["siteUrl"] = json!("https://acme.example");
@@ -268,12 +361,16 @@ pub(super) fn update_client() -> Doc {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::customer_success::patch::{KEPT, WRITABLE};
+    use crate::customer_success::client_types;
+    use crate::customer_success::patch::{KEPT, WRITABLE, creatable};
     use crate::openapi::properties;
 
     #[test]
     fn the_body_has_the_properties_that_are_read() {
         let known = WRITABLE.iter().chain(KEPT).map(ToString::to_string).collect();
         assert_eq!(properties::<ClientPatch>(), known);
+        assert_eq!(properties::<NewClient>(), creatable().map(str::to_owned).collect());
+        let known = client_types::KNOWN.iter().map(ToString::to_string).collect();
+        assert_eq!(properties::<NewClientType>(), known);
     }
 }

@@ -19,6 +19,9 @@ pub(crate) struct View<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    in_doubt: Option<bool>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -49,6 +52,7 @@ pub(crate) fn shape(told: &Told<'_>) -> Shaped {
         instance: told.path,
         errors,
         request_id: inside.then_some(told.request_id),
+        in_doubt: problem.details.in_doubt(),
     };
     let content_type = "application/problem+json";
     Shaped { status: problem.status, content_type, body: json(&view) }

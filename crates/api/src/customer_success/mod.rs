@@ -1,6 +1,7 @@
 //! Customer success: some 35 attributes of a client.
 
 mod client_list;
+mod client_types;
 mod clients;
 mod docs;
 pub(crate) mod errors;
@@ -12,41 +13,63 @@ use axum::http::Method;
 use clientbook_model::audit::Surface;
 use clientbook_model::principal::Permission as P;
 
-/// The same routes answer below `/v2` too: existing callers use that base.
+/// The same routes of clients answer below `/v2` too: existing callers use that base.
 pub(crate) fn operations() -> Vec<Operation> {
-    const S: Surface = Surface::CustomerSuccess;
-    [("/client/search", "/client/{uuid}"), ("/v2/client/search", "/v2/client/{uuid}")]
-        .into_iter()
-        .flat_map(|(search, client)| {
-            [
-                Operation::new(
-                    S,
-                    Method::GET,
-                    search,
-                    P::ClientsView,
-                    client_list::search,
-                    docs::search_clients,
-                )
-                .query(client_list::PARAMETERS),
-                Operation::new(
-                    S,
-                    Method::GET,
-                    client,
-                    P::ClientsView,
-                    clients::read,
-                    docs::read_client,
-                ),
-                Operation::new(
-                    S,
-                    Method::PATCH,
-                    client,
-                    P::ClientsUpdate,
-                    clients::update,
-                    docs::update_client,
-                )
-                .query(clients::PARAMETERS)
-                .body(BodyRule::Json),
-            ]
-        })
-        .collect()
+    let mut operations = of_clients("/client", "/client/search", "/client/{uuid}");
+    operations.extend(of_clients("/v2/client", "/v2/client/search", "/v2/client/{uuid}"));
+    operations.extend(of_client_types());
+    operations
+}
+
+const S: Surface = Surface::CustomerSuccess;
+
+fn of_clients(all: &'static str, search: &'static str, one: &'static str) -> Vec<Operation> {
+    vec![
+        Operation::new(
+            S,
+            Method::POST,
+            all,
+            P::ClientsCreate,
+            clients::create,
+            docs::create_client,
+        )
+        .body(BodyRule::Json),
+        Operation::new(
+            S,
+            Method::GET,
+            search,
+            P::ClientsView,
+            client_list::search,
+            docs::search_clients,
+        )
+        .query(client_list::PARAMETERS),
+        Operation::new(S, Method::GET, one, P::ClientsView, clients::read, docs::read_client),
+        Operation::new(
+            S,
+            Method::PATCH,
+            one,
+            P::ClientsUpdate,
+            clients::update,
+            docs::update_client,
+        )
+        .query(clients::PARAMETERS)
+        .body(BodyRule::Json),
+    ]
+}
+
+fn of_client_types() -> Vec<Operation> {
+    const TYPES: &str = "/client-types";
+    vec![
+        Operation::new(S, Method::GET, TYPES, P::ClientsView, client_types::list, docs::list_types)
+            .query(client_types::PARAMETERS),
+        Operation::new(
+            S,
+            Method::POST,
+            TYPES,
+            P::ClientsUpdate,
+            client_types::create,
+            docs::create_type,
+        )
+        .body(BodyRule::Json),
+    ]
 }

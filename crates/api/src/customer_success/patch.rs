@@ -1,9 +1,10 @@
-//! Reads a change of the customer-success attributes.
+//! Reads new clients and changes of them.
 
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::{Fields, item, same_id};
-use clientbook_app::ClientChange;
+use clientbook_app::{ClientChange, Home, NewClient};
+use clientbook_model::client::ClientPatch;
 use clientbook_model::custom_field::{self, CustomPatch, FieldKey};
 use clientbook_model::patch::Patch;
 use clientbook_model::success::{MAX_ROLES, Region, SuccessPatch, TeamingRole};
@@ -53,20 +54,39 @@ pub(super) const WRITABLE: &[&str] = &[
 pub(super) const KEPT: &[&str] =
     &["id", "uuid", "tenantId", "createdTime", "modifiedTime", "parentClient", "clientType"];
 
+/// What a new client must say; `clientTypeTitle` is for changes only.
+const REQUIRED: [&str; 2] = ["status", "active"];
+
+/// Where an operator names the tenant of a new client.
+pub(super) const TENANT: &str = "/tenant_id";
+
+/// What can be said of a new client.
+pub(super) fn creatable() -> impl Iterator<Item = &'static str> {
+    WRITABLE.iter().copied().filter(|name| *name != "clientTypeTitle").chain(["tenantId"])
+}
+
+pub(super) fn new_client(call: &Call) -> Result<NewClient, ApiError> {
+    let object = call.object()?;
+    let known: Vec<_> = creatable().collect();
+    let mut fields = Fields::new(&object, "", &known);
+    let mut patch = ClientPatch { name: fields.required("name"), ..ClientPatch::default() };
+    for name in REQUIRED {
+        if fields.raw(name).is_none() {
+            fields.refuse(name, Violation::new("required", "must be given"));
+        }
+    }
+    properties(&mut fields, &mut patch);
+    let home = Home::Field { asked: fields.optional("tenantId"), at: TENANT };
+    Ok(NewClient { home, patch, violations: fields.violations })
+}
+
 pub(super) fn change(call: &Call) -> Result<ClientChange, ApiError> {
     let object = call.object()?;
     let known = [WRITABLE, KEPT].concat();
     let mut fields = Fields::new(&object, "", &known);
     let mut change = ClientChange::new(call.permission);
-    let patch = &mut change.patch;
-    patch.name = fields.set("name");
-    patch.status.status = fields.set("status");
-    patch.status.active = fields.set("active");
-    patch.custom_values = custom(&mut fields);
-    patch.external_id = fields.patch("externalId");
-    patch.parent_client_id = fields.patch("parentClientId");
-    patch.client_type_id = fields.patch("clientTypeId");
-    patch.success = attributes(&mut fields);
+    change.patch.name = fields.set("name");
+    properties(&mut fields, &mut change.patch);
     change.client_type_title = match fields.patch::<String>("clientTypeTitle") {
         Patch::Set(title) if title.is_empty() => Patch::Clear,
         title => title,
@@ -77,6 +97,17 @@ pub(super) fn change(call: &Call) -> Result<ClientChange, ApiError> {
     change.echoes = fields.echoes;
     change.violations = fields.violations;
     Ok(change)
+}
+
+/// All but the name.
+fn properties(fields: &mut Fields<'_>, patch: &mut ClientPatch) {
+    patch.status.status = fields.set("status");
+    patch.status.active = fields.set("active");
+    patch.custom_values = custom(fields);
+    patch.external_id = fields.patch("externalId");
+    patch.parent_client_id = fields.patch("parentClientId");
+    patch.client_type_id = fields.patch("clientTypeId");
+    patch.success = attributes(fields);
 }
 
 fn attributes(fields: &mut Fields<'_>) -> SuccessPatch {

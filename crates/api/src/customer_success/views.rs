@@ -6,7 +6,7 @@ use clientbook_model::custom_field::CustomValues;
 use clientbook_model::id::{ClientId, ClientNumber, TenantId};
 use clientbook_model::number::{AnyInt, NpsScore, Reference};
 use clientbook_model::status::Status;
-use clientbook_model::success::{Region, TeamingRole};
+use clientbook_model::success::{ClientType, Region, TeamingRole};
 use clientbook_model::text::Text;
 use clientbook_model::time::{Day, TimeZoneName, Timestamp};
 use serde::Serialize;
@@ -117,7 +117,7 @@ struct ParentView<'a> {
 }
 
 #[derive(Serialize, ToSchema)]
-struct ClientTypeView<'a> {
+pub(super) struct ClientTypeView<'a> {
     #[schema(value_type = schema::Reference)]
     id: Reference,
     title: &'a str,
@@ -204,8 +204,13 @@ pub(super) fn client(record: &ClientRecord) -> ClientView<'_> {
             uuid: parent.id,
             name: parent.name.as_str(),
         }),
-        client_type: client_type.map(|known| ClientTypeView { id: known.id, title: &known.title }),
+        client_type: client_type.map(self::client_type),
     }
+}
+
+/// A client type.
+pub(super) fn client_type(client_type: &ClientType) -> ClientTypeView<'_> {
+    ClientTypeView { id: client_type.id, title: &client_type.title }
 }
 
 fn text<const MAX: usize>(text: Option<&Text<MAX>>) -> Option<&str> {

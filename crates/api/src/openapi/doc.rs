@@ -12,6 +12,8 @@ pub(crate) struct Doc {
     pub(super) success: Success,
     pub(super) body: Option<Body>,
     pub(super) refusals: Vec<Refusal>,
+    /// Its answer may say where the next page is.
+    pub(super) linked: bool,
 }
 
 /// How an operation answers when it does what it was asked.
@@ -21,8 +23,10 @@ pub(super) struct Success {
     pub(super) content: Option<Content>,
     /// It has an entity tag, and reads answer 304.
     pub(super) tagged: bool,
-    /// It may say where the next page is.
-    pub(super) linked: bool,
+    /// It says where what was made can be read, and has an entity tag.
+    pub(super) located: bool,
+    /// It looks at `If-Match`, and has no entity tag of its own.
+    pub(super) preconditioned: bool,
 }
 
 pub(super) struct Content {
@@ -40,8 +44,14 @@ pub(super) struct Body {
 /// Refusals that only some operations have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Something else already has what must be unique.
+    /// Another client has the external id.
     Conflict,
+    /// Another tenant has the id, the object id or the slug.
+    TenantTaken,
+    /// Another client type has the title.
+    TitleTaken,
+    /// No device may join a client in the mode `deleted`.
+    ClientDeleted,
     /// Nothing leaves the mode `deleted`.
     Transition,
 }
@@ -66,8 +76,15 @@ impl Doc {
     /// An operation that answers 204 until `answers` says otherwise.
     pub(crate) fn new(id: &'static str, summary: &'static str) -> Self {
         let (status, about) = (204, "Done; there is nothing to show");
-        let success = Success { status, about, content: None, tagged: false, linked: false };
-        Self { id, summary, success, body: None, refusals: Vec::new() }
+        let success = Success {
+            status,
+            about,
+            content: None,
+            tagged: false,
+            located: false,
+            preconditioned: false,
+        };
+        Self { id, summary, success, body: None, refusals: Vec::new(), linked: false }
     }
 
     /// Answers JSON of this shape.
@@ -110,7 +127,20 @@ impl Doc {
 
     /// Its answer says where the next page is, if there is one.
     pub(crate) fn linked(mut self) -> Self {
-        self.success.linked = true;
+        self.linked = true;
+        self
+    }
+
+    /// Answers 201 with a new record of this shape, its entity tag and its place.
+    pub(crate) fn creates<T: ToSchema>(self, about: &'static str, example: Value) -> Self {
+        let mut doc = self.answers::<T>(201, about, example);
+        doc.success.located = true;
+        doc
+    }
+
+    /// Looks at `If-Match`, though there is nothing to show.
+    pub(crate) fn preconditioned(mut self) -> Self {
+        self.success.preconditioned = true;
         self
     }
 

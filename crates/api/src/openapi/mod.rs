@@ -32,13 +32,13 @@ pub(crate) const DOCUMENTS: [Document; 4] = [
         surface: Surface::Organizations,
         name: "organizations",
         title: "Organizations (v2)",
-        about: "The main API: clients, what is collected of them, and API tokens.",
+        about: "The main API: tenants, clients, what is collected of them, and tokens.",
     },
     Document {
         surface: Surface::Tenants,
         name: "tenants",
         title: "Tenants (v1)",
-        about: "Where admins switch clients on and off.",
+        about: "Where admins make clients, and switch them on and off.",
     },
     Document {
         surface: Surface::Workspace,
@@ -147,6 +147,10 @@ fn describe(operation: &Operation, schemas: &mut Map<String, Value>) -> Value {
 fn success(operation: &Operation, doc: &Doc) -> (String, Value) {
     let success = &doc.success;
     let mut headers = common_headers();
+    if success.located {
+        headers["ETag"] = etag();
+        headers["Location"] = header("Where the new record can be read");
+    }
     if success.tagged {
         headers["ETag"] = etag();
         // A tag of a version that is not there yet would one day fit another change.
@@ -154,7 +158,7 @@ fn success(operation: &Operation, doc: &Doc) -> (String, Value) {
             headers["ETag"]["required"] = false.into();
         }
     }
-    if success.linked {
+    if doc.linked {
         headers["Link"] = header("Where the next page is: `<address>; rel=\"next\"`");
         headers["Link"]["required"] = false.into();
     }

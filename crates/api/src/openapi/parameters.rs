@@ -50,11 +50,11 @@ pub(super) fn of(operation: &Operation, doc: &Doc) -> Vec<Value> {
             "schema": (parameter.schema)(),
         })
     }));
-    if doc.success.tagged {
-        if operation.method == Method::GET {
-            let about = "Tags of answers that you have: if this is one of them, 304";
-            parameters.push(header("If-None-Match", about, "\"7-0011223344556677\""));
-        }
+    if doc.success.tagged && operation.method == Method::GET {
+        let about = "Tags of answers that you have: if this is one of them, 304";
+        parameters.push(header("If-None-Match", about, "\"7-0011223344556677\""));
+    }
+    if doc.success.tagged || doc.success.preconditioned {
         let about = "Tags of the version you mean; only the version in them counts. Another: 412";
         parameters.push(header("If-Match", about, "*"));
     }

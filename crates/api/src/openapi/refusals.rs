@@ -30,7 +30,7 @@ pub(super) fn answers(operation: &Operation, doc: &Doc) -> Map<String, Value> {
         let answer = answers.entry(status.to_string()).or_insert_with(|| {
             json!({
                 "description": about(status),
-                "headers": headers(status),
+                "headers": headers(status, operation.method == Method::GET),
                 "content": { shaped.content_type: {
                     "schema": { "$ref": format!("#/components/schemas/{ERROR}") },
                     "examples": {},
@@ -64,11 +64,14 @@ fn samples(operation: &Operation, doc: &Doc) -> Vec<Sample> {
         samples.extend(of_a_body(operation));
     }
     samples.extend(doc.refusals.iter().copied().map(refusal));
-    if doc.success.tagged {
+    if doc.success.tagged || doc.success.preconditioned {
         samples.push(("precondition_failed", AppError::PreconditionFailed.into()));
     }
     samples.push(("internal_error", app(AppError::Internal(String::new()))));
     samples.push(("unavailable", app(AppError::Unavailable(String::new()))));
+    if operation.method != Method::GET {
+        samples.push(("in_doubt", app(AppError::InDoubt(String::new()))));
+    }
     if operation.method != Method::GET || operation.path == "/readyz" {
         samples.push(("insufficient_storage", app(AppError::StorageFull)));
     }
@@ -86,7 +89,12 @@ fn query(operation: &Operation) -> Sample {
 fn missing(operation: &Operation) -> Option<ApiError> {
     let last = parameters::names(operation.path).last()?;
     let id = parameters::example(operation.surface, last);
-    let kind = if last == "token_id" { "api_token" } else { "client" };
+    let kind = match last {
+        "token_id" if operation.path.contains("enrollment-tokens") => "enrollment_token",
+        "token_id" => "api_token",
+        "tenant_id" | "workspace_id" => "tenant",
+        _ => "client",
+    };
     Some(match operation.access {
         Access::Public => ApiError::NoRoute,
         Access::Permission(_) => AppError::NotFound(Missing { kind, id }).into(),
@@ -116,7 +124,18 @@ fn refusal(refusal: Refusal) -> Sample {
     match refusal {
         Refusal::Conflict => {
             let message = "another client of the tenant already has this external id";
-            let violation = Violation::new("unique", message).below("/external_id");
+            ("conflict", taken("/external_id", message))
+        }
+        Refusal::TenantTaken => {
+            ("conflict", taken("/slug", "another tenant already has this slug"))
+        }
+        Refusal::TitleTaken => {
+            let message = "another client type of the tenant already has this title";
+            ("conflict", taken("/title", message))
+        }
+        Refusal::ClientDeleted => {
+            let message = "the client's collection mode is deleted: no device may join it";
+            let violation = Violation::new("client_deleted", message);
             ("conflict", AppError::Conflict(violation).into())
         }
         Refusal::Transition => {
@@ -127,6 +146,10 @@ fn refusal(refusal: Refusal) -> Sample {
     }
 }
 
+fn taken(path: &str, message: &str) -> ApiError {
+    AppError::Conflict(Violation::new("unique", message).below(path)).into()
+}
+
 fn about(status: u16) -> String {
     let about = match status {
         400 => "The request cannot be read, or breaks a rule",
@@ -135,30 +158,37 @@ fn about(status: u16) -> String {
         404 => "There is no such thing, or the caller may not know of it",
         405 => "The path has no such method",
         408 => "The body did not arrive within 30 seconds",
-        409 => "Another record already has what must be unique",
+        409 => "Another record already has what must be unique, or the record's state forbids it",
         412 => "The record is of another version than If-Match demands",
         413 => return format!("The body is larger than {LIMIT} bytes"),
         415 => "The body is of another media type",
         422 => "Values break rules; every one is listed",
         429 => "Too many failed logins from this address",
-        503 => "The store is away, or the call took too long",
+        503 => "The store is away, the call took too long, or the change is in doubt",
         507 => "The disk is full; nothing was changed",
         _ => "Something failed inside; the log has the cause under the request id",
     };
     about.to_owned()
 }
 
-fn headers(status: u16) -> Value {
+/// The headers of an error answer. `safe` is a call that changes nothing: no answer to it is in doubt.
+fn headers(status: u16, safe: bool) -> Value {
     let mut headers = super::common_headers();
+    let always = safe || status != 503;
+    let when = if always {
+        "Seconds after which to try again"
+    } else {
+        "Seconds after which to try again; absent where the change may have been made"
+    };
     let more = match status {
         401 => Some(("WWW-Authenticate", "The scheme to use (RFC 6750)", "string")),
         405 => Some(("Allow", "The methods that the path has", "string")),
-        429 | 503 => Some(("Retry-After", "Seconds after which to try again", "integer")),
+        429 | 503 => Some(("Retry-After", when, "integer")),
         _ => None,
     };
     if let Some((name, about, kind)) = more {
         headers[name] =
-            json!({ "description": about, "required": true, "schema": { "type": kind } });
+            json!({ "description": about, "required": always, "schema": { "type": kind } });
     }
     headers
 }

@@ -6,7 +6,7 @@ use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::query::{PageSize, Parameter, Query, about_parameters};
 use crate::shared::schema;
-use clientbook_app::{ClientListQuery, ListTenant, Order, Sort};
+use clientbook_app::{ClientListQuery, Home, Order, Sort};
 use clientbook_model::client_filter::ClientWishes;
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::status::Status;
@@ -68,7 +68,7 @@ fn modes() -> [&'static str; 4] {
 pub(super) async fn list(mut call: Call) -> Result<Answer, ApiError> {
     let mut parameters = std::mem::take(&mut call.query);
     let query = ClientListQuery {
-        tenant: ListTenant::InQuery(parameters.text("tenant").map(str::to_owned)),
+        home: Home::Field { asked: parameters.text("tenant").map(str::to_owned), at: "/tenant" },
         wishes: wishes(&mut parameters),
         sort: sort(&mut parameters),
         page_size: parameters.size("page_size", PAGE),

@@ -5,9 +5,13 @@ use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::{Fields, same_id};
-use clientbook_app::{Change, ClientChange, ClientKey, ClientRecord, ClientRef};
+use clientbook_app::{Change, ClientChange, ClientKey, ClientRecord, ClientRef, Home, NewClient};
 use clientbook_model::audit::Surface;
+use clientbook_model::client::ClientPatch;
 use clientbook_model::id::{ClientId, parse_uuid};
+use clientbook_model::patch::Parse;
+use clientbook_model::status::Status;
+use clientbook_model::violation::Violation;
 use serde_json::Value;
 
 /// Reads one client.
@@ -19,6 +23,16 @@ pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
         return Answer::record(read.record.client.version, &views::client(&read.record, now));
     }
     Answer::read(&read, Surface::Organizations, |record| views::client(record, now))
+}
+
+/// Makes a client.
+pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
+    let new =
+        call.admitted_home(Home::Field { asked: None, at: "/tenant" }, new_client(&call)).await?;
+    let record = call.app.create_client(&call.caller, new).await?;
+    let client = &record.client;
+    let view = views::client(&record, call.app.now());
+    Answer::created(client.version, format!("/v2/clients/{}", client.id), &view)
 }
 
 /// Changes the collection mode.
@@ -46,6 +60,28 @@ pub(super) const KNOWN: &[&str] = &[
     "created_at",
     "updated_at",
 ];
+
+/// What can be said of a new client.
+pub(super) const NEW: &[&str] = &["name", "status", "tenant"];
+
+fn new_client(call: &Call) -> Result<NewClient, ApiError> {
+    let object = call.object()?;
+    let mut fields = Fields::new(&object, "", NEW);
+    let mut patch = ClientPatch { name: fields.required("name"), ..ClientPatch::default() };
+    patch.status.status = fields.set("status").map(|LowerCase(status)| status);
+    let home = Home::Field { asked: fields.optional("tenant"), at: "/tenant" };
+    Ok(NewClient { home, patch, violations: fields.violations })
+}
+
+/// A status as this surface names it.
+struct LowerCase(Status);
+
+impl Parse for LowerCase {
+    fn parse(value: &Value) -> Result<Self, Violation> {
+        let found = value.as_str().and_then(Status::from_name);
+        found.map(Self).ok_or_else(|| Violation::not_one_of(&Status::ALL.map(Status::as_str)))
+    }
+}
 
 fn change(call: &Call) -> Result<ClientChange, ApiError> {
     let object = call.object()?;

@@ -2,10 +2,14 @@
 
 #![expect(dead_code, reason = "shapes of requests and errors to describe; nobody builds them")]
 
+pub(super) mod enrollment_tokens;
+pub(super) mod tenants;
+
 use super::views::{ApiTokenView, ClientView, EntryView, ListView, NewApiTokenView};
 use crate::openapi::{Doc, Refusal};
 use crate::shared::schema::{
-    BrokenRule, Id, Mode, Moment, PermissionName, RoleName, Scope, TenantKey, TokenName, names,
+    BrokenRule, ClientName, Id, Mode, Moment, PermissionName, RoleName, Scope, TenantKey,
+    TokenName, names,
 };
 use clientbook_model::enrollment::EnrollmentTokenStatus as TokenStatus;
 use clientbook_model::principal::Permission;
@@ -33,7 +37,7 @@ macro_rules! lists {
 
 lists! {
     Status = status::Status::ALL.map(status::Status::as_str);
-    EnrollmentTokenState = [TokenStatus::Active.as_str()];
+    EnrollmentTokenState = TokenStatus::ALL.map(TokenStatus::as_str);
     EntityKind = super::collection_control::TYPES.iter().copied();
     Code = [
         "invalid_request", "invalid_transition", "unauthenticated", "forbidden", "not_found",
@@ -81,6 +85,9 @@ pub(super) struct Details {
     /// The tenant that is not there.
     #[schema(nullable = false)]
     tenant_id: Option<String>,
+    /// The enrolment token that is not there.
+    #[schema(nullable = false)]
+    enrollment_token_id: Option<String>,
     /// The API token that is not there.
     #[schema(nullable = false)]
     api_token_id: Option<String>,
@@ -93,6 +100,9 @@ pub(super) struct Details {
     /// Where the cause of a failure inside stands in the log.
     #[schema(nullable = false)]
     request_id: Option<String>,
+    /// `true` where the change may have been made.
+    #[schema(nullable = false)]
+    in_doubt: Option<bool>,
 }
 
 /// A change of a client. What was read may be sent back: ids and names must then match, times are
@@ -124,6 +134,20 @@ struct PartnerEcho {
     id: Option<String>,
     #[schema(nullable = false)]
     name: Option<String>,
+}
+
+/// A client to make.
+#[derive(ToSchema)]
+#[schema(as = ClientInput)]
+struct NewClient {
+    #[schema(value_type = ClientName)]
+    name: String,
+    /// Another than active takes the permission `clients.status`.
+    #[schema(value_type = Option<Status>, nullable = false)]
+    status: Option<String>,
+    /// Operators must name it.
+    #[schema(value_type = Option<TenantKey>)]
+    tenant: Option<String>,
 }
 
 /// A token to make: either a role or permissions.
@@ -227,6 +251,22 @@ pub(super) fn list_clients() -> Doc {
     .tagged()
 }
 
+pub(super) fn create_client() -> Doc {
+    let mut made = client();
+    made["id"] = json!("0195803b-5c40-7d0f-9c1b-7a6e5d4c3b2a");
+    made["name"] = json!("Umbrella Corporation");
+    made["enrollment_token"]["id"] = json!("0195803b-5c40-7d0f-9c1b-7a6e5d4c3b2b");
+    for time in ["/created_at", "/updated_at", "/enrollment_token/created_at"] {
+        if let Some(time) = made.pointer_mut(time) {
+            *time = json!("2026-03-10T14:30:00.000Z");
+        }
+    }
+    let body = json!({ "name": "Umbrella Corporation", "tenant": "tenant123" });
+    Doc::new("createClient", "Makes a client, with an enrolment token")
+        .creates::<ClientView<'_>>("The new client", made)
+        .takes::<NewClient>(vec![("client", body)])
+}
+
 pub(super) fn update_client() -> Doc {
     let mut changed = client();
     changed["collection_mode"] = json!("disabled");
@@ -284,6 +324,7 @@ mod tests {
     #[test]
     fn bodies_have_the_fields_that_are_read() {
         assert_eq!(properties::<ClientPatch>(), properties_of(super::super::clients::KNOWN));
+        assert_eq!(properties::<NewClient>(), properties_of(super::super::clients::NEW));
         assert_eq!(properties::<NewApiToken>(), properties_of(super::super::api_tokens::KNOWN));
     }
 

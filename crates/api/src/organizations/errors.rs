@@ -40,6 +40,7 @@ fn details(told: &Told<'_>) -> Value {
             "current_mode": refused.current.as_str(),
             "requested_mode": refused.requested.as_str(),
         }),
+        Details::InDoubt => json!({ "in_doubt": true }),
         Details::None if told.problem.status == StatusCode::INTERNAL_SERVER_ERROR => {
             json!({ "request_id": told.request_id })
         }

@@ -5,7 +5,9 @@ mod client_list;
 mod clients;
 mod collection_control;
 mod docs;
+mod enrollment_tokens;
 pub(crate) mod errors;
+mod tenants;
 mod views;
 
 use crate::shared::operation::{BodyRule, Operation};
@@ -16,10 +18,24 @@ use clientbook_model::principal::Permission as P;
 const S: Surface = Surface::Organizations;
 
 pub(crate) fn operations() -> Vec<Operation> {
+    let parts = [of_clients(), of_enrollment_tokens(), of_api_tokens(), of_tenants()];
+    parts.into_iter().flatten().collect()
+}
+
+fn of_clients() -> Vec<Operation> {
     const CLIENTS: &str = "/v2/clients";
     const CLIENT: &str = "/v2/clients/{client_id}";
     const LOG: &str = "/v2/clients/{client_id}/collection-control/audit-log";
-    [
+    vec![
+        Operation::new(
+            S,
+            Method::POST,
+            CLIENTS,
+            P::ClientsCreate,
+            clients::create,
+            docs::create_client,
+        )
+        .body(BodyRule::Json),
         Operation::new(
             S,
             Method::GET,
@@ -49,15 +65,61 @@ pub(crate) fn operations() -> Vec<Operation> {
         )
         .query(collection_control::PARAMETERS),
     ]
-    .into_iter()
-    .chain(of_tokens())
-    .collect()
 }
 
-fn of_tokens() -> [Operation; 3] {
+fn of_enrollment_tokens() -> Vec<Operation> {
+    use docs::enrollment_tokens as docs;
+    const TOKENS: &str = "/v2/clients/{client_id}/enrollment-tokens";
+    const TOKEN: &str = "/v2/clients/{client_id}/enrollment-tokens/{token_id}";
+    vec![
+        Operation::new(
+            S,
+            Method::GET,
+            TOKENS,
+            P::TokensManage,
+            enrollment_tokens::list,
+            docs::list,
+        )
+        .query(enrollment_tokens::PARAMETERS),
+        Operation::new(
+            S,
+            Method::POST,
+            TOKENS,
+            P::TokensManage,
+            enrollment_tokens::create,
+            docs::create,
+        )
+        .body(BodyRule::Optional),
+        Operation::new(
+            S,
+            Method::DELETE,
+            TOKEN,
+            P::TokensManage,
+            enrollment_tokens::revoke,
+            docs::revoke,
+        ),
+    ]
+}
+
+fn of_tenants() -> Vec<Operation> {
+    use docs::tenants as docs;
+    const TENANTS: &str = "/v2/tenants";
+    const TENANT: &str = "/v2/tenants/{tenant_id}";
+    vec![
+        Operation::new(S, Method::GET, TENANTS, P::TenantsManage, tenants::list, docs::list)
+            .query(tenants::PARAMETERS),
+        Operation::new(S, Method::POST, TENANTS, P::TenantsManage, tenants::create, docs::create)
+            .body(BodyRule::Json),
+        Operation::new(S, Method::GET, TENANT, P::TenantsManage, tenants::read, docs::read),
+        Operation::new(S, Method::PATCH, TENANT, P::TenantsManage, tenants::update, docs::update)
+            .body(BodyRule::Json),
+    ]
+}
+
+fn of_api_tokens() -> Vec<Operation> {
     const TOKENS: &str = "/v2/api-tokens";
     const TOKEN: &str = "/v2/api-tokens/{token_id}";
-    [
+    vec![
         Operation::new(
             S,
             Method::GET,

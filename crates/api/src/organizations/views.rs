@@ -5,9 +5,12 @@ use clientbook_app::{ClientRecord, Page};
 use clientbook_model::api_token::{ApiToken, Capability};
 use clientbook_model::audit::{Entry, SealedChange};
 use clientbook_model::enrollment::{EnrollmentToken, EnrollmentTokenStatus};
-use clientbook_model::id::{ApiTokenId, ClientId, EnrollmentTokenId, EntryId, TenantId, hex};
+use clientbook_model::id::{
+    ApiTokenId, ClientId, EnrollmentTokenId, EntryId, ObjectId, TenantId, hex,
+};
 use clientbook_model::principal::Permission;
 use clientbook_model::secret::Secret;
+use clientbook_model::tenant::Tenant;
 use clientbook_model::text::ScopeId;
 use clientbook_model::time::Timestamp;
 use serde::Serialize;
@@ -81,7 +84,8 @@ pub(super) fn client(record: &ClientRecord, now: Timestamp) -> ClientView<'_> {
     }
 }
 
-fn enrollment_token(token: &EnrollmentToken, now: Timestamp) -> EnrollmentTokenView<'_> {
+/// An enrolment token, and what it is good for at `now`.
+pub(super) fn enrollment_token(token: &EnrollmentToken, now: Timestamp) -> EnrollmentTokenView<'_> {
     EnrollmentTokenView {
         id: token.id,
         value: &token.value,
@@ -92,6 +96,30 @@ fn enrollment_token(token: &EnrollmentToken, now: Timestamp) -> EnrollmentTokenV
         remaining_uses: token.remaining_uses(),
         expires_at: token.expires_at,
         created_at: token.created_at,
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct TenantView<'a> {
+    #[schema(value_type = schema::Id)]
+    id: TenantId,
+    #[schema(value_type = schema::ObjectId)]
+    object_id: ObjectId,
+    #[schema(value_type = schema::Slug)]
+    slug: &'a str,
+    name: &'a str,
+    #[schema(value_type = schema::Timestamp)]
+    created_at: Timestamp,
+}
+
+/// A tenant.
+pub(super) fn tenant(tenant: &Tenant) -> TenantView<'_> {
+    TenantView {
+        id: tenant.id,
+        object_id: tenant.object_id,
+        slug: tenant.slug.as_str(),
+        name: tenant.name.as_str(),
+        created_at: tenant.created_at,
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Answer {
     pub(crate) next: Option<String>,
     /// What a page may load and run.
     pub(crate) security_policy: Option<&'static str>,
+    /// Where what was made can be read.
+    pub(crate) location: Option<String>,
 }
 
 impl Answer {
@@ -31,6 +33,17 @@ impl Answer {
     pub(crate) fn record(version: i64, view: &impl Serialize) -> Result<Self, ApiError> {
         let mut answer = Self::json(StatusCode::OK, view)?;
         answer.version = Some(version);
+        Ok(answer)
+    }
+
+    /// 201 with a view of a new record of this version, which `location` leads to.
+    pub(crate) fn created(
+        version: i64,
+        location: String,
+        view: &impl Serialize,
+    ) -> Result<Self, ApiError> {
+        let mut answer = Self::json(StatusCode::CREATED, view)?;
+        (answer.version, answer.location) = (Some(version), Some(location));
         Ok(answer)
     }
 
@@ -82,6 +95,7 @@ impl Answer {
             secret: false,
             next: None,
             security_policy: None,
+            location: None,
         }
     }
 }

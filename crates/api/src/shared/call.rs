@@ -4,7 +4,8 @@ use super::body;
 use super::body::Body;
 use super::error::ApiError;
 use super::query::Query;
-use clientbook_app::{App, Caller, ClientRef, Precondition};
+use super::routes::Segments;
+use clientbook_app::{App, Caller, ClientRef, Home, Precondition};
 use clientbook_model::principal::Permission;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -15,7 +16,9 @@ pub(crate) struct Call {
     pub(crate) caller: Caller,
     /// The permission that the access table names for the operation.
     pub(crate) permission: Permission,
-    pub(crate) path: Vec<(String, String)>,
+    /// The path of the operation, with `{name}` for each segment that varies.
+    pub(crate) route: &'static str,
+    pub(crate) path: Segments,
     pub(crate) query: Query,
     /// What `If-Match` demands.
     pub(crate) precondition: Precondition,
@@ -27,7 +30,7 @@ pub(crate) struct Call {
 impl Call {
     /// A segment of the path, decoded.
     pub(crate) fn segment(&self, name: &str) -> &str {
-        self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+        self.path.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
     }
 
     /// The body, which must be a JSON object.
@@ -44,6 +47,18 @@ impl Call {
     ) -> Result<T, ApiError> {
         if read.is_err() {
             self.app.admit(&self.caller, target, self.permission).await?;
+        }
+        read
+    }
+
+    /// Likewise, of a request that makes something in the tenant that `home` names.
+    pub(crate) async fn admitted_home<T>(
+        &self,
+        home: Home,
+        read: Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        if read.is_err() {
+            self.app.admit_home(&self.caller, home, self.permission).await?;
         }
         read
     }

@@ -6,25 +6,25 @@ use super::call::Call;
 use super::error::{ApiError, Details, Problem};
 use super::operation::{Access, Operation};
 use super::query::Query;
+use super::routes::{Found, Routes, Segments};
 use super::shape::{self, Told};
 use super::throttle::Throttle;
 use super::{body, conditional, credentials};
-use crate::{PeerAddress, protected_resource};
-use axum::RequestPartsExt as _;
+use crate::protected_resource;
 use axum::body::Body;
-use axum::extract::{RawPathParams, Request};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::request::Parts;
-use axum::http::{Method, Response, StatusCode};
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use clientbook_app::{App, AppError, Caller, Unauthenticated};
 use clientbook_model::audit::{Origin, Surface};
 use clientbook_model::principal::Permission;
 use futures_util::FutureExt as _;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 /// How long a use case may take.
@@ -39,38 +39,50 @@ pub(crate) struct State {
     pub(crate) public_url: Arc<str>,
 }
 
-/// The route of an operation.
-pub(crate) fn route(operation: Operation, state: Arc<State>) -> MethodRouter {
-    let filter = MethodFilter::try_from(operation.method.clone()).unwrap_or(MethodFilter::GET);
-    let operation = Arc::new(operation);
-    on(filter, move |request: Request| {
-        let (operation, state) = (Arc::clone(&operation), Arc::clone(&state));
-        async move { serve(&operation, &state, request).await }
-    })
-}
-
-/// A path that no operation has.
-pub(crate) async fn no_route(state: &State, request: Request) -> Response<Body> {
-    outside(state, request, ApiError::NoRoute).await
-}
-
-/// A method that the path does not have; the router adds `Allow`.
-pub(crate) async fn wrong_method(state: &State, request: Request) -> Response<Body> {
-    outside(state, request, ApiError::MethodNotAllowed).await
-}
-
-async fn outside(state: &State, request: Request, error: ApiError) -> Response<Body> {
+/// The answer to a request that came from `peer`.
+pub(crate) async fn answer(
+    state: &State,
+    routes: &Routes,
+    peer: IpAddr,
+    request: Request<Body>,
+) -> Response<Body> {
     let (parts, body) = request.into_parts();
+    match routes.find(&parts.method, parts.uri.path()) {
+        Found::Operation(operation, path) => {
+            serve(Asked { operation, path, parts, peer }, state, body).await
+        }
+        Found::Nothing => outside(state, &parts, body, ApiError::NoRoute).await,
+        Found::OtherMethods(allowed) => {
+            let refused = outside(state, &parts, body, ApiError::MethodNotAllowed);
+            let mut response = refused.await;
+            if let Ok(allowed) = HeaderValue::try_from(allowed) {
+                response.headers_mut().insert(header::ALLOW, allowed);
+            }
+            response
+        }
+    }
+}
+
+/// A request, all but its body.
+struct Asked<'r> {
+    operation: &'r Operation,
+    /// `None` where a segment is not text, and so names nothing.
+    path: Option<Segments>,
+    parts: Parts,
+    peer: IpAddr,
+}
+
+async fn outside(state: &State, parts: &Parts, body: Body, error: ApiError) -> Response<Body> {
     body::drain(&parts.headers, body).await;
     let path = parts.uri.path();
     let request_id = request_id(&state.app, parts.headers.get(&REQUEST_ID));
     refuse(state, shape::surface_of(path), error, &request_id, path)
 }
 
-async fn serve(operation: &Operation, state: &State, request: Request) -> Response<Body> {
-    let (mut parts, body) = request.into_parts();
-    let request_id = request_id(&state.app, parts.headers.get(&REQUEST_ID));
-    let handled = handle(operation, state, &mut parts, body, &request_id).await;
+async fn serve(mut asked: Asked<'_>, state: &State, body: Body) -> Response<Body> {
+    let request_id = request_id(&state.app, asked.parts.headers.get(&REQUEST_ID));
+    let handled = handle(&mut asked, state, body, &request_id).await;
+    let Asked { operation, parts, .. } = asked;
     let answer = handled.and_then(|answer| respond(&parts, answer, &request_id));
     let response = answer.unwrap_or_else(|error| {
         refuse(state, operation.surface, error, &request_id, parts.uri.path())
@@ -86,78 +98,86 @@ async fn serve(operation: &Operation, state: &State, request: Request) -> Respon
 }
 
 async fn handle(
-    operation: &Operation,
+    asked: &mut Asked<'_>,
     state: &State,
-    parts: &mut Parts,
     body: Body,
     request_id: &str,
 ) -> Result<Answer, ApiError> {
-    let admitted = admit(operation, state, parts, request_id).await;
+    let (operation, headers) = (asked.operation, &asked.parts.headers);
+    let admitted = admit(asked, state, request_id).await;
     let (caller, permission, query) = match admitted {
         Ok(admitted) => admitted,
         Err(error) => {
-            body::drain(&parts.headers, body).await;
+            body::drain(headers, body).await;
             return Err(error);
         }
     };
-    let body = body::read(operation.body, &parts.method, &parts.headers, body).await?;
-    let unreadable = |_| ApiError::NoRoute;
-    let path: RawPathParams = parts.extract().await.map_err(unreadable)?;
-    let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let body = body::read(operation.body, &asked.parts.method, headers, body).await?;
     let (app, public_url) = (state.app.clone(), Arc::clone(&state.public_url));
-    let precondition = conditional::precondition(&parts.headers);
-    let call = Call { app, caller, permission, path, query, precondition, body, public_url };
+    let precondition = conditional::precondition(headers);
+    let (route, path) = (operation.path, asked.path.take().ok_or(ApiError::NoRoute)?);
+    let call = Call { app, caller, permission, route, path, query, precondition, body, public_url };
     // A defect that panics costs its own request, not the connection's others.
-    let handled = AssertUnwindSafe((operation.handler)(call)).catch_unwind();
-    match tokio::time::timeout(PATIENCE, handled).await {
+    let mut handled = AssertUnwindSafe((operation.handler)(call)).catch_unwind();
+    // What is ready at once takes no timer.
+    let first = poll_fn(|context| Poll::Ready(handled.poll_unpin(context))).await;
+    let outcome = match first {
+        Poll::Ready(outcome) => Ok(outcome),
+        Poll::Pending => tokio::time::timeout(PATIENCE, handled).await,
+    };
+    match outcome {
         Ok(Ok(answer)) => answer,
         Ok(Err(_panic)) => Err(ApiError::internal(&"a handler panicked")),
-        Err(_elapsed) => Err(ApiError::TimedOut),
+        Err(_elapsed) if operation.method.is_safe() => Err(ApiError::TimedOut),
+        Err(_elapsed) => {
+            let why = format!("the request took longer than {PATIENCE:?}");
+            Err(AppError::InDoubt(why).into())
+        }
     }
 }
 
 /// What is checked before the body is read.
 async fn admit(
-    operation: &Operation,
+    asked: &Asked<'_>,
     state: &State,
-    parts: &Parts,
     request_id: &str,
 ) -> Result<(Caller, Permission, Query), ApiError> {
+    let operation = asked.operation;
     let (caller, permission) = match operation.access {
         // Public operations tell nothing of any tenant; nobody asks who calls.
         Access::Public => (Caller::nobody(request_id.to_owned()), Permission::ClientsView),
         Access::Permission(permission) => {
-            (authenticate(operation.surface, state, parts, request_id).await?, permission)
+            (authenticate(asked, state, request_id).await?, permission)
         }
     };
-    let query = Query::read(parts.uri.query().unwrap_or_default(), operation.query)?;
+    let query = Query::read(asked.parts.uri.query().unwrap_or_default(), operation.query)?;
     Ok((caller, permission, query))
 }
 
 async fn authenticate(
-    surface: Surface,
+    asked: &Asked<'_>,
     state: &State,
-    parts: &Parts,
     request_id: &str,
 ) -> Result<Caller, ApiError> {
-    let source_address = parts.extensions.get::<PeerAddress>().map(|peer| peer.0);
-    let principal = match credentials::token(surface, &parts.headers) {
+    let surface = asked.operation.surface;
+    let principal = match credentials::token(surface, &asked.parts.headers) {
         Ok(None) => Err(AppError::Unauthenticated(Unauthenticated::Missing)),
         Err(()) => Err(AppError::Unauthenticated(Unauthenticated::Invalid)),
         Ok(Some(secret)) => state.app.authenticate(&secret).await,
     };
-    let principal = principal.map_err(|error| throttled(state, source_address, error))?;
+    let principal = principal.map_err(|error| throttled(state, asked.peer, error))?;
+    let source_address = Some(asked.peer);
     let origin = Origin { surface, request_id: request_id.to_owned(), source_address };
     Ok(Caller { principal, origin: Arc::new(origin) })
 }
 
-fn throttled(state: &State, address: Option<IpAddr>, error: AppError) -> ApiError {
+fn throttled(state: &State, address: IpAddr, error: AppError) -> ApiError {
     let wrong = matches!(
         error,
         AppError::Unauthenticated(Unauthenticated::Invalid | Unauthenticated::Expired)
     );
-    match (&state.throttle, address) {
-        (Some(throttle), Some(address)) if wrong => match throttle.failed(address) {
+    match &state.throttle {
+        Some(throttle) if wrong => match throttle.failed(address) {
             Ok(()) => ApiError::App(error),
             Err(wait) => ApiError::TooManyFailedLogins(wait),
         },
@@ -176,15 +196,21 @@ fn request_id(app: &App, sent: Option<&HeaderValue>) -> String {
 }
 
 fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<Body>, ApiError> {
+    let mut headers = common(request_id)?;
     let cache = if answer.secret { "no-store" } else { "private, no-cache" };
-    let mut response = common(answer.status, request_id).header(header::CACHE_CONTROL, cache);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     if let Some(policy) = answer.security_policy {
-        response = response.header(header::CONTENT_SECURITY_POLICY, policy);
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     }
     if let Some(next) = answer.next {
-        response = response.header(header::LINK, format!("<{next}>; rel=\"next\""));
+        let link = HeaderValue::try_from(format!("<{next}>; rel=\"next\""));
+        headers.insert(header::LINK, link.map_err(|error| ApiError::internal(&error))?);
     }
-    let mut body = answer.body;
+    if let Some(location) = answer.location {
+        let location = HeaderValue::try_from(location);
+        headers.insert(header::LOCATION, location.map_err(|error| ApiError::internal(&error))?);
+    }
+    let (mut status, mut body) = (answer.status, answer.body);
     if let Some(version) = answer.version {
         let tag = answer.tag.unwrap_or_else(|| conditional::tag(version, &body));
         let safe = matches!(parts.method, Method::GET | Method::HEAD);
@@ -193,15 +219,15 @@ fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<B
             return Err(AppError::PreconditionFailed.into());
         }
         if safe && conditional::has(&parts.headers, &tag) {
-            response = response.status(StatusCode::NOT_MODIFIED);
+            status = StatusCode::NOT_MODIFIED;
             body = Bytes::new();
         }
-        response = response.header(header::ETAG, tag);
+        headers.insert(header::ETAG, value(tag)?);
     }
     if !body.is_empty() {
-        response = response.header(header::CONTENT_TYPE, answer.content_type);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
     }
-    response.body(Body::from(body)).map_err(|error| ApiError::internal(&error))
+    Ok(response(status, headers, body))
 }
 
 /// An error in the surface's shape. The cause of a failure inside goes to the log, under the id
@@ -220,6 +246,9 @@ fn refuse(
         ApiError::App(AppError::Unavailable(cause)) => {
             tracing::warn!(%request_id, %path, %cause, "the store is not available");
         }
+        ApiError::App(AppError::InDoubt(cause)) => {
+            tracing::warn!(%request_id, %path, %cause, "a change may have been made");
+        }
         ApiError::App(AppError::StorageFull) => {
             tracing::error!(%request_id, %path, "the disk is full");
         }
@@ -227,19 +256,21 @@ fn refuse(
     }
     let problem = Problem::from(error);
     let shaped = shape::shape(surface, &Told { problem: &problem, request_id, path });
-    let mut response = common(shaped.status, request_id)
-        .header(header::CACHE_CONTROL, "private, no-cache")
-        .header(header::CONTENT_TYPE, shaped.content_type);
-    if let Details::Credentials(why) = problem.details {
-        response = response.header(header::WWW_AUTHENTICATE, challenge(state, why));
+    let Ok(mut headers) = common(request_id) else {
+        tracing::error!(%request_id, "a request id is no header value");
+        return response(shaped.status, HeaderMap::new(), shaped.body.into());
+    };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(shaped.content_type));
+    if let Details::Credentials(why) = problem.details
+        && let Ok(challenge) = value(challenge(state, why))
+    {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     if let Some(seconds) = problem.retry_after {
-        response = response.header(header::RETRY_AFTER, seconds);
+        headers.insert(header::RETRY_AFTER, seconds.into());
     }
-    response.body(Body::from(shaped.body)).unwrap_or_else(|error| {
-        tracing::error!(%request_id, %error, "an error answer could not be built");
-        Response::new(Body::empty())
-    })
+    response(shaped.status, headers, shaped.body.into())
 }
 
 // RFC 6750, section 3: no error code where no token was sent. RFC 9728, section 5.1: where to learn
@@ -257,9 +288,21 @@ fn challenge(state: &State, why: Unauthenticated) -> String {
     challenge
 }
 
-fn common(status: StatusCode, request_id: &str) -> axum::http::response::Builder {
-    Response::builder()
-        .status(status)
-        .header(&REQUEST_ID, request_id)
-        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+/// What every answer has.
+fn common(request_id: &str) -> Result<HeaderMap, ApiError> {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(&REQUEST_ID, value(request_id)?);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Ok(headers)
+}
+
+fn value(text: impl TryInto<HeaderValue>) -> Result<HeaderValue, ApiError> {
+    text.try_into().map_err(|_| ApiError::internal(&"a header's value is not one"))
+}
+
+fn response(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
 }

@@ -30,7 +30,7 @@ pub(crate) enum ApiError {
     TooManyFailedLogins(Duration),
     /// The body did not arrive in time.
     SlowBody,
-    /// The use case did not end in time.
+    /// The use case did not end in time, and changes nothing.
     TimedOut,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Problem {
     pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) details: Details,
-    /// Seconds after which trying again may help.
+    /// Seconds after which trying again may help, and does no harm.
     pub(crate) retry_after: Option<u64>,
 }
 
@@ -70,6 +70,15 @@ pub(crate) enum Details {
     Permission(Permission),
     Transition(TransitionError),
     Credentials(Unauthenticated),
+    /// The change may have been made.
+    InDoubt,
+}
+
+impl Details {
+    /// `true` where the change may have been made; absent, not `false`, everywhere else.
+    pub(crate) fn in_doubt(&self) -> Option<bool> {
+        matches!(self, Self::InDoubt).then_some(true)
+    }
 }
 
 impl Problem {
@@ -123,7 +132,7 @@ impl From<ApiError> for Problem {
                 Self::new(S::REQUEST_TIMEOUT, "invalid_request", message)
             }
             ApiError::TimedOut => {
-                let message = "The request took too long; a change may or may not have been made";
+                let message = "The request took too long; nothing was changed";
                 Self::new(S::SERVICE_UNAVAILABLE, "unavailable", message).retry(5)
             }
         }
@@ -134,20 +143,7 @@ impl From<AppError> for Problem {
     fn from(error: AppError) -> Self {
         use StatusCode as S;
         match error {
-            AppError::Unauthenticated(why) => {
-                let message = match why {
-                    Unauthenticated::Missing => {
-                        "Send an access token: Authorization: Bearer <token>"
-                    }
-                    Unauthenticated::Invalid => "The access token is not valid",
-                    Unauthenticated::Expired => "The access token has expired",
-                    Unauthenticated::ClientInactive => {
-                        "The client that the access token is bound to is inactive"
-                    }
-                };
-                let details = Details::Credentials(why);
-                Self::new(S::UNAUTHORIZED, "unauthenticated", message).with(details)
-            }
+            AppError::Unauthenticated(why) => unauthenticated(why),
             AppError::Forbidden(why) => forbidden(&why),
             AppError::NotFound(missing) => {
                 let message = match missing.kind {
@@ -184,12 +180,30 @@ impl From<AppError> for Problem {
                 let message = "The store is not available; nothing was changed";
                 Self::new(S::SERVICE_UNAVAILABLE, "unavailable", message).retry(5)
             }
+            // Not to be tried again unread, so it does not say when.
+            AppError::InDoubt(_) => {
+                let message = "The change may have been made: read before repeating it";
+                Self::new(S::SERVICE_UNAVAILABLE, "unavailable", message).with(Details::InDoubt)
+            }
             AppError::Internal(_) => {
                 let message = "Something failed inside; the log has the cause under the request id";
                 Self::new(S::INTERNAL_SERVER_ERROR, "internal_error", message)
             }
         }
     }
+}
+
+fn unauthenticated(why: Unauthenticated) -> Problem {
+    let message = match why {
+        Unauthenticated::Missing => "Send an access token: Authorization: Bearer <token>",
+        Unauthenticated::Invalid => "The access token is not valid",
+        Unauthenticated::Expired => "The access token has expired",
+        Unauthenticated::ClientInactive => {
+            "The client that the access token is bound to is inactive"
+        }
+    };
+    let details = Details::Credentials(why);
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", message).with(details)
 }
 
 fn forbidden(why: &Forbidden) -> Problem {

@@ -11,6 +11,7 @@ pub(crate) mod error;
 pub(crate) mod fields;
 pub(crate) mod operation;
 pub(crate) mod query;
+pub(crate) mod routes;
 pub(crate) mod schema;
 pub(crate) mod shape;
 pub(crate) mod throttle;

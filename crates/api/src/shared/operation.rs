@@ -83,6 +83,11 @@ impl Operation {
         self
     }
 
+    /// Whether it answers requests of this method.
+    pub(crate) fn answers(&self, method: &Method) -> bool {
+        self.method == *method || (self.method == Method::GET && method == Method::HEAD)
+    }
+
     /// The names of its query parameters.
     pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
         self.query.iter().map(|parameter| parameter.name)

@@ -10,10 +10,10 @@ use clientbook_model::custom_field::MAX_TEXT;
 use clientbook_model::principal::{Permission, Role};
 use clientbook_model::search::MAX_WORDS;
 use clientbook_model::tenant::SLUG_LENGTH;
-use clientbook_model::{custom_field, number, success, text};
+use clientbook_model::{custom_field, enrollment, number, success, tenant, text};
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AnyOfBuilder, Schema, SchemaType, Type};
-use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, SchemaFormat};
+use utoipa::openapi::{KnownFormat, ObjectBuilder, OneOfBuilder, Ref, RefOr, SchemaFormat};
 
 macro_rules! words {
     ($($(#[doc = $doc:literal])+ $name:ident = $schema:expr;)*) => {
@@ -65,6 +65,18 @@ words! {
     Scope = of::<text::ScopeId>().examples(["org-7"]);
     /// What an employee is to the client, stored trimmed.
     RoleTitle = of::<success::RoleTitle>().examples(["Onboarding"]);
+    /// The title of a client type, stored trimmed.
+    TypeTitle = of::<success::TypeTitle>().examples(["Enterprise"]);
+    /// What an enrolment token is for.
+    TokenDescription = of::<enrollment::Description>().examples(["Berlin office"]);
+    /// The site that a token's devices stand at: an opaque id of the caller's world, stored trimmed.
+    Site = of::<enrollment::SiteId>().examples(["site-7"]);
+    /// How many devices may enrol.
+    MaxUses = of::<enrollment::MaxUses>().examples([25]);
+    /// A tenant's readable name in paths: never shaped like a UUID or 24 hex digits.
+    Slug = text().pattern(Some("^[a-z][a-z0-9-]{1,62}$")).examples(["tenant123"]);
+    /// What people call a tenant, stored trimmed.
+    TenantName = of::<tenant::TenantName>().examples(["TechPartner Inc."]);
     /// A tenant: its slug, UUID or 24 hex digits.
     TenantKey = text()
         .min_length(Some(*SLUG_LENGTH.start()))
@@ -123,6 +135,12 @@ pub(crate) fn any_text() -> RefOr<Schema> {
 /// A query parameter that is a UUID.
 pub(crate) fn uuid() -> RefOr<Schema> {
     <Id as utoipa::PartialSchema>::schema()
+}
+
+/// A property that names a tenant, or null.
+pub(crate) fn tenant_or_null(about: &str) -> OneOfBuilder {
+    let tenant = Ref::from_schema_name("TenantKey");
+    OneOfBuilder::new().item(null()).item(tenant).description(Some(about))
 }
 
 /// A query parameter that names a tenant.

@@ -84,7 +84,65 @@ fn camel(pointer: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::camel;
+    use super::{Told, camel, shape};
+    use crate::shared::error::{ApiError, Problem};
+    use clientbook_app::AppError;
+    use clientbook_model::audit::Surface;
+    use serde_json::{Value, json};
+
+    /// What a surface says of an error, and after how many seconds to come back.
+    fn told(surface: Surface, error: AppError) -> (u16, Option<u64>, Value) {
+        let problem = Problem::from(ApiError::from(error));
+        let shaped =
+            shape(surface, &Told { problem: &problem, request_id: "request", path: "/path" });
+        let body = serde_json::from_slice(&shaped.body).expect("JSON");
+        (shaped.status.as_u16(), problem.retry_after, body)
+    }
+
+    #[test]
+    fn who_is_in_doubt_is_told_to_look_and_not_when_to_repeat() {
+        let message = "The change may have been made: read before repeating it";
+        let organizations = json!({ "error": {
+            "code": "unavailable", "message": message, "details": { "in_doubt": true },
+        } });
+        let tenants =
+            json!({ "error": "Service Unavailable", "message": message, "in_doubt": true });
+        let workspace = json!({ "error": {
+            "code": "unavailable", "message": message, "in_doubt": true,
+        } });
+        let success = json!({
+            "type": "about:blank", "title": "Service Unavailable", "status": 503,
+            "detail": message, "instance": "/path", "in_doubt": true,
+        });
+        let expected = [
+            (Surface::Organizations, organizations),
+            (Surface::Tenants, tenants),
+            (Surface::Workspace, workspace),
+            (Surface::CustomerSuccess, success),
+        ];
+        for (surface, body) in expected {
+            let in_doubt = AppError::InDoubt("the driver's words".into());
+            assert_eq!(told(surface, in_doubt), (503, None, body), "{surface:?}");
+        }
+    }
+
+    #[test]
+    fn who_was_not_served_is_told_that_nothing_was_changed_and_when_to_repeat() {
+        let surfaces = [
+            Surface::Organizations,
+            Surface::Tenants,
+            Surface::Workspace,
+            Surface::CustomerSuccess,
+        ];
+        for surface in surfaces {
+            let away = AppError::Unavailable("the driver's words".into());
+            let (status, retry_after, body) = told(surface, away);
+            assert_eq!((status, retry_after), (503, Some(5)), "{surface:?}");
+            let body = body.to_string();
+            assert!(body.contains("nothing was changed"), "{body}");
+            assert!(!body.contains("in_doubt") && !body.contains("driver"), "{body}");
+        }
+    }
 
     #[test]
     fn the_first_step_is_in_camel_case() {

@@ -6,7 +6,7 @@ use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::query::{Parameter, Query, about_parameters};
 use crate::shared::schema;
-use clientbook_app::{ListTenant, NumberedQuery};
+use clientbook_app::{Home, NumberedQuery};
 use clientbook_model::client_filter::ClientWishes;
 use clientbook_model::status::Status;
 use clientbook_model::tenant::TenantKey;
@@ -68,7 +68,7 @@ pub(super) async fn list(mut call: Call) -> Result<Answer, ApiError> {
     let page = or_default(&parameters, "page", i64::MAX, 1);
     let limit = or_default(&parameters, "limit", MAX_LIMIT, LIMIT);
     let query = NumberedQuery {
-        tenant: ListTenant::InPath(tenant.to_owned(), TenantKey::parse(tenant)),
+        home: Home::Path(tenant.to_owned(), TenantKey::parse(tenant)),
         wishes: wishes(&mut parameters),
         page: page - 1,
         size: limit,

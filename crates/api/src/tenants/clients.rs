@@ -1,11 +1,11 @@
 //! `/clients/v1/tenants/{tenant_id}/clients/{id}`
 
-use super::views;
+use super::{body, views};
 use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use axum::http::StatusCode;
-use clientbook_app::{AppError, Change, ClientChange, ClientKey, ClientRef, Forbidden};
+use clientbook_app::{AppError, Change, ClientChange, ClientKey, ClientRef, Forbidden, Home};
 use clientbook_model::audit::Surface;
 use clientbook_model::id::ClientNumber;
 use clientbook_model::principal::Permission;
@@ -17,6 +17,23 @@ use serde_json::json;
 pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
     let read = call.app.read_client(&call.caller, target(&call)?).await?;
     Answer::read(&read, Surface::Tenants, views::client)
+}
+
+/// Makes a client.
+pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
+    let new = call.admitted_home(home(&call), body::new_client(&call, home(&call))).await?;
+    let record = call.app.create_client(&call.caller, new).await?;
+    let client = &record.client;
+    let place = format!("/clients/v1/tenants/{}/clients/{}", record.tenant.slug, client.number);
+    Answer::created(client.version, place, &views::client(&record))
+}
+
+/// Changes the fields sent.
+pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
+    let change = call.admitted(target(&call)?, body::change(&call)).await?;
+    let change = Change { change, precondition: call.precondition.clone(), dry_run: false };
+    let record = call.app.change_client(&call.caller, target(&call)?, change).await?;
+    Answer::record(record.client.version, &views::client(&record))
 }
 
 /// Sets the status to `Active`, from any other.
@@ -56,6 +73,11 @@ fn published(error: ApiError) -> ApiError {
         }
         other => other,
     }
+}
+
+fn home(call: &Call) -> Home {
+    let tenant = call.segment("tenant_id");
+    Home::Path(tenant.to_owned(), TenantKey::parse(tenant))
 }
 
 fn target(call: &Call) -> Result<ClientRef, ApiError> {

@@ -1,4 +1,5 @@
-//! `{"error": "<reason phrase>", "message"}`, with the `request_id` of a failure inside.
+//! `{"error": "<reason phrase>", "message"}`, with the `request_id` of a failure inside
+//! and `in_doubt` where the change may have been made.
 
 use crate::shared::error::Details;
 use crate::shared::shape::{Shaped, Told, json};
@@ -14,6 +15,9 @@ pub(crate) struct View<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    in_doubt: Option<bool>,
 }
 
 pub(crate) fn shape(told: &Told<'_>) -> Shaped {
@@ -31,6 +35,7 @@ pub(crate) fn shape(told: &Told<'_>) -> Shaped {
         error: status.canonical_reason().unwrap_or("Error"),
         message,
         request_id: inside.then_some(told.request_id),
+        in_doubt: told.problem.details.in_doubt(),
     };
     Shaped { status, content_type: "application/json", body: json(&view) }
 }

@@ -1,5 +1,6 @@
 //! Tenants (v1): where admins switch clients on and off.
 
+mod body;
 mod client_list;
 mod clients;
 mod docs;
@@ -27,7 +28,25 @@ pub(crate) fn operations() -> Vec<Operation> {
             docs::list_clients,
         )
         .query(client_list::PARAMETERS),
+        Operation::new(
+            S,
+            Method::POST,
+            CLIENTS,
+            P::ClientsCreate,
+            clients::create,
+            docs::create_client,
+        )
+        .body(BodyRule::Json),
         Operation::new(S, Method::GET, CLIENT, P::ClientsView, clients::read, docs::read_client),
+        Operation::new(
+            S,
+            Method::PATCH,
+            CLIENT,
+            P::ClientsUpdate,
+            clients::update,
+            docs::update_client,
+        )
+        .body(BodyRule::Json),
         Operation::new(
             S,
             Method::PATCH,

@@ -6,7 +6,7 @@ use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::query::{PageSize, Parameter, about_parameters};
 use crate::shared::schema;
-use clientbook_app::{ClientListQuery, ListTenant, Order, Sort};
+use clientbook_app::{ClientListQuery, Home, Order, Sort};
 use clientbook_model::client_filter::ClientWishes;
 use clientbook_model::tenant::TenantKey;
 
@@ -26,7 +26,7 @@ pub(super) async fn list(mut call: Call) -> Result<Answer, ApiError> {
     let mut parameters = std::mem::take(&mut call.query);
     let workspace = call.segment("workspace_id").to_owned();
     let query = ClientListQuery {
-        tenant: ListTenant::InPath(workspace.clone(), TenantKey::parse(&workspace)),
+        home: Home::Path(workspace.clone(), TenantKey::parse(&workspace)),
         wishes: ClientWishes::default(),
         sort: Sort { order: Order::CreatedAt, descending: false },
         page_size: parameters.size("limit", PAGE),

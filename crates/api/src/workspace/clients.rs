@@ -5,8 +5,9 @@ use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::{Fields, item, same_id};
-use clientbook_app::{Change, ClientChange, ClientKey, ClientRef};
+use clientbook_app::{Change, ClientChange, ClientKey, ClientRef, Home, NewClient};
 use clientbook_model::audit::Surface;
+use clientbook_model::client::ClientPatch;
 use clientbook_model::contact::{ContactMethod, ContactMethods, ContactType, MAX_METHODS};
 use clientbook_model::custom_field::{self, CustomPatch, FieldKey, MAX_VALUES};
 use clientbook_model::id::ObjectId;
@@ -19,6 +20,21 @@ use std::collections::BTreeSet;
 pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
     let read = call.app.read_client(&call.caller, target(&call)).await?;
     Answer::read(&read, Surface::Workspace, views::client)
+}
+
+/// Makes a client.
+pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
+    let new = call.admitted_home(home(&call), new_client(&call)).await?;
+    let record = call.app.create_client(&call.caller, new).await?;
+    let client = &record.client;
+    let place = format!("/v1/workspace/{}/clients/{}", record.tenant.slug, client.object_id);
+    Answer::created(client.version, place, &views::client(&record))
+}
+
+/// Terminates a client; this surface knows it no longer.
+pub(super) async fn delete(call: Call) -> Result<Answer, ApiError> {
+    call.app.remove_client(&call.caller, target(&call), call.precondition.clone()).await?;
+    Ok(Answer::no_content())
 }
 
 /// Changes name, avatar, contact methods or custom fields.
@@ -38,7 +54,25 @@ fn target(call: &Call) -> ClientRef {
     }
 }
 
-const WRITABLE: &[&str] = &["name", "avatarUrl", "contactMethods", "customFields"];
+fn home(call: &Call) -> Home {
+    let workspace = call.segment("workspace_id");
+    Home::Path(workspace.to_owned(), TenantKey::parse(workspace))
+}
+
+fn new_client(call: &Call) -> Result<NewClient, ApiError> {
+    let object = call.object()?;
+    let mut fields = Fields::new(&object, "", WRITABLE);
+    let mut patch = ClientPatch { name: fields.required("name"), ..ClientPatch::default() };
+    patch.avatar_url = fields.patch("avatarUrl");
+    if fields.raw("contactMethods").is_none() {
+        fields.refuse("contactMethods", Violation::new("required", "must be given"));
+    }
+    patch.contact_methods = contact_methods(&mut fields);
+    patch.custom_values = custom_fields(&mut fields);
+    Ok(NewClient { home: home(call), patch, violations: fields.violations })
+}
+
+pub(super) const WRITABLE: &[&str] = &["name", "avatarUrl", "contactMethods", "customFields"];
 
 pub(super) const KNOWN: &[&str] =
     &["id", "name", "avatarUrl", "contactMethods", "customFields", "createdAt", "updatedAt"];

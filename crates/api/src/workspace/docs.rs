@@ -61,6 +61,20 @@ struct ClientPatch {
     updated_at: Value,
 }
 
+/// A client to make.
+#[derive(ToSchema)]
+#[schema(as = ClientInput, rename_all = "camelCase")]
+struct NewClient {
+    #[schema(value_type = ClientName)]
+    name: String,
+    #[schema(schema_with = contact_methods)]
+    contact_methods: Vec<ContactMethod>,
+    #[schema(schema_with = avatar_url, required = false)]
+    avatar_url: Option<String>,
+    #[schema(schema_with = custom_fields, required = false)]
+    custom_fields: Option<Vec<CustomField>>,
+}
+
 /// How to reach a client. An e-mail must be an address; a number that starts with `+` must be valid
 /// E.164 without its separators, else it has 4 to 15 digits.
 #[derive(ToSchema)]
@@ -141,6 +155,28 @@ pub(super) fn list_clients() -> Doc {
         .linked()
 }
 
+pub(super) fn create_client() -> Doc {
+    let body = json!({
+        "name": "Umbrella Corporation",
+        "contactMethods": [{ "type": "email", "value": "jane@example.com", "isPreferred": true }],
+    });
+    let mut made = client("Umbrella Corporation");
+    made["id"] = json!("69b02ab80011223344556677");
+    made["contactMethods"] = body["contactMethods"].clone();
+    made["createdAt"] = json!("2026-03-10T14:30:00Z");
+    made["updatedAt"] = json!("2026-03-10T14:30:00Z");
+    Doc::new("createClient", "Makes a client")
+        .creates::<Wrapped<'_>>("The new client", json!({ "client": made }))
+        .takes::<NewClient>(vec![("client", body)])
+        .using::<ContactMethod>()
+        .using::<CustomField>()
+}
+
+pub(super) fn delete_client() -> Doc {
+    let about = "Terminates a client and stops collecting of it; this API knows it no longer";
+    Doc::new("deleteClient", about).preconditioned()
+}
+
 pub(super) fn update_client() -> Doc {
     let body = json!({
         "name": "Jane Doe",
@@ -171,5 +207,7 @@ mod tests {
     fn the_body_has_the_fields_that_are_read() {
         let known = super::super::clients::KNOWN.iter().map(ToString::to_string).collect();
         assert_eq!(properties::<ClientPatch>(), known);
+        let writable = super::super::clients::WRITABLE.iter().map(ToString::to_string).collect();
+        assert_eq!(properties::<NewClient>(), writable);
     }
 }

@@ -26,6 +26,9 @@ struct Error<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    in_doubt: Option<bool>,
 }
 
 pub(crate) fn shape(told: &Told<'_>) -> Shaped {
@@ -43,7 +46,8 @@ pub(crate) fn shape(told: &Told<'_>) -> Shaped {
     }
     let inside = status == StatusCode::INTERNAL_SERVER_ERROR;
     let request_id = inside.then_some(told.request_id);
-    let view = View { error: Error { code, message: &message, fields, request_id } };
+    let in_doubt = problem.details.in_doubt();
+    let view = View { error: Error { code, message: &message, fields, request_id, in_doubt } };
     Shaped { status, content_type: "application/json", body: json(&view) }
 }
 

@@ -13,8 +13,8 @@ use clientbook_model::principal::Permission as P;
 
 pub(crate) fn operations() -> Vec<Operation> {
     const S: Surface = Surface::Workspace;
-    const CLIENTS: &str = "/v1/workspace/{workspace_id}/clients";
     const CLIENT: &str = "/v1/workspace/{workspace_id}/clients/{client_id}";
+    const CLIENTS: &str = "/v1/workspace/{workspace_id}/clients";
     vec![
         Operation::new(
             S,
@@ -25,6 +25,15 @@ pub(crate) fn operations() -> Vec<Operation> {
             docs::list_clients,
         )
         .query(client_list::PARAMETERS),
+        Operation::new(
+            S,
+            Method::POST,
+            CLIENTS,
+            P::ClientsCreate,
+            clients::create,
+            docs::create_client,
+        )
+        .body(BodyRule::Json),
         Operation::new(S, Method::GET, CLIENT, P::ClientsView, clients::read, docs::read_client),
         Operation::new(
             S,
@@ -35,5 +44,13 @@ pub(crate) fn operations() -> Vec<Operation> {
             docs::update_client,
         )
         .body(BodyRule::Json),
+        Operation::new(
+            S,
+            Method::DELETE,
+            CLIENT,
+            P::ClientsDelete,
+            clients::delete,
+            docs::delete_client,
+        ),
     ]
 }

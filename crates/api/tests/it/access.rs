@@ -5,6 +5,7 @@
 use axum::http::Method;
 use clientbook_api::{Access, Operation, operations};
 use clientbook_model::audit::Surface;
+use clientbook_model::principal::Permission;
 use clientbook_testkit::{ACME, ACME_OBJECT, Actor, INITECH, INITECH_OBJECT, TestApp};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -51,8 +52,15 @@ fn access(operation: &Operation) -> &'static str {
 }
 
 /// Calls whose tenant stands neither in the path nor is that of a client in it.
-const NAMED_IN_REQUEST: [&str; 4] =
-    ["/v2/api-tokens", "/v2/clients", "/client/search", "/v2/client/search"];
+const NAMED_IN_REQUEST: [&str; 7] = [
+    "/v2/api-tokens",
+    "/v2/clients",
+    "/client",
+    "/v2/client",
+    "/client-types",
+    "/client/search",
+    "/v2/client/search",
+];
 
 /// The address of an operation with every segment filled in.
 fn fill(operation: &Operation, target: Target, token_id: &str) -> String {
@@ -84,6 +92,7 @@ fn body(operation: &Operation, target: Target, role: &str) -> Option<Value> {
     let mark = format!("{role} at {}", operation.path);
     let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
     let last = operation.path.rsplit('/').next().unwrap_or_default();
+    let unique = format!("{role}-at-{tenant}");
     match (operation.surface, operation.method.as_str(), last) {
         (_, "GET" | "DELETE", _) | (Surface::Tenants, "PATCH", "activate" | "deactivate") => None,
         (Surface::Organizations, "PATCH", "{client_id}") => {
@@ -92,8 +101,33 @@ fn body(operation: &Operation, target: Target, role: &str) -> Option<Value> {
         (Surface::Organizations, "POST", "api-tokens") => {
             Some(json!({ "name": "A token", "tenant": tenant, "role": "viewer" }))
         }
-        (Surface::Workspace, "PATCH", "{client_id}") => Some(json!({ "name": mark })),
+        (Surface::Organizations, "POST", "clients") => {
+            Some(json!({ "name": mark, "tenant": tenant }))
+        }
+        (Surface::Organizations, "POST", "enrollment-tokens") => {
+            Some(json!({ "description": mark }))
+        }
+        (Surface::Organizations, "POST", "tenants") => {
+            Some(json!({ "slug": unique, "name": mark }))
+        }
+        (Surface::Organizations, "PATCH", "{tenant_id}")
+        | (Surface::Tenants, "POST", "clients")
+        | (Surface::Tenants, "PATCH", "{id}")
+        | (Surface::Workspace, "PATCH", "{client_id}") => Some(json!({ "name": mark })),
+        (Surface::Workspace, "POST", "clients") => {
+            let method = json!({ "type": "other", "value": "x", "isPreferred": true });
+            Some(json!({ "name": mark, "contactMethods": [method] }))
+        }
         (Surface::CustomerSuccess, "PATCH", "{uuid}") => Some(json!({ "note": mark })),
+        (Surface::CustomerSuccess, "POST", "client") => {
+            let status = json!({ "status": "ACTIVE", "active": true });
+            let mut body = json!({ "name": mark, "tenantId": tenant });
+            body.as_object_mut()?.extend(status.as_object()?.clone());
+            Some(body)
+        }
+        (Surface::CustomerSuccess, "POST", "client-types") => {
+            Some(json!({ "title": unique, "tenantId": tenant }))
+        }
         _ => panic!("say with what body to call {operation:?}"),
     }
 }
@@ -112,6 +146,9 @@ fn promised(operation: &Operation, held: Option<&[&str]>, target: Target) -> &'s
     let has = held.contains(&permission.as_str());
     if target == Target::Own {
         return if has { "2xx" } else { "403" };
+    }
+    if permission == Permission::TenantsManage {
+        return "403";
     }
     let names_tenant =
         operation.path.contains("{tenant_id}") || operation.path.contains("{workspace_id}");
@@ -139,10 +176,19 @@ async fn victim(app: &TestApp, target: Target) -> (String, Actor) {
     (text("id"), app.bearer(&text("token")))
 }
 
-/// What a refused call could have changed.
+/// A client's enrolment token that a call may revoke: its id.
+async fn enrollment_token(app: &TestApp, target: Target) -> String {
+    let client = if target == Target::Own { ACME } else { INITECH };
+    let path = format!("/v2/clients/{client}/enrollment-tokens");
+    let made = app.operator().post(&path, &json!({})).await.expect(201).json();
+    made["id"].as_str().expect("an id").to_owned()
+}
+
+/// What a refused call could have changed; nothing changes without an entry in the audit trail.
 async fn state(app: &TestApp) -> Vec<String> {
     let operator = app.operator();
-    let mut state = Vec::new();
+    let entries = app.database().rows("SELECT count(*) FROM audit_entries");
+    let mut state = vec![entries[0][0].clone()];
     for path in [
         format!("/client/{ACME}"),
         format!("/client/{INITECH}"),
@@ -175,7 +221,16 @@ async fn attempt(
     target: Target,
 ) -> u16 {
     let (name, held) = ROLES[role];
-    let (token_id, bearer) = victim(app, target).await;
+    let (mut token_id, bearer) = victim(app, target).await;
+    if operation.path.contains("enrollment-tokens/") {
+        token_id = enrollment_token(app, target).await;
+    }
+    if operation.surface == Surface::Workspace && operation.method == Method::DELETE {
+        // Whoever came before has removed it.
+        let client = if target == Target::Own { ACME } else { INITECH };
+        let back = json!({ "status": "ACTIVE" });
+        app.operator().patch(&format!("/client/{client}"), &back).await.expect(200);
+    }
     if operation.path.ends_with("/activate") {
         let opposite = fill(operation, target, "").replace("/activate", "/deactivate");
         app.operator().patch_empty(&opposite).await.expect(200);

@@ -164,14 +164,18 @@ async fn methods_that_a_route_does_not_have() {
     let cases = [
         (v2, "GET HEAD PATCH"),
         (log, "GET HEAD"),
-        (tenants.clone(), "GET HEAD"),
+        (tenants.clone(), "GET HEAD PATCH"),
         (format!("{tenants}/activate"), "PATCH"),
         (format!("{tenants}/deactivate"), "PATCH"),
-        (workspace, "GET HEAD PATCH"),
+        (workspace, "GET HEAD PATCH DELETE"),
         (success, "GET HEAD PATCH"),
         (below, "GET HEAD PATCH"),
         ("/v2/api-tokens".to_owned(), "GET HEAD POST"),
         ("/v2/api-tokens/x".to_owned(), "DELETE"),
+        ("/v2/tenants".to_owned(), "GET HEAD POST"),
+        ("/v2/tenants/x".to_owned(), "GET HEAD PATCH"),
+        (format!("/v2/clients/{ACME}/enrollment-tokens"), "GET HEAD POST"),
+        (format!("/v2/clients/{ACME}/enrollment-tokens/x"), "DELETE"),
         ("/healthz".to_owned(), "GET HEAD"),
     ];
     for (path, methods) in cases {

@@ -29,7 +29,7 @@ pub(crate) const ACME: Uuid = uuid!("aa7cf840-9ca9-46a3-9778-9015d6580d50");
 pub(crate) const GLOBEX: Uuid = uuid!("aa7cf840-9ca9-46a3-9778-9015d6580d51");
 pub(crate) const INITECH: Uuid = uuid!("bb7cf840-9ca9-46a3-9778-9015d6580d50");
 
-fn env() -> Env {
+pub(crate) fn env() -> Env {
     let clock = Arc::new(AtomicI64::new(1_773_153_000_000));
     Env { clock: Clock::Manual(clock), entropy: Entropy::seeded(7) }
 }
@@ -50,7 +50,7 @@ impl Book {
         Self::history(TestDatabase::sqlite()).await
     }
 
-    async fn history(database: TestDatabase) -> Self {
+    pub(crate) async fn history(database: TestDatabase) -> Self {
         let (book, app) = Self::open(database).await;
         for (client, changes) in [(ACME, 18), (GLOBEX, 12), (INITECH, 6)] {
             for number in 0..changes {
@@ -119,7 +119,7 @@ pub(crate) async fn verify(
     app.verify_audit(AuditScope { tenant: tenant.map(str::to_owned), client }).await
 }
 
-fn parsed<T: Parse>(value: &Value) -> T {
+pub(crate) fn parsed<T: Parse>(value: &Value) -> T {
     T::parse(value).unwrap_or_else(|violation| panic!("{value}: {violation:?}"))
 }
 
@@ -164,7 +164,7 @@ pub(crate) async fn change_once_more(app: &App, client: Uuid, number: usize) {
 }
 
 /// A change through the door that every surface takes.
-async fn change(app: &App, client: Uuid, patch: ClientPatch) {
+pub(crate) async fn change(app: &App, client: Uuid, patch: ClientPatch) {
     let target = ClientRef {
         tenant: None,
         asked: client.to_string(),

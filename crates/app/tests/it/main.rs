@@ -1,6 +1,8 @@
 //! The use cases from outside, as the surfaces and the command line use them.
 
 mod book;
+mod copy;
 mod rows;
+mod starts;
 mod tampering;
 mod verify_audit;

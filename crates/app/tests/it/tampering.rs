@@ -180,6 +180,7 @@ async fn a_record_changed_behind_the_trail_is_found() {
         "success = json_set(success, '$.city', 'Shelbyville')",
         "created_at = created_at - 1",
         "updated_at = updated_at + 1",
+        "workspace_deleted_at = 1773153000000",
         "version = 0",
         "version = -1",
         "audit_count = audit_count - 1",

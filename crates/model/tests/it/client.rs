@@ -1,9 +1,10 @@
 //! What a patch does to a client, and what the audit trail learns of it.
 
 use crate::make::{
-    any_client, any_patch, any_patches, client, full_patch, key, parsed, patch_of_current,
+    any_client, any_patch, any_patches, client, full_patch, key, parsed, patch_of_current, time,
 };
-use clientbook_model::client::{Client, ClientPatch, FieldChange, Refusal, fold};
+use clientbook_model::audit::Surface;
+use clientbook_model::client::{Client, ClientPatch, FieldChange, Identity, Refusal, fold};
 use clientbook_model::collection::{CollectionMode, TransitionError};
 use clientbook_model::custom_field::{CustomPatch, MAX_VALUES};
 use clientbook_model::patch::Patch;
@@ -116,7 +117,6 @@ proptest! {
         if let Ok((next, _)) = client.apply(&patch) {
             let kept = |client: &Client| (
                 (client.id, client.tenant_id, client.number, client.object_id),
-                (client.org_id.clone(), client.project_id.clone(), client.owner_id.clone()),
                 (client.version, client.created_at, client.updated_at, client.audit),
             );
             prop_assert_eq!(kept(&next), kept(&client));
@@ -140,7 +140,7 @@ fn a_full_patch_changes_every_field() {
     let (next, changes) = client().apply(&full_patch()).expect("allowed");
     // `number` and `object_id` are never changed.
     assert_eq!(changes.len(), next.facts().len() - 2);
-    assert_eq!(changes.len(), 40);
+    assert_eq!(changes.len(), 43);
 }
 
 #[test]
@@ -233,4 +233,46 @@ fn an_empty_list_reads_as_unset() {
     };
     let (next, changes) = client().apply(&patch).expect("allowed");
     assert_eq!((next, changes), (client(), vec![]));
+}
+
+#[test]
+fn a_blank_client_says_nothing_that_was_not_asked() {
+    let made = client();
+    let identity = Identity {
+        id: made.id,
+        tenant_id: made.tenant_id,
+        number: made.number,
+        object_id: made.object_id,
+        created_at: made.created_at,
+    };
+    assert_eq!(Client::blank(identity, made.name.clone()), made);
+}
+
+proptest! {
+    /// The trail tells of the removal, and whatever takes it back too.
+    #[test]
+    fn a_removed_client_is_back_once_it_is_not_terminated(
+        client in any_client(),
+        patches in any_patches(),
+    ) {
+        let mut trail = client.first_changes();
+        let (mut now, changes) = client.remove_from_workspace(time(7));
+        trail.extend(changes);
+        prop_assert_eq!(now.status, Status::Terminated);
+        prop_assert!(!now.shows_on(Surface::Workspace));
+        prop_assert!(now.shows_on(Surface::Tenants));
+        let deleted = client.collection_mode == CollectionMode::Deleted;
+        let mode = if deleted { CollectionMode::Deleted } else { CollectionMode::Disabled };
+        prop_assert_eq!(now.collection_mode, mode);
+        let mut left = false;
+        for patch in &patches {
+            if let Ok((next, changes)) = now.apply(patch) {
+                now = next;
+                trail.extend(changes);
+            }
+            left |= now.status != Status::Terminated;
+            prop_assert_eq!(now.shows_on(Surface::Workspace), left);
+            prop_assert_eq!(fold(trail.clone()), now.facts());
+        }
+    }
 }

@@ -54,6 +54,7 @@ pub(crate) fn client() -> Client {
         version: 1,
         created_at: time(0),
         updated_at: time(0),
+        workspace_deleted_at: None,
         audit: ChainHead::default(),
     }
 }
@@ -143,7 +144,7 @@ impl Wishes {
     }
 }
 
-const WISHES: usize = 41;
+const WISHES: usize = 44;
 
 /// The patch with one wish per field: which of its values to set, if any.
 pub(crate) fn patch_of(wishes: Vec<Patch<usize>>) -> ClientPatch {
@@ -174,6 +175,9 @@ pub(crate) fn patch_of(wishes: Vec<Patch<usize>>) -> ClientPatch {
             vec![parsed(&json!("vip")), parsed(&json!("a, b"))],
             vec![],
         ]),
+        org_id: wishes.text(),
+        project_id: wishes.text(),
+        owner_id: wishes.text(),
         avatar_url: wishes.read(["https://a.example", "http://b", "https://c/d"].map(Value::from)),
         contact_methods: wishes.option(&[
             methods(vec![phone(true)]),
@@ -217,6 +221,9 @@ pub(crate) fn patch_of_current(client: &Client) -> ClientPatch {
         collection_mode: Some(client.collection_mode),
         email: patch(client.email.as_ref()),
         tags: Some(client.tags.clone()),
+        org_id: patch(client.org_id.as_ref()),
+        project_id: patch(client.project_id.as_ref()),
+        owner_id: patch(client.owner_id.as_ref()),
         avatar_url: patch(client.avatar_url.as_ref()),
         contact_methods: Some(client.contact_methods.clone()),
         custom_values: custom.map(|(key, value)| (key.clone(), Some(value.clone()))).collect(),

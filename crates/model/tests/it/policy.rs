@@ -1,10 +1,13 @@
 //! The policy as a table that people review, and as rules that hold for any caller.
 
 use crate::make::{client, full_patch, parsed};
+use clientbook_model::audit::Surface;
 use clientbook_model::client_filter::{ClientFilter, ClientWishes, Listed};
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::id::{ClientId, TenantId};
-use clientbook_model::policy::{ClientFacts, Decision, may_ask, permission_to_change, permits};
+use clientbook_model::policy::{
+    ClientFacts, Decision, may_ask, may_create, permission_to_change, permits,
+};
 use clientbook_model::principal::{
     Actor, ActorKind, Permission, Permissions, Principal, Reach, Role,
 };
@@ -177,6 +180,22 @@ proptest! {
         }
     }
 
+    /// Nobody makes what they could not see, and no permission makes up for it.
+    #[test]
+    fn what_is_made_can_be_seen(principal in any_principal(), facts in any_facts()) {
+        let client = facts.borrow();
+        let decision = may_create(&principal, &client);
+        let all = Permissions::ALL;
+        let widest = Principal { permissions: all, ..principal.clone() };
+        let seen = permits(&widest, Permission::ClientsView, &client) == Decision::Allow;
+        let holds = principal.permissions.has(Permission::ClientsCreate);
+        // Nobody who is bound to clients holds one that is not there yet.
+        let bound = principal.clients.is_some();
+        prop_assert_eq!(decision == Decision::Allow, seen && holds && !bound);
+        let here = principal.reach.includes(client.tenant_id);
+        prop_assert_eq!(decision == Decision::Hide, !here);
+    }
+
     #[test]
     fn sets_of_permissions_are_sets(a in any_permissions(), b in any_permissions()) {
         prop_assert_eq!(a.covers(b), b.iter().all(|one| a.has(one)));
@@ -193,7 +212,7 @@ proptest! {
         let Facts(tenant, id, org, project, active) = &facts;
         let (reach, permissions) = (Reach::Tenant(*tenant), Permissions::ALL);
         let principal = Principal { reach, permissions, ..principal };
-        let filter = ClientFilter::new(*tenant, ClientWishes::default(), &principal);
+        let filter = ClientFilter::new(*tenant, ClientWishes::default(), &principal, Surface::Tenants);
         let listed = Listed {
             id: *id,
             status: if *active { Status::Trial } else { Status::Pending },
@@ -202,6 +221,7 @@ proptest! {
             project_id: project.as_ref().map(ScopeId::as_str),
             external_id: None,
             salesforce_account_id: None,
+            removed_from_workspace: true,
             text: "",
         };
         let allowed = permits(&principal, Permission::ClientsView, &facts.borrow());

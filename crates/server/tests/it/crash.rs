@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "each kind of proof says what it came to")]
 
 mod damage;
+mod failover;
 mod faults;
 mod full;
 mod kill;

@@ -1,8 +1,10 @@
 //! The binary, as its users start it, call it, stop it and kill it.
 
 mod config;
+mod copy;
 mod crash;
 mod lock;
+mod pgbouncer;
 mod process;
 mod serve;
 mod shutdown;

@@ -12,7 +12,7 @@ use tokio::time::error::Elapsed;
 use uuid::Uuid;
 
 /// How long something is tried again before its caller is told to come back.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest pause between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -30,7 +30,21 @@ impl Patience {
 
     /// Waits for `work` as long as there is patience left.
     pub(super) async fn bound<T>(&self, work: impl Future<Output = T>) -> Result<T, Elapsed> {
-        tokio::time::timeout_at(self.ends, work).await
+        self.within(PATIENCE, work).await
+    }
+
+    /// The same, but no longer than `limit`.
+    pub(super) async fn within<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Elapsed> {
+        tokio::time::timeout_at(self.ends.min(Instant::now() + limit), work).await
+    }
+
+    /// A transaction, if a connection can be had in time.
+    pub(super) async fn begin(&self, pool: &Pool, kind: Kind) -> Result<Transaction, DbError> {
+        self.bound(pool.begin(kind)).await.unwrap_or_else(|_| Err(silent()))
     }
 
     /// Pauses before the next try, or gives up with `error`.
@@ -54,10 +68,11 @@ where
     E: From<DbError>,
 {
     let mut patience = Patience::new();
-    // What the run had to say whose COMMIT got no answer.
+    // What a run had to say, once a COMMIT got no answer. From then on every run looks first: a server
+    // that has just lost its place to another may not show yet, or ever, what that one has.
     let mut in_doubt: Option<T> = None;
     loop {
-        let transaction = match pool.begin(Kind::Write).await {
+        let transaction = match patience.begin(pool, Kind::Write).await {
             Ok(transaction) => transaction,
             Err(error) => {
                 patience.again(told(error, in_doubt.is_some())).await?;
@@ -66,43 +81,62 @@ where
         };
         let mut tx = Tx { engine: Engine::Postgres(transaction) };
         let doubted = in_doubt.is_some();
-        let ran = patience.bound(async {
-            if begin(&mut tx, repeat, doubted).await? {
-                return Ok(None);
-            }
-            change(&mut tx).await.map(Some)
-        });
-        let Ok(outcome) = ran.await else {
+        let ran = patience.bound(run(&mut tx, repeat, &mut in_doubt, change)).await;
+        let Ok(outcome) = ran else {
             return Err(told(silent(), doubted).into());
         };
         let Engine::Postgres(transaction) = tx.engine else {
             return Err(DbError::internal("a transaction of the other engine").into());
         };
-        match outcome {
-            // It is there already.
-            Ok(None) => {
-                transaction.end_read();
-                if let Some(done) = in_doubt.take() {
-                    return Ok(done);
-                }
+        let Ran { done, found } = match outcome {
+            Ok(ran) => ran,
+            Err(refusal) => {
+                refuse(&mut patience, transaction, refusal, doubted).await?;
+                continue;
             }
-            Ok(Some(done)) => {
-                let Ok(end) = patience.bound(transaction.commit()).await else {
-                    return Err(told(silent(), true).into());
-                };
-                match end {
-                    End::Committed => return Ok(done),
-                    End::RolledBack(fault) if fault.passes() => patience.again(fault.error).await?,
-                    End::RolledBack(fault) => return Err(fault.error.into()),
-                    End::Unknown(fault) => {
-                        in_doubt = Some(done);
-                        patience.again(told(fault.error, true)).await?;
-                    }
-                }
+        };
+        let Ok(end) = patience.bound(transaction.commit()).await else {
+            return Err(told(silent(), true).into());
+        };
+        match end {
+            End::Committed => return Ok(done),
+            End::RolledBack(fault) if fault.passes() => {
+                in_doubt = (doubted || found).then_some(done);
+                patience.again(told(fault.error, in_doubt.is_some())).await?;
             }
-            Err(refusal) => refuse(&mut patience, transaction, refusal, doubted).await?,
+            End::RolledBack(fault) => return Err(told(fault.error, doubted || found).into()),
+            End::Unknown(fault) => {
+                in_doubt = Some(done);
+                patience.again(told(fault.error, true)).await?;
+            }
         }
     }
+}
+
+/// What came of a run.
+struct Ran<T> {
+    done: T,
+    /// Whether an earlier run had made the change, and this one only waits for it to be durable.
+    found: bool,
+}
+
+/// One run of `change`, unless the one in doubt turns out to be there.
+async fn run<T, E, F>(
+    tx: &mut Tx,
+    repeat: Repeat,
+    in_doubt: &mut Option<T>,
+    change: &F,
+) -> Result<Ran<T>, E>
+where
+    F: AsyncFn(&mut Tx) -> Result<T, E>,
+    E: From<DbError>,
+{
+    let doubted = in_doubt.is_some();
+    let found = begin(tx, repeat, doubted).await.map_err(|error| told(error, doubted))?;
+    if found && let Some(done) = in_doubt.take() {
+        return Ok(Ran { done, found });
+    }
+    Ok(Ran { done: change(tx).await?, found: false })
 }
 
 /// Takes back a run that stopped with `refusal`; `Ok` if it may run again.
@@ -117,7 +151,7 @@ async fn refuse<E: From<DbError>>(
             Ok(patience.again(told(failed.fault.error, doubted)).await?)
         }
         // It comes before whatever the run stopped for without knowing of it.
-        Ok(Some(failed)) if !failed.told => Err(failed.fault.error.into()),
+        Ok(Some(failed)) if !failed.told => Err(told(failed.fault.error, doubted).into()),
         _ => Err(refusal),
     }
 }
@@ -143,10 +177,9 @@ fn key(operation: Uuid) -> i64 {
 }
 
 fn told(error: DbError, in_doubt: bool) -> DbError {
-    if !in_doubt {
-        return error;
+    match error {
+        DbError::InDoubt(_) => error,
+        _ if in_doubt => DbError::InDoubt(error.to_string()),
+        _ => error,
     }
-    DbError::Unavailable(format!(
-        "{error}; the change may have been made: read before repeating it"
-    ))
 }

@@ -1,24 +1,32 @@
 //! Where the database is and how to get there.
 
 use super::error::chain;
+#[cfg(feature = "record")]
+use super::tape::Recorder;
 use crate::error::DbError;
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    Connect, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts,
+};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use std::num::NonZero;
+use std::pin::Pin;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio_postgres::config::TargetSessionAttrs;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::{Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Connections in all, where the URL does not say.
 const CONNECTIONS: usize = 32;
 
-/// How long a connection may take to be made.
+/// How long a connection may take to be made, unless the URL says `connect_timeout`.
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// How long a peer may leave what it was sent unacknowledged.
@@ -27,10 +35,15 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// A database, as its URL names it.
 #[derive(Clone)]
 pub(super) struct Target {
-    config: Config,
+    /// One for each host.
+    hosts: Vec<Config>,
+    /// How long a connection may take to be made.
+    patience: Duration,
     tls: MakeRustlsConnect,
     pub(super) threads: usize,
     connections: usize,
+    #[cfg(feature = "record")]
+    pub(super) recorder: Recorder,
 }
 
 impl Target {
@@ -49,45 +62,119 @@ impl Target {
                 _ => theirs.push(parameter),
             }
         }
-        let mut config = Config::from_str(&format!("{base}?{}", theirs.join("&")))
-            .map_err(|error| refused(&format!("the database's URL: {}", chain(&error))))?;
-        if config.get_application_name().is_none() {
-            config.application_name("clientbook");
+        let theirs = theirs.join("&");
+        let hosts = hosts(base).into_iter().map(|base| config(&format!("{base}?{theirs}")));
+        let hosts = hosts.collect::<Result<Vec<_>, DbError>>()?;
+        if hosts.len() > 1 && hosts.iter().any(|host| !host.get_hostaddrs().is_empty()) {
+            return Err(refused("hostaddr goes with one host only: put the addresses there"));
         }
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT);
-        }
-        if config.get_tcp_user_timeout().is_none() {
-            config.tcp_user_timeout(SILENCE);
-        }
-        if config.get_options().is_none() {
-            // No statement_timeout: in the wait for a synchronous standby it would turn into a
-            // COMMIT that says yes and is on one machine only.
-            config.options("-c lock_timeout=5s -c idle_in_transaction_session_timeout=30s");
-        }
-        config.keepalives_idle(SILENCE);
-        config.keepalives_interval(Duration::from_secs(1));
-        config.keepalives_retries(3);
-        // With several hosts, the one that takes writes.
-        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        let patience = hosts.first().and_then(|host| host.get_connect_timeout().copied());
         let cores = available_parallelism().map_or(1, NonZero::get);
         let connections = ours.connections.unwrap_or(CONNECTIONS);
         // Each thread keeps one connection for lookups and needs one for transactions.
         let threads = cores.min(connections / 2);
-        Ok(Self { config, tls: tls(ours.root.as_deref())?, threads, connections })
+        let (tls, patience) = (tls(ours.root.as_deref())?, patience.unwrap_or(CONNECT));
+        Ok(Self {
+            hosts,
+            patience,
+            tls,
+            threads,
+            connections,
+            #[cfg(feature = "record")]
+            recorder: Recorder::default(),
+        })
     }
 
-    /// A connection of its own, apart from the pools.
-    pub(super) async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
-        let (client, connection) = self.config.connect(self.tls.clone()).await?;
-        tokio::spawn(async move {
-            // Whoever uses the client hears of it too.
-            if let Err(error) = connection.await {
-                tracing::debug!(error = %chain(&error), "a connection to PostgreSQL ended");
-            }
-        });
-        Ok(client)
+    /// The same with connections that wait for a lock as long as it takes.
+    pub(super) fn unhurried(&self) -> Self {
+        let mut this = self.clone();
+        for host in &mut this.hosts {
+            let given = host.get_options().unwrap_or_default();
+            let options =
+                format!("{given} -c lock_timeout=0 -c idle_in_transaction_session_timeout=0");
+            host.options(options.trim_start());
+        }
+        this
     }
+
+    /// A connection of its own, apart from the pools. A host that is silent keeps it waiting.
+    pub(super) async fn connect(&self) -> Result<Client, Error> {
+        self.race().await.map(|(client, _)| client)
+    }
+
+    /// Asks all hosts at once, and takes the first that answers and takes writes: one that is silent
+    /// keeps nobody from the others.
+    async fn race(&self) -> Result<(Client, JoinHandle<()>), Error> {
+        let mut hosts: FuturesUnordered<_> =
+            self.hosts.iter().map(|host| host.connect(self.tls.clone())).collect();
+        let mut refusal = None;
+        while let Some(outcome) = hosts.next().await {
+            match outcome {
+                Ok((client, connection)) => {
+                    let driven = tokio::spawn(async move {
+                        // Whoever uses the client hears of it too.
+                        if let Err(error) = connection.await {
+                            tracing::debug!(error = %chain(&error), "a connection to PostgreSQL ended");
+                        }
+                    });
+                    return Ok((client, driven));
+                }
+                // What a server says tells more than that another one is away.
+                Err(error) if refusal.is_none() || error.as_db_error().is_some() => {
+                    refusal = Some(error);
+                }
+                Err(_) => {}
+            }
+        }
+        match refusal {
+            Some(error) => Err(error),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Connect for Target {
+    fn connect(&self, _: &Config) -> Connecting<'_> {
+        Box::pin(self.race())
+    }
+}
+
+type Connecting<'a> =
+    Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
+
+/// The URL of each host of `scheme://USER:PASSWORD@HOST:PORT,HOST:PORT/NAME`.
+fn hosts(base: &str) -> Vec<String> {
+    let scheme = base.find("://").map_or(0, |at| at + 3);
+    let begin = base[scheme..].find('@').map_or(scheme, |at| scheme + at + 1);
+    let end = base[begin..].find('/').map_or(base.len(), |at| begin + at);
+    let (before, after) = (&base[..begin], &base[end..]);
+    base[begin..end].split(',').map(|host| format!("{before}{host}{after}")).collect()
+}
+
+/// How a host is spoken to.
+fn config(url: &str) -> Result<Config, DbError> {
+    let mut config = Config::from_str(url)
+        .map_err(|error| refused(&format!("the database's URL: {}", chain(&error))))?;
+    if config.get_application_name().is_none() {
+        config.application_name("clientbook");
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(SILENCE);
+    }
+    if config.get_options().is_none() {
+        // No statement_timeout: in the wait for a synchronous standby it would turn into a
+        // COMMIT that says yes and is on one machine only.
+        config.options("-c lock_timeout=5s -c idle_in_transaction_session_timeout=30s");
+    }
+    config.keepalives_idle(SILENCE);
+    config.keepalives_interval(Duration::from_secs(1));
+    config.keepalives_retries(3);
+    // With several hosts, the one that takes writes.
+    config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    Ok(config)
 }
 
 #[derive(Default)]
@@ -99,13 +186,14 @@ struct Ours {
 /// The pool of one thread.
 pub(super) fn pool(target: &Target) -> Result<Pool, DbError> {
     let recycling_method = RecyclingMethod::Fast;
-    let (config, tls) = (target.config.clone(), target.tls.clone());
-    let manager = Manager::from_config(config, tls, ManagerConfig { recycling_method });
+    // The target knows its own hosts, and looks at no other configuration.
+    let config = ManagerConfig { recycling_method };
+    let manager = Manager::from_connect(Config::new(), target.clone(), config);
     Pool::builder(manager)
         .max_size(target.connections.div_ceil(target.threads))
         .timeouts(Timeouts {
             wait: Some(CONNECT),
-            create: Some(2 * CONNECT),
+            create: Some(target.patience),
             recycle: Some(CONNECT),
         })
         .runtime(Runtime::Tokio1)
@@ -143,4 +231,50 @@ fn tls(root: Option<&str>) -> Result<MakeRustlsConnect, DbError> {
 
 fn refused(message: &str) -> DbError {
     DbError::Refused(message.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_host_has_a_url_of_its_own() {
+        assert_eq!(
+            hosts("postgres://u:p%2Cw@one:5433,[::1],three/name"),
+            [
+                "postgres://u:p%2Cw@one:5433/name",
+                "postgres://u:p%2Cw@[::1]/name",
+                "postgres://u:p%2Cw@three/name"
+            ]
+        );
+        assert_eq!(hosts("postgres://one,two"), ["postgres://one", "postgres://two"]);
+        let target =
+            Target::parse("postgres://u@one:5433,two/name?connect_timeout=2").expect("a URL");
+        assert_eq!(
+            target.hosts.iter().map(Config::get_ports).collect::<Vec<_>>(),
+            [[5433], [5432]]
+        );
+        assert!(target.hosts.iter().all(|host| host.get_dbname() == Some("name")));
+        assert_eq!(target.patience, Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn a_silent_host_keeps_nobody_from_the_others() {
+        // It takes connections, and never says a word.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = |listener: &std::net::TcpListener| listener.local_addr().expect("one").port();
+        let (silent_port, closed_port) = (port(&silent), port(&closed));
+        drop(closed);
+        let url = format!("postgres://u@127.0.0.1:{silent_port},127.0.0.1:{closed_port}/name");
+        let target = Target::parse(&url).expect("a URL");
+        let refused = target.hosts[1].connect(target.tls.clone()).await;
+        assert!(refused.is_err());
+        let waited = tokio::time::timeout(Duration::from_millis(300), target.connect()).await;
+        assert!(waited.is_err(), "the silent one may still answer");
+        let begun = std::time::Instant::now();
+        let pool = pool(&target).expect("a pool");
+        assert!(pool.get().await.is_err());
+        assert!(begun.elapsed() < 2 * CONNECT, "{:?}", begun.elapsed());
+    }
 }

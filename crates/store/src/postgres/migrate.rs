@@ -1,6 +1,6 @@
 //! Brings the tables up to date, or checks that they are.
 
-use super::commit::Patience;
+use super::commit::{Patience, silent};
 use super::connect::Target;
 use super::error::{Fault, chain};
 use crate::db::Access;
@@ -11,10 +11,16 @@ mod migrations {
     refinery::embed_migrations!("migrations/postgres");
 }
 
-/// Servers that start together take turns: "Clbk" as a number.
-const LOCK: &str = "SELECT pg_advisory_lock(1131176555)";
+/// Servers that start together take turns: "Clbk" as a number. For as long as a transaction lasts,
+/// not a connection: behind pgBouncer a connection is one's own for a transaction only, and there
+/// the timeouts come from the role.
+const LOCK: &str = "BEGIN; SET LOCAL lock_timeout = 0;
+    SET LOCAL idle_in_transaction_session_timeout = 0;
+    SELECT pg_advisory_xact_lock(1131176555)";
 
 pub(super) async fn run(target: &Target, access: Access) -> Result<(), DbError> {
+    // A migration may wait longer for a lock than a request.
+    let target = &target.unhurried();
     let mut client = connect(target).await?;
     let refused = |error: tokio_postgres::Error| DbError::Refused(chain(&error));
     let encoding: String =
@@ -26,9 +32,9 @@ pub(super) async fn run(target: &Target, access: Access) -> Result<(), DbError> 
     if access == Access::Read {
         return check(&client).await;
     }
-    // Held until the connection ends. A migration may take longer than a lock's timeout.
-    client.batch_execute("SET lock_timeout = 0").await.map_err(refused)?;
-    client.batch_execute(LOCK).await.map_err(refused)?;
+    ours(&client).await?;
+    let turn = connect(target).await?;
+    turn.batch_execute(LOCK).await.map_err(refused)?;
     migrations::migrations::runner().set_abort_missing(true).run_async(&mut client).await.map_err(
         |error| {
             let message = format!(
@@ -39,16 +45,39 @@ pub(super) async fn run(target: &Target, access: Access) -> Result<(), DbError> 
             DbError::Refused(message)
         },
     )?;
-    Ok(())
+    turn.batch_execute("COMMIT").await.map_err(refused)
+}
+
+/// A database that has another program's tables and none of ours is left as it is.
+async fn ours(client: &Client) -> Result<(), DbError> {
+    let sql = "SELECT c.relname::text FROM pg_class c
+        WHERE c.relnamespace = current_schema()::text::regnamespace AND c.relkind IN ('r', 'p')
+            AND to_regclass('refinery_schema_history') IS NULL
+            AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+                AND d.objid = c.oid AND d.deptype = 'e')
+        ORDER BY c.relname LIMIT 1";
+    let found = client.query_opt(sql, &[]).await;
+    match found.map_err(|error| DbError::Refused(chain(&error)))? {
+        None => Ok(()),
+        Some(row) => {
+            let table: String = row.get(0);
+            let message = format!(
+                "the database is another program's: it has the table {table} and none of \
+                 Clientbook's; make a database for Clientbook alone"
+            );
+            Err(DbError::Refused(message))
+        }
+    }
 }
 
 /// The database may be on its way, too.
 async fn connect(target: &Target) -> Result<Client, DbError> {
     let mut patience = Patience::new();
     loop {
-        let error = match target.connect().await {
-            Ok(client) => return Ok(client),
-            Err(error) => error,
+        let error = match patience.bound(target.connect()).await {
+            Ok(Ok(client)) => return Ok(client),
+            Ok(Err(error)) => error,
+            Err(_) => return Err(silent()),
         };
         let told = chain(&error);
         // A wrong password or name stays wrong.

@@ -7,13 +7,25 @@
 mod commit;
 mod connect;
 mod error;
+mod hold;
 mod migrate;
 mod pool;
+#[cfg(feature = "record")]
+mod replay;
+#[cfg(feature = "record")]
+mod tape;
 mod threads;
 mod transaction;
 mod value;
 
-pub(crate) use transaction::Transaction;
+pub(crate) use hold::Held;
+#[cfg(feature = "record")]
+pub use replay::{Cluster, Script};
+#[cfg(feature = "record")]
+pub(crate) use tape::Recorder;
+#[cfg(feature = "record")]
+pub use tape::Traffic;
+pub(crate) use transaction::{Asked, Transaction};
 pub(crate) use value::cell;
 
 use crate::db::{Access, Repeat};
@@ -21,12 +33,20 @@ use crate::error::DbError;
 use crate::tx::{Engine, Tx};
 use connect::Target;
 use pool::Pool;
+use std::time::Duration;
 use threads::Threads;
 use transaction::Kind;
 
+/// How long a lookup, a matter of milliseconds, may take before its server counts as gone. Every
+/// request begins with one: so a server that falls silent is left within this time.
+const LOOKUP: Duration = Duration::from_secs(3);
+
 /// An open database.
 pub(crate) struct Postgres {
+    target: Target,
     threads: Threads,
+    #[cfg(feature = "record")]
+    pub(crate) recorder: Recorder,
 }
 
 impl Postgres {
@@ -36,7 +56,12 @@ impl Postgres {
         let threads = Threads::start(&target)?;
         let moved = target.clone();
         threads.wait(async move |_: &Pool| migrate::run(&moved, access).await)?;
-        Ok(Self { threads })
+        Ok(Self {
+            #[cfg(feature = "record")]
+            recorder: target.recorder.clone(),
+            target,
+            threads,
+        })
     }
 
     /// A read whose statements each see the newest state by themselves.
@@ -78,16 +103,21 @@ where
     E: From<DbError>,
 {
     let mut patience = commit::Patience::new();
+    let limit = if kind == Kind::Lookup { LOOKUP } else { commit::PATIENCE };
     loop {
-        let mut tx = match pool.begin(kind).await {
+        let mut tx = match patience.begin(pool, kind).await {
             Ok(transaction) => Tx { engine: Engine::Postgres(transaction) },
             Err(error) => {
                 patience.again(error).await?;
                 continue;
             }
         };
-        let Ok(outcome) = patience.bound(read(&mut tx)).await else {
-            return Err(commit::silent().into());
+        let ran = patience.within(limit, read(&mut tx)).await;
+        let Ok(outcome) = ran else {
+            // Its connection is of no use to others either.
+            drop(tx);
+            patience.again(commit::silent()).await?;
+            continue;
         };
         let Engine::Postgres(transaction) = tx.engine else {
             return outcome;

@@ -2,24 +2,39 @@
 
 use super::connect::{self, Target};
 use super::error::{Fault, chain};
+#[cfg(feature = "record")]
+use super::tape::Recorder;
 use super::transaction::{Kind, Transaction};
 use crate::error::DbError;
 use deadpool_postgres::{ClientWrapper, Object};
 use std::cell::RefCell;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Connections for transactions, and one that all lookups share: their statements stand alone, so
 /// they go out one behind the other without waiting for each other's answers.
+///
+/// When one is lost, what befell its server has befallen the others too, whether they show it or
+/// not: none that was there before is used again.
 pub(crate) struct Pool {
     connections: deadpool_postgres::Pool,
     shared: RefCell<Option<Arc<Connection>>>,
+    /// How many have been lost.
+    losses: Arc<AtomicU64>,
+    #[cfg(feature = "record")]
+    recorder: Recorder,
 }
 
 impl Pool {
     pub(super) fn new(target: &Target) -> Result<Self, DbError> {
-        Ok(Self { connections: connect::pool(target)?, shared: RefCell::new(None) })
+        Ok(Self {
+            connections: connect::pool(target)?,
+            shared: RefCell::new(None),
+            losses: Arc::default(),
+            #[cfg(feature = "record")]
+            recorder: target.recorder.clone(),
+        })
     }
 
     pub(super) async fn begin(&self, kind: Kind) -> Result<Transaction, DbError> {
@@ -41,27 +56,51 @@ impl Pool {
     }
 
     async fn take(&self) -> Result<Arc<Connection>, DbError> {
+        let before = self.losses.load(Ordering::Relaxed);
         let taken = self.connections.get().await;
         let object = taken.map_err(|error| Fault::unreachable(chain(&error)).error)?;
-        Ok(Arc::new(Connection { object: Some(object), spoilt: AtomicBool::new(false) }))
+        Ok(Arc::new(Connection {
+            object: Some(object),
+            spoilt: AtomicBool::new(false),
+            losses: Arc::clone(&self.losses),
+            before,
+            #[cfg(feature = "record")]
+            recorder: self.recorder.clone(),
+        }))
     }
 }
 
-/// A connection on loan; it goes back to the pool unless it is spoilt.
+/// A connection on loan; it goes back to the pool unless it is of no use any more.
 pub(crate) struct Connection {
     /// There until the end.
     object: Option<Object>,
     spoilt: AtomicBool,
+    losses: Arc<AtomicU64>,
+    /// How many had been lost when it was lent.
+    before: u64,
+    #[cfg(feature = "record")]
+    pub(super) recorder: Recorder,
 }
 
 impl Connection {
-    /// Nobody may use it any more.
+    /// It is lost: nobody may use it any more, nor any that waits in the pool.
     pub(super) fn spoil(&self) {
-        self.spoilt.store(true, Ordering::Relaxed);
+        if self.spoilt.swap(true, Ordering::Relaxed) || self.is_outdated() {
+            return;
+        }
+        self.losses.fetch_add(1, Ordering::Relaxed);
+        if let Some(pool) = self.object.as_ref().and_then(Object::pool) {
+            pool.retain(|_, _| false);
+        }
+    }
+
+    // Another one was lost since.
+    fn is_outdated(&self) -> bool {
+        self.losses.load(Ordering::Relaxed) != self.before
     }
 
     fn is_sound(&self) -> bool {
-        !self.spoilt.load(Ordering::Relaxed) && !self.is_closed()
+        !self.spoilt.load(Ordering::Relaxed) && !self.is_outdated() && !self.is_closed()
     }
 }
 
@@ -78,8 +117,9 @@ impl Deref for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        let sound = self.is_sound();
         let object = self.object.take();
-        if let Some(object) = object.filter(|_| self.spoilt.load(Ordering::Relaxed)) {
+        if let Some(object) = object.filter(|_| !sound) {
             drop(Object::take(object));
         }
     }

@@ -3,13 +3,16 @@
 
 use super::error::Fault;
 use super::pool::Connection;
+#[cfg(feature = "record")]
+use super::tape::Tape;
 use super::value::Encoded;
 use crate::error::DbError;
 use crate::row::Row;
 use crate::value::Value;
 use futures_util::TryStreamExt as _;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use tokio_postgres::Statement;
 
@@ -43,6 +46,17 @@ pub(super) struct Failed {
     pub(super) told: bool,
 }
 
+/// The rows of a query, once they are there.
+#[derive(Default)]
+pub(crate) struct Asked(Arc<Mutex<Vec<tokio_postgres::Row>>>);
+
+fn encode(args: &[Value<'_>], statement: &Statement) -> Result<Vec<Encoded>, DbError> {
+    std::iter::zip(args, statement.params())
+        .map(|(arg, ty)| Encoded::new(arg, ty))
+        .collect::<Result<_, _>>()
+        .map_err(|error| DbError::internal(error.to_string()))
+}
+
 /// A transaction, or none for a lookup.
 pub(crate) struct Transaction {
     connection: Arc<Connection>,
@@ -51,11 +65,21 @@ pub(crate) struct Transaction {
     sent: Vec<Answer>,
     fault: Option<Fault>,
     ended: bool,
+    #[cfg(feature = "record")]
+    tape: Tape,
 }
 
 impl Transaction {
     pub(super) fn begin(connection: Arc<Connection>, kind: Kind) -> Self {
-        let mut this = Self { connection, kind, sent: Vec::new(), fault: None, ended: false };
+        let mut this = Self {
+            #[cfg(feature = "record")]
+            tape: connection.recorder.tape(),
+            connection,
+            kind,
+            sent: Vec::new(),
+            fault: None,
+            ended: false,
+        };
         match kind {
             Kind::Lookup => {}
             Kind::Read => this.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
@@ -65,6 +89,8 @@ impl Transaction {
     }
 
     fn batch(&mut self, sql: &'static str) {
+        #[cfg(feature = "record")]
+        self.tape.note(sql, &[], false);
         let connection = Arc::clone(&self.connection);
         self.push(Box::pin(async move { connection.batch_execute(sql).await }));
     }
@@ -88,6 +114,30 @@ impl Transaction {
             Some(fault) => Err(fault.error.clone()),
             None => Ok(()),
         }
+    }
+
+    /// Waits for `newest`, and takes in what was sent before it: an answer in several pieces that
+    /// nobody takes holds up all answers behind it.
+    async fn await_last<T>(&mut self, newest: impl Future<Output = T>) -> T {
+        let mut newest = pin!(newest);
+        poll_fn(|context| {
+            self.take_in(context);
+            newest.as_mut().poll(context)
+        })
+        .await
+    }
+
+    fn take_in(&mut self, context: &mut Context<'_>) {
+        let mut sent = std::mem::take(&mut self.sent);
+        sent.retain_mut(|answer| match answer.as_mut().poll(context) {
+            Poll::Pending => true,
+            Poll::Ready(Ok(())) => false,
+            Poll::Ready(Err(error)) => {
+                self.note(error.into());
+                false
+            }
+        });
+        self.sent = sent;
     }
 
     /// Waits for everything that was sent.
@@ -116,7 +166,8 @@ impl Transaction {
 
     async fn prepare(&mut self, sql: &'static str) -> Result<Statement, DbError> {
         self.check()?;
-        match self.connection.prepare_cached(sql).await {
+        let connection = Arc::clone(&self.connection);
+        match self.await_last(connection.prepare_cached(sql)).await {
             Ok(statement) => Ok(statement),
             Err(error) => self.outcome(Err(error.into())).await,
         }
@@ -128,7 +179,10 @@ impl Transaction {
         args: &[Value<'_>],
     ) -> Result<u64, DbError> {
         let statement = self.prepare(sql).await?;
-        let done = self.connection.execute_raw(&statement, args).await;
+        #[cfg(feature = "record")]
+        self.tape.note(sql, args, true);
+        let connection = Arc::clone(&self.connection);
+        let done = self.await_last(connection.execute_raw(&statement, args)).await;
         self.outcome(done.map_err(Fault::from)).await
     }
 
@@ -139,15 +193,48 @@ impl Transaction {
         args: &[Value<'_>],
     ) -> Result<(), DbError> {
         let statement = self.prepare(sql).await?;
-        let encoded = std::iter::zip(args, statement.params())
-            .map(|(arg, ty)| Encoded::new(arg, ty))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| DbError::internal(error.to_string()))?;
+        #[cfg(feature = "record")]
+        self.tape.note(sql, args, false);
+        let encoded = encode(args, &statement)?;
         let connection = Arc::clone(&self.connection);
         self.push(Box::pin(async move {
             connection.execute_raw(&statement, encoded).await.map(|_| ())
         }));
         self.check()
+    }
+
+    /// Sends a query whose rows are asked for later.
+    pub(crate) async fn ask(
+        &mut self,
+        sql: &'static str,
+        args: &[Value<'_>],
+    ) -> Result<Asked, DbError> {
+        let statement = self.prepare(sql).await?;
+        #[cfg(feature = "record")]
+        self.tape.note(sql, args, false);
+        let encoded = encode(args, &statement)?;
+        let connection = Arc::clone(&self.connection);
+        let asked = Asked::default();
+        let rows = Arc::clone(&asked.0);
+        self.push(Box::pin(async move {
+            let all: Vec<_> =
+                connection.query_raw(&statement, encoded).await?.try_collect().await?;
+            *rows.lock().unwrap_or_else(PoisonError::into_inner) = all;
+            Ok(())
+        }));
+        self.check().map(|()| asked)
+    }
+
+    /// The first row of what was asked, if there is one.
+    pub(crate) async fn answer<T>(
+        &mut self,
+        asked: Asked,
+        decode: impl FnOnce(&Row<'_>) -> Result<T, DbError>,
+    ) -> Result<Option<T>, DbError> {
+        self.settle().await;
+        self.check()?;
+        let rows = asked.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.first().map(|row| decode(&Row::Postgres(row))).transpose()
     }
 
     async fn rows(
@@ -156,11 +243,14 @@ impl Transaction {
         args: &[Value<'_>],
     ) -> Result<Vec<tokio_postgres::Row>, DbError> {
         let statement = self.prepare(sql).await?;
+        #[cfg(feature = "record")]
+        self.tape.note(sql, args, true);
+        let connection = Arc::clone(&self.connection);
         let answer = async {
-            let rows = self.connection.query_raw(&statement, args).await?;
+            let rows = connection.query_raw(&statement, args).await?;
             rows.try_collect().await
         };
-        let rows: Result<Vec<_>, tokio_postgres::Error> = answer.await;
+        let rows: Result<Vec<_>, tokio_postgres::Error> = self.await_last(answer).await;
         self.outcome(rows.map_err(Fault::from)).await
     }
 
@@ -190,6 +280,8 @@ impl Transaction {
             self.batch("COMMIT");
         }
         self.ended = true;
+        #[cfg(feature = "record")]
+        self.tape.keep(self.kind);
         self.fault.clone()
     }
 
@@ -208,7 +300,11 @@ impl Transaction {
         self.settle().await;
         self.ended = true;
         match self.fault.clone() {
-            None => End::Committed,
+            None => {
+                #[cfg(feature = "record")]
+                self.tape.keep(self.kind);
+                End::Committed
+            }
             // The server has answered a statement before COMMIT, which then took everything back.
             Some(fault) if !fault.lost => End::RolledBack(fault),
             Some(fault) => End::Unknown(fault),

@@ -9,6 +9,7 @@ use crate::make::{
 use clientbook_model::audit::ChainHead;
 use clientbook_model::client::Client;
 use clientbook_model::id::{ClientNumber, TenantId};
+use clientbook_model::tenant::{Tenant, TenantName};
 use clientbook_model::text::{ClientName, Text};
 use clientbook_store::api_tokens::TokenFilter;
 use clientbook_store::audit::CollectionControlFilter;
@@ -123,6 +124,10 @@ async fn changes_touch_their_tenant_only() {
             ..client(&theirs, 1)
         };
         clients::update(tx, &client(&theirs, 1), &stolen).await?;
+        let forged = ChainHead { count: 9, hash: [9; 32] };
+        clients::set_chain_head(tx, &Client { audit: forged, ..stolen.clone() }).await?;
+        let renamed = Tenant { name: TenantName::new("Renamed").expect("a name"), ..ours.clone() };
+        tenants::update(tx, &renamed).await?;
         let token = enrollment_token(&client(&theirs, 1), 1);
         enrollment_tokens::revoke(tx, ours.id, token.id, time(1)).await?;
         let bearer = api_token(&theirs, 1);
@@ -133,6 +138,8 @@ async fn changes_touch_their_tenant_only() {
         let key = ClientKey::Id(stolen.id);
         let untouched = clients::get(tx, theirs.id, key).await?.expect("their client");
         assert_eq!(untouched.client.name.as_str(), "Client 1");
+        assert_eq!(untouched.client.audit, ChainHead::default());
+        assert_eq!(untouched.tenant, theirs);
         // Both tenants have an enrolment token of this id: ours alone is revoked.
         assert!(untouched.enrollment_token.is_some());
         let own = clients::get(tx, ours.id, ClientKey::Number(stolen.number)).await?;
@@ -173,6 +180,34 @@ async fn api_tokens_are_listed_in_their_tenant_only() {
 }
 
 #[tokio::test]
+async fn enrolment_tokens_are_read_in_their_tenant_and_client_only() {
+    let store = store().await;
+    let checked = store.write(async |tx: &mut Tx| {
+        let [ours, theirs, empty] = [OURS, THEIRS, EMPTY].map(tenant);
+        // Both tenants have a token of this id.
+        let (first, second) = (client(&theirs, 1), client(&theirs, 2));
+        let id = enrollment_token(&first, 1).id;
+        for (asking, of, expected) in [
+            (&theirs, &first, 1),
+            (&theirs, &second, 0),
+            (&ours, &first, 0),
+            (&ours, &client(&ours, 1), 1),
+            (&empty, &first, 0),
+        ] {
+            let listed = enrollment_tokens::list(tx, asking.id, of.id, None, 10).await?;
+            assert!(listed.iter().all(|token| token.tenant_id == asking.id));
+            assert_eq!(listed.len(), expected);
+            let counted = enrollment_tokens::count(tx, asking.id, of.id).await?;
+            assert_eq!(usize::try_from(counted), Ok(expected));
+            let found = enrollment_tokens::get(tx, asking.id, of.id, id).await?;
+            assert_eq!(found.is_some(), expected == 1);
+        }
+        Ok(())
+    });
+    checked.await.expect("queries");
+}
+
+#[tokio::test]
 async fn client_types_are_of_one_tenant() {
     let store = store().await;
     let checked = store.write(async |tx: &mut Tx| {
@@ -185,6 +220,8 @@ async fn client_types_are_of_one_tenant() {
             let listed = client_types::list(tx, asking).await?;
             assert_eq!(listed.contains(&client_type(2)), expected);
         }
+        assert_eq!(client_types::count_and_next_id(tx, theirs).await?, (2, 3));
+        assert_eq!(client_types::count_and_next_id(tx, ours).await?, (1, 2));
         Ok(())
     });
     checked.await.expect("queries");
@@ -257,7 +294,8 @@ async fn rows_to_verify_are_of_one_tenant() {
             assert_eq!(of_ours.len(), enrolments);
             assert_eq!(tenants::get(tx, id).await?.as_ref(), Some(asking));
             let bearer = api_token(&theirs, 1).id;
-            assert_eq!(api_tokens::works(tx, id, bearer, time(1)).await?, id == theirs.id);
+            let asked = api_tokens::ask(tx, id, bearer).await?;
+            assert_eq!(api_tokens::works(tx, asked, time(1)).await?, id == theirs.id);
         }
         Ok(())
     });

@@ -1,5 +1,6 @@
 //! The store from outside, as the other crates use it.
 
+mod copy;
 mod damage;
 mod isolation;
 mod lists;

@@ -86,6 +86,7 @@ pub(crate) fn tenant(which: u8) -> Tenant {
         object_id: ObjectId([which; 12]),
         name: TenantName::new(&format!("Tenant {which}")).expect("a name"),
         created_at: time(0),
+        version: 1,
     }
 }
 
@@ -114,6 +115,7 @@ pub(crate) fn client(tenant: &Tenant, number: u8) -> Client {
         version: 1,
         created_at: time(0),
         updated_at: time(0),
+        workspace_deleted_at: None,
         audit: ChainHead::default(),
     }
 }

@@ -58,8 +58,8 @@ async fn fill_and_free() {
         let mut steps = [0; Lane::ALL.len()];
         let server = Server::start(disk.path());
         let load = Load::start(&server, steps, FULL);
-        // With more or less of a log, and of a file that checkpoints let grow.
-        let work = u64::from(cycle % 4) * 400;
+        // With more or less of a log, and of a file that checkpoints let grow; but once it serves.
+        let work = u64::from(cycle % 4) * 400 + 1;
         load.until("work", |load| load.answered() >= work).await;
         disk.fill();
         load.until("refused writes", |load| load.refused().values().sum::<u64>() >= 10).await;

@@ -1,0 +1,95 @@
+//! What the operations so far have made, for the ones to come.
+
+use super::step::Call;
+use clientbook_testkit::{ACME, ACME_OBJECT, Answer, GLOBEX, INITECH, INITECH_OBJECT};
+use serde_json::Value;
+use std::collections::VecDeque;
+
+/// The tenant of the clients beside the demo's.
+pub(super) const SAMPLE: &str = "sample";
+/// Whose JWTs both servers believe, by a shared secret.
+pub(super) const ISSUER: &str = "the agreement";
+/// The secret.
+pub(super) const SECRET: &str = "a secret of thirty-two bytes, ok";
+
+/// The most of each kind that is remembered: the newest.
+const MEMORY: usize = 200;
+
+/// A client by all its names.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    pub(super) tenant: &'static str,
+    pub(super) id: String,
+    pub(super) number: i64,
+    pub(super) object_id: String,
+}
+
+impl Client {
+    pub(super) fn of(client: &clientbook_model::client::Client) -> Self {
+        let (id, number) = (client.id.to_string(), client.number.get());
+        Self { tenant: SAMPLE, id, number, object_id: client.object_id.to_string() }
+    }
+}
+
+/// A token that was issued, whatever became of it since.
+#[derive(Debug, Clone)]
+pub(super) struct Token {
+    pub(super) id: String,
+    pub(super) secret: String,
+}
+
+/// What is known.
+pub(super) struct World {
+    /// The servers' clock.
+    pub(super) now: i64,
+    pub(super) clients: Vec<Client>,
+    pub(super) tokens: VecDeque<Token>,
+    /// The page to go on with: path and cursor.
+    pub(super) cursors: VecDeque<(String, String)>,
+    /// Tags, with the path they were read at.
+    pub(super) tags: VecDeque<(String, String)>,
+}
+
+impl World {
+    pub(super) fn new(now: i64, sample: impl Iterator<Item = Client>) -> Self {
+        let demo = |tenant, id: &str, number, object_id: &str| {
+            let (id, object_id) = (id.to_owned(), object_id.to_owned());
+            Client { tenant, id, number, object_id }
+        };
+        let clients = [
+            demo("tenant123", ACME, 456, ACME_OBJECT),
+            demo("tenant123", GLOBEX, 457, "507f1f77bcf86cd799439012"),
+            demo("tenant999", INITECH, 456, INITECH_OBJECT),
+        ];
+        Self {
+            now,
+            clients: clients.into_iter().chain(sample).collect(),
+            tokens: VecDeque::new(),
+            cursors: VecDeque::new(),
+            tags: VecDeque::new(),
+        }
+    }
+
+    /// Takes in what an answer tells.
+    pub(super) fn learn(&mut self, call: &Call, answer: &Answer) {
+        let path = call.path.split('?').next().unwrap_or_default();
+        let tag = answer.header("etag");
+        if !tag.is_empty() {
+            keep(&mut self.tags, (path.to_owned(), tag.to_owned()));
+        }
+        let Ok(body) = serde_json::from_str::<Value>(&answer.text) else { return };
+        if let (Some(id), Some(secret)) = (body["id"].as_str(), body["token"].as_str()) {
+            keep(&mut self.tokens, Token { id: id.to_owned(), secret: secret.to_owned() });
+        }
+        if let Some(cursor) = body["next_cursor"].as_str() {
+            keep(&mut self.cursors, (call.path.clone(), cursor.to_owned()));
+        }
+    }
+}
+
+fn keep<T>(memory: &mut VecDeque<T>, new: T) {
+    if memory.len() == MEMORY {
+        memory.pop_front();
+    }
+    memory.push_back(new);
+}

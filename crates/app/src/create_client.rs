@@ -1,0 +1,163 @@
+//! Make one client: the path that every surface takes.
+
+use crate::App;
+use crate::caller::Caller;
+use crate::change_client::decide;
+use crate::create::add_client;
+use crate::enrollment_tokens::{self, EnrollmentTerms};
+use crate::env::Env;
+use crate::error::{AppError, Forbidden, Missing, enforce};
+use crate::load::{self, Home};
+use crate::recorder::Recorder;
+use crate::references;
+use clientbook_model::client::{Client, ClientPatch, FieldChange, Identity};
+use clientbook_model::id::ClientId;
+use clientbook_model::patch::Patch;
+use clientbook_model::policy::{self, ClientFacts};
+use clientbook_model::principal::{Permission, Principal};
+use clientbook_model::tenant::Tenant;
+use clientbook_model::text::ScopeId;
+use clientbook_model::violation::Violation;
+use clientbook_store::clients::{ClientKey, ClientRecord};
+use clientbook_store::{Repeat, Tx, clients, tenants};
+use uuid::Uuid;
+
+/// What a client's first enrolment token is for.
+const FIRST_TOKEN: &str = "Default enrollment token";
+
+/// What a new client is to be.
+#[derive(Debug, Clone)]
+pub struct NewClient {
+    /// Whose it is to be.
+    pub home: Home,
+    /// What is said of it; the name must be there.
+    pub patch: ClientPatch,
+    /// What reading the request found wrong. Told together with what the tenant has to say, once
+    /// the caller is known to be allowed here.
+    pub violations: Vec<Violation>,
+}
+
+impl App {
+    /// Makes a client with an enrolment token. Needs `clients.create`, and for another status than
+    /// `active` also `clients.status`.
+    ///
+    /// Its number is the tenant's next one: a client that is refused takes none.
+    pub async fn create_client(
+        &self,
+        caller: &Caller,
+        new: NewClient,
+    ) -> Result<ClientRecord, AppError> {
+        let (env, caller) = (self.0.env.clone(), caller.clone());
+        let operation_id = env.uuid(env.now());
+        self.0
+            .db
+            .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
+                load::still_works(tx, &caller, env.now()).await?;
+                let home = load::home(tx, &caller, &new.home, Permission::ClientsCreate).await;
+                let tenant = home.map_err(|error| with(error, &new.violations))?;
+                create(tx, &env, &caller, operation_id, tenant, &new).await
+            })
+            .await
+    }
+}
+
+/// All that is wrong with a request, where its tenant is only a part of it.
+pub(crate) fn with(error: AppError, violations: &[Violation]) -> AppError {
+    match error {
+        AppError::Invalid(found) => AppError::Invalid([violations, &found].concat()),
+        other => other,
+    }
+}
+
+async fn create(
+    tx: &mut Tx,
+    env: &Env,
+    caller: &Caller,
+    operation_id: Uuid,
+    tenant: Tenant,
+    new: &NewClient,
+) -> Result<ClientRecord, AppError> {
+    let now = env.now();
+    let id = ClientId(env.uuid(now));
+    let patch = within_scope(&caller.principal, &new.patch);
+    admit(caller, &tenant, id, &patch)?;
+    let number = tenants::next_client_number(tx, tenant.id).await?;
+    let object_id = env.object_id(now);
+    let identity = Identity { id, tenant_id: tenant.id, number, object_id, created_at: now };
+    let mut violations = new.violations.clone();
+    let name = patch.name.clone().unwrap_or_else(|| {
+        if violations.is_empty() {
+            violations.push(Violation::new("required", "must be given").below("/name"));
+        }
+        // Stands in for the one that is missing, so that the other rules are told too.
+        tenant.name.clone()
+    });
+    let blank = Client::blank(identity, name);
+    references::check(tx, caller, &blank, &patch, &mut violations).await?;
+    let (client, changes) = decide(&blank, &patch, violations)?;
+    authorize(caller, &changes)?;
+    let token = enrollment_tokens::fresh(env, &client, first_terms(), now);
+    let recorder = Recorder { env, caller, tenant_id: tenant.id, operation_id, now };
+    let client = add_client(tx, &recorder, client, Some(&token)).await?;
+    if client.parent_client_id.is_none() && client.client_type_id.is_none() {
+        let (parent, client_type) = (None, None);
+        let enrollment_token = Some(token);
+        return Ok(ClientRecord { client, tenant, enrollment_token, parent, client_type });
+    }
+    let found = clients::get(tx, tenant.id, ClientKey::Id(client.id)).await?;
+    found.ok_or_else(|| AppError::Internal("a client vanished while it was made".into()))
+}
+
+fn first_terms() -> EnrollmentTerms {
+    let description = clientbook_model::enrollment::Description::new(FIRST_TOKEN).ok();
+    EnrollmentTerms { description, ..EnrollmentTerms::default() }
+}
+
+/// Whoever is bound to an organization or project makes clients of it, unless they say otherwise;
+/// then `admit` refuses.
+fn within_scope(principal: &Principal, patch: &ClientPatch) -> ClientPatch {
+    let mut patch = patch.clone();
+    for (bound, wish) in
+        [(&principal.org_id, &mut patch.org_id), (&principal.project_id, &mut patch.project_id)]
+    {
+        if let (Some(bound), Patch::Absent) = (bound, &wish) {
+            *wish = Patch::Set(bound.clone());
+        }
+    }
+    patch
+}
+
+fn admit(
+    caller: &Caller,
+    tenant: &Tenant,
+    id: ClientId,
+    patch: &ClientPatch,
+) -> Result<(), AppError> {
+    let facts = ClientFacts {
+        tenant_id: tenant.id,
+        id,
+        org_id: wished(&patch.org_id),
+        project_id: wished(&patch.project_id),
+        active: true,
+    };
+    let missing = || Missing { kind: "tenant", id: tenant.id.to_string() };
+    enforce(policy::may_create(&caller.principal, &facts), missing)
+}
+
+fn wished(patch: &Patch<ScopeId>) -> Option<&ScopeId> {
+    match patch {
+        Patch::Set(scope) => Some(scope),
+        Patch::Absent | Patch::Clear => None,
+    }
+}
+
+/// What differs from every new client may take a permission of its own.
+fn authorize(caller: &Caller, changes: &[FieldChange]) -> Result<(), AppError> {
+    for change in changes {
+        let permission = policy::permission_to_create_with(&change.field);
+        if !caller.principal.permissions.has(permission) {
+            return Err(AppError::Forbidden(Forbidden::Lacks(permission)));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! What a client points at: its type and its parent.
+
+use crate::caller::Caller;
+use crate::error::AppError;
+use clientbook_model::client::{Client, ClientPatch};
+use clientbook_model::id::ClientNumber;
+use clientbook_model::patch::Patch;
+use clientbook_model::policy::{self, ClientFacts, Decision};
+use clientbook_model::principal::Permission;
+use clientbook_model::violation::Violation;
+use clientbook_store::clients::{ClientKey, ClientRecord};
+use clientbook_store::{Tx, client_types, clients, tenants};
+
+/// What the record is to point at must exist, and parents must not form a circle.
+pub(crate) async fn check(
+    tx: &mut Tx,
+    caller: &Caller,
+    client: &Client,
+    patch: &ClientPatch,
+    violations: &mut Vec<Violation>,
+) -> Result<(), AppError> {
+    if let Patch::Set(id) = patch.client_type_id
+        && !client_types::exists(tx, client.tenant_id, id).await?
+    {
+        let message = "must be the id of a client type of the tenant";
+        violations.push(Violation::new("exists", message).below("/client_type_id"));
+    }
+    match patch.parent_client_id {
+        Patch::Set(parent) if client.parent_client_id != Some(parent) => {
+            let broken = check_parent(tx, caller, client, parent.get()).await?;
+            violations.extend(broken.map(|rule| rule.below("/parent_client_id")));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A parent that the caller may not read is answered like one that is not there.
+async fn check_parent(
+    tx: &mut Tx,
+    caller: &Caller,
+    client: &Client,
+    parent: i64,
+) -> Result<Option<Violation>, AppError> {
+    let found = match ClientNumber::new(parent) {
+        Some(number) => {
+            tenants::lock(tx, client.tenant_id).await?;
+            clients::get(tx, client.tenant_id, ClientKey::Number(number)).await?
+        }
+        None => None,
+    };
+    let readable = |record: &ClientRecord| {
+        let facts = ClientFacts::from(&record.client);
+        policy::permits(&caller.principal, Permission::ClientsView, &facts) == Decision::Allow
+    };
+    if !found.as_ref().is_some_and(readable) {
+        let message = "must be the number of a client of the same tenant";
+        return Ok(Some(Violation::new("exists", message)));
+    }
+    if clients::is_above_or_same(tx, client.tenant_id, client.number, parent).await? {
+        let message = "must not be the client itself or one that stands below it";
+        return Ok(Some(Violation::new("no_cycle", message)));
+    }
+    Ok(None)
+}
