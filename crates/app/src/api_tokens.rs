@@ -134,7 +134,7 @@ impl App {
                 let total = api_tokens::count(tx, &filter).await?;
                 let next_cursor = cut(&mut rows, query.page_size)
                     .map(|last| cursors.write(&scope, &last.id.to_string()));
-                Ok(Page { rows, total, next_cursor })
+                Ok(Page { rows, total, total_is_lower_bound: false, next_cursor })
             })
             .await
     }

@@ -62,7 +62,7 @@ impl App {
                 let total = audit::count_collection_control(tx, &filter).await?;
                 let next_cursor = cut(&mut rows, size)
                     .map(|last| cursors.write(&scope, &last.sequence.to_string()));
-                Ok(Page { rows, total, next_cursor })
+                Ok(Page { rows, total, total_is_lower_bound: false, next_cursor })
             })
             .await
     }

@@ -13,7 +13,7 @@ use clientbook_model::id::{ApiTokenId, ObjectId, TenantId};
 use clientbook_model::principal::{Reach, Role};
 use clientbook_model::secret::{Secret, SecretDigest};
 use clientbook_model::tenant::{Slug, Tenant, TenantName};
-use clientbook_store::{Db, Repeat, Tx, copy, settings};
+use clientbook_store::{Db, Repeat, Tx, client_listings, copy, settings};
 use std::sync::Arc;
 
 /// What became of the operator's first token.
@@ -28,6 +28,9 @@ pub enum Bootstrap {
     /// The store had its token; another was given and ignored.
     Differs,
 }
+
+/// Clients that are listed in one transaction, of a store from before there were lists.
+const LISTED: i64 = 500;
 
 const CURSOR_KEY: &str = "cursor_key";
 const BOOTSTRAP_DIGEST: &str = "bootstrap_digest";
@@ -58,6 +61,7 @@ impl App {
                 Ok::<_, AppError>((key, bootstrap))
             })
             .await?;
+        list_clients(&db).await?;
         Ok((Self::over(db, env, Cursors::new(&key)), bootstrap))
     }
 
@@ -71,6 +75,18 @@ impl App {
         let (issuers, kept) = (Issuers::default(), Kept::new());
         Self(Arc::new(Parts { db, env, cursors, issuers, kept }))
     }
+}
+
+/// Lists the clients that are in no list: those of an older version's store, or of a copy.
+async fn list_clients(db: &Db) -> Result<(), AppError> {
+    let fill = async |tx: &mut Tx| client_listings::fill_across_tenants(tx, LISTED).await;
+    if !db.write(Repeat::Harmless, fill).await? {
+        return Ok(());
+    }
+    tracing::info!("making the lists of all clients; with a million it takes minutes");
+    while db.write(Repeat::Harmless, fill).await? {}
+    tracing::info!("the lists are made");
+    Ok(())
 }
 
 async fn bootstrap(

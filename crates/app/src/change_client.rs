@@ -258,7 +258,7 @@ pub(crate) async fn write(
         revoke_enrollment_token(tx, recorder, &mut record).await?;
     }
     let client = &record.client;
-    clients::update(tx, client).await?;
+    clients::update(tx, &old, client).await?;
     let embeds_change = old.parent_client_id != client.parent_client_id
         || old.client_type_id != client.client_type_id;
     if embeds_change {

@@ -1,4 +1,8 @@
 //! Cursors: where a page ends, signed, and bound to the list, the tenant and the filters.
+//!
+//! Sealed too: a page may end at a row that its reader may not see. The MAC of the position is what
+//! the bytes that hide it are made from (a synthetic initialization vector, as in RFC 5297), so the
+//! same position is the same cursor, and two positions never share those bytes.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -13,6 +17,8 @@ pub struct Page<T> {
     pub rows: Vec<T>,
     /// How many rows match, on all pages.
     pub total: i64,
+    /// Whether there may be more of them.
+    pub total_is_lower_bound: bool,
     /// Where the next page starts; `None` on the last.
     pub next_cursor: Option<String>,
 }
@@ -34,34 +40,55 @@ impl Cursors {
     /// A cursor for `position` in the list that `scope` describes: name, tenant and filters.
     pub(crate) fn write(&self, scope: &str, position: &str) -> String {
         let mut bytes = self.mac(scope, position).finalize().into_bytes()[..TAG].to_vec();
-        bytes.extend_from_slice(position.as_bytes());
+        let hidden = self.veil(&bytes, position.as_bytes());
+        bytes.extend(hidden);
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
 
     /// The position in `cursor`, if we wrote it for this very `scope`.
     pub(crate) fn read(&self, scope: &str, cursor: &str) -> Option<String> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        let (tag, position) = bytes.split_at_checked(TAG)?;
-        let position = std::str::from_utf8(position).ok()?;
-        self.mac(scope, position).verify_truncated_left(tag).ok()?;
-        Some(position.to_owned())
+        let (tag, hidden) = bytes.split_at_checked(TAG)?;
+        let position = String::from_utf8(self.veil(tag, hidden)).ok()?;
+        self.mac(scope, &position).verify_truncated_left(tag).ok()?;
+        Some(position)
+    }
+
+    /// Hides bytes, or shows them again.
+    fn veil(&self, tag: &[u8], bytes: &[u8]) -> Vec<u8> {
+        let mut veiled = Vec::with_capacity(bytes.len());
+        for (block, part) in (0_u64..).zip(bytes.chunks(32)) {
+            let mut mac = self.keyed(*b"veil");
+            mac.update(tag);
+            mac.update(&block.to_be_bytes());
+            veiled
+                .extend(part.iter().zip(mac.finalize().into_bytes()).map(|(byte, key)| byte ^ key));
+        }
+        veiled
     }
 
     fn mac(&self, scope: &str, position: &str) -> Hmac<Sha256> {
-        // HMAC takes keys of any length; ours has 32 bytes.
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key)
-            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+        let mut mac = self.keyed(*b"seal");
         // The length keeps `scope` and `position` apart.
         mac.update(&(scope.len() as u64).to_be_bytes());
         mac.update(scope.as_bytes());
         mac.update(position.as_bytes());
         mac
     }
+
+    /// For one of two purposes, whose first bytes differ.
+    fn keyed(&self, purpose: [u8; 4]) -> Hmac<Sha256> {
+        // HMAC takes keys of any length; ours has 32 bytes.
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key)
+            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+        mac.update(&purpose);
+        mac
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Cursors;
+    use super::*;
 
     #[test]
     fn a_cursor_fits_its_own_list_only() {
@@ -77,5 +104,15 @@ mod tests {
             assert_eq!(cursors.read("tokens|a", &damaged), None, "{damaged}");
         }
         assert_eq!(cursors.read("tokens|a", ""), None);
+    }
+
+    #[test]
+    fn a_cursor_tells_nothing_of_where_it_stands() {
+        let cursors = Cursors::new(&[7; 32]);
+        let position = "the name of a client that the caller may not see ".repeat(3);
+        let cursor = cursors.write("clients", &position);
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(&cursor).expect("base64");
+        assert!(!String::from_utf8_lossy(&bytes).contains("name"));
+        assert_eq!(cursors.read("clients", &cursor), Some(position));
     }
 }

@@ -181,7 +181,7 @@ impl Load<'_> {
         };
         let recorder = self.recorder(&OURS, now);
         recorder.append(tx, next.id.0, &mut next.audit, &event).await?;
-        Ok(clients::update(tx, &next).await?)
+        Ok(clients::update(tx, &acme, &next).await?)
     }
 
     fn recorder(&self, tenant: &DemoTenant, now: Timestamp) -> Recorder<'_> {

@@ -72,7 +72,7 @@ impl App {
                 let total = enrollment_tokens::count(tx, tenant, client).await?;
                 let next_cursor =
                     cut(&mut rows, size).map(|last| cursors.write(&scope, &place(last)));
-                Ok(Page { rows, total, next_cursor })
+                Ok(Page { rows, total, total_is_lower_bound: false, next_cursor })
             })
             .await
     }

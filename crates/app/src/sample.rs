@@ -31,6 +31,19 @@ const BATCH: u32 = 500;
 impl App {
     /// Makes the tenant `slug` with so many clients, and answers them.
     pub async fn load_sample(&self, slug: &str, clients: u32) -> Result<Vec<Client>, AppError> {
+        let mut made = Vec::new();
+        self.load_sample_into(slug, clients, |client| made.push(client)).await?;
+        Ok(made)
+    }
+
+    /// Makes the tenant `slug` with so many clients, and hands each to `made`: more of them than
+    /// memory holds, perhaps.
+    pub async fn load_sample_into(
+        &self,
+        slug: &str,
+        clients: u32,
+        made: impl FnMut(Client),
+    ) -> Result<(), AppError> {
         let now = self.0.env.now();
         let tenant = Tenant {
             id: TenantId(self.0.env.uuid(now)),
@@ -49,7 +62,7 @@ impl App {
         let first = sample.clone();
         let once = Repeat::Checked(sample.operation_id);
         self.0.db.write(once, async move |tx: &mut Tx| first.tenant(tx).await).await?;
-        let mut made = Vec::new();
+        let mut made = made;
         for start in (1..=clients).step_by(BATCH as usize) {
             let sample = Sample { operation_id: self.0.env.uuid(now), ..sample.clone() };
             let once = Repeat::Checked(sample.operation_id);
@@ -61,9 +74,9 @@ impl App {
                 }
                 Ok::<_, AppError>(batch)
             });
-            made.extend(batch.await?);
+            batch.await?.into_iter().for_each(&mut made);
         }
-        Ok(made)
+        Ok(())
     }
 }
 

@@ -90,7 +90,7 @@ impl App {
                 let total = tenants::count_across_tenants(tx).await?;
                 let next_cursor =
                     cut(&mut rows, size).map(|last| cursors.write(SCOPE, &place(last)));
-                Ok(Page { rows, total, next_cursor })
+                Ok(Page { rows, total, total_is_lower_bound: false, next_cursor })
             })
             .await
     }

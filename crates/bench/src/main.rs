@@ -19,6 +19,7 @@ mod raw;
 mod report;
 mod round;
 mod run;
+mod scale;
 #[cfg(test)]
 mod smoke;
 mod stats;
@@ -44,6 +45,8 @@ struct Cli {
 enum Command {
     /// Measures a server
     Run(Args),
+    /// Measures lists and searches on a large store
+    Scale(ScaleArgs),
     /// Measures a server on PostgreSQL, beside pgbench
     Postgres(OnPostgres),
     /// Serves the constant answer that comes as JSON on standard input: what a server is measured by
@@ -82,6 +85,29 @@ struct Args {
     assert: bool,
 }
 
+/// How large a store to measure lists on.
+#[derive(clap::Args)]
+struct ScaleArgs {
+    /// The binary `clientbook`
+    #[arg(long)]
+    server: PathBuf,
+    /// Where the store is made, or was made before
+    #[arg(long)]
+    directory: PathBuf,
+    /// The URL of an empty PostgreSQL database to use instead; what is in it is kept there, too
+    #[arg(long, env = "CLIENTBOOK_BENCH_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+    /// How many clients the store has
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..))]
+    clients: u32,
+    /// How often each request is made
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+    /// Fail where a target is missed
+    #[arg(long)]
+    assert: bool,
+}
+
 /// Where PostgreSQL is.
 #[derive(clap::Args)]
 struct OnPostgres {
@@ -98,6 +124,7 @@ struct OnPostgres {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Scale(args) => scale::run(&args),
         Command::Postgres(on) => postgres::run(&on),
         Command::Bare => bare::serve().map(|()| true),
     };

@@ -48,6 +48,15 @@ impl Template {
     }
 }
 
+/// Makes the store that `url` names, with so many clients of one tenant; an admin's token.
+pub(crate) fn fill_only(url: &str, clients: u32) -> Result<String, Failure> {
+    Runtime::new()?.block_on(async {
+        let app = open(url).await?.1;
+        app.load_sample_into(TENANT, clients, |_| ()).await.map_err(told)?;
+        admin(&app).await
+    })
+}
+
 /// Fills an empty store: the clients, in no order of the store's, and an admin's token.
 pub(crate) fn fill(url: &str, clients: u32) -> Result<(Vec<Client>, String), Failure> {
     let (mut clients, token) = Runtime::new()?.block_on(async {

@@ -8,6 +8,7 @@
 pub mod api_token;
 pub mod audit;
 pub mod client;
+pub mod client_filter;
 pub mod collection;
 pub mod contact;
 pub mod custom_field;
@@ -18,6 +19,7 @@ pub mod number;
 pub mod patch;
 pub mod policy;
 pub mod principal;
+pub mod search;
 pub mod secret;
 pub mod status;
 pub mod success;

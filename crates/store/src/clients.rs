@@ -1,5 +1,6 @@
 //! Clients, read with what every surface shows beside them.
 
+use crate::client_listings;
 use crate::error::DbError;
 use crate::row::Row;
 use crate::tx::Tx;
@@ -16,6 +17,7 @@ use clientbook_model::tenant::Tenant;
 use clientbook_model::text::{ClientName, ScopeId, Text};
 use clientbook_model::web::WebUrl;
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// A client and its surroundings, as of one snapshot.
 #[derive(Debug, Clone)]
@@ -165,6 +167,23 @@ pub async fn is_above_or_same(
     Ok(found > 0)
 }
 
+/// The clients with these ids, in this order, without those that are not there.
+pub async fn get_all(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ids: &[ClientId],
+) -> Result<Vec<ClientRecord>, DbError> {
+    let uuids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    let sql = tx.worded([
+        select_record!("c.id IN (SELECT unhex(value) FROM json_each($2))"),
+        select_record!("c.id = ANY($2)"),
+    ]);
+    let records = tx.all(sql, &[tenant.into(), Value::Uuids(&uuids)], record).await?;
+    let keyed = records.into_iter().map(|record| (record.client.id, record));
+    let mut by_id: HashMap<_, _> = keyed.collect();
+    Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
+}
+
 /// Adds a client.
 pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
     let sql = "INSERT INTO client_ids (id, tenant_id) VALUES ($1, $2)";
@@ -172,29 +191,31 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
     let sql = "INSERT INTO clients (tenant_id, id, number, object_id, created_at, name, status,
             collection_mode, email, tags, org_id, project_id, owner_id, avatar_url,
             contact_methods, custom_values, external_id, parent_client_id, client_type_id, success,
-            version, updated_at, audit_count, audit_hash, workspace_deleted_at)
+            version, updated_at, audit_count, audit_hash, workspace_deleted_at, bytes)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-            $19, $20, $21, $22, $23, $24, $25)";
+            $19, $20, $21, $22, $23, $24, $25, $26)";
     let (json, object_id) = (JsonColumns::of(client)?, client.object_id.to_string());
     let [tenant, id] = [client.tenant_id.into(), client.id.into()];
     let identity =
         [tenant, id, client.number.into(), (&object_id).into(), client.created_at.into()];
     let args: Vec<Value<'_>> = identity.into_iter().chain(columns(client, &json)).collect();
-    tx.send(&[client.id.0], sql, &args).await
+    tx.send(&[client.id.0], sql, &args).await?;
+    client_listings::add(tx, client).await
 }
 
-/// Writes what can change of a client.
-pub async fn update(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
+/// Writes what can change of a client. `old` is the client as it was read in this transaction.
+pub async fn update(tx: &mut Tx, old: &Client, client: &Client) -> Result<(), DbError> {
     let sql = "UPDATE clients SET name = $1, status = $2, collection_mode = $3, email = $4,
             tags = $5, org_id = $6, project_id = $7, owner_id = $8, avatar_url = $9,
             contact_methods = $10, custom_values = $11, external_id = $12, parent_client_id = $13,
             client_type_id = $14, success = $15, version = $16, updated_at = $17,
-            audit_count = $18, audit_hash = $19, workspace_deleted_at = $20
-        WHERE tenant_id = $21 AND id = $22";
+            audit_count = $18, audit_hash = $19, workspace_deleted_at = $20, bytes = $21
+        WHERE tenant_id = $22 AND id = $23";
     let json = JsonColumns::of(client)?;
     let identity = [client.tenant_id.into(), client.id.into()];
     let args: Vec<Value<'_>> = columns(client, &json).into_iter().chain(identity).collect();
-    tx.send(&[client.id.0], sql, &args).await
+    tx.send(&[client.id.0], sql, &args).await?;
+    client_listings::change(tx, old, client).await
 }
 
 /// Writes the head of a client's chain, where entries came that change nothing of the client.
@@ -212,16 +233,23 @@ struct JsonColumns {
     contact_methods: Option<String>,
     custom_values: Option<String>,
     success: Option<String>,
+    /// Bytes of these and of the record's other long texts.
+    bytes: i64,
 }
 
 impl JsonColumns {
     fn of(client: &Client) -> Result<Self, DbError> {
-        Ok(Self {
-            tags: json(&client.tags, client.tags.is_empty())?,
-            contact_methods: json(&client.contact_methods, client.contact_methods.is_empty())?,
-            custom_values: json(&client.custom_values, client.custom_values.is_empty())?,
-            success: json(&client.success, client.success == Success::default())?,
-        })
+        let tags = json(&client.tags, client.tags.is_empty())?;
+        let contact_methods = json(&client.contact_methods, client.contact_methods.is_empty())?;
+        let custom_values = json(&client.custom_values, client.custom_values.is_empty())?;
+        let success = json(&client.success, client.success == Success::default())?;
+        let columns = [&tags, &contact_methods, &custom_values, &success];
+        let email = client.email.as_ref().map_or(0, |email| email.as_str().len());
+        let bytes = client.name.as_str().len()
+            + email
+            + columns.into_iter().flatten().map(String::len).sum::<usize>();
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        Ok(Self { tags, contact_methods, custom_values, success, bytes })
     }
 }
 
@@ -233,7 +261,7 @@ fn json(value: &impl Serialize, empty: bool) -> Result<Option<String>, DbError> 
 }
 
 // In the order of both statements.
-fn columns<'a>(client: &'a Client, json: &'a JsonColumns) -> [Value<'a>; 20] {
+fn columns<'a>(client: &'a Client, json: &'a JsonColumns) -> [Value<'a>; 21] {
     let json_value = |text: &'a Option<String>| text.as_deref().map_or(Value::Null, Value::Json);
     [
         client.name.as_str().into(),
@@ -256,6 +284,7 @@ fn columns<'a>(client: &'a Client, json: &'a JsonColumns) -> [Value<'a>; 20] {
         client.audit.count.into(),
         (&client.audit.hash).into(),
         client.workspace_deleted_at.into(),
+        json.bytes.into(),
     ]
 }
 

@@ -5,6 +5,8 @@
 
 mod cell;
 mod changes;
+mod client_rows;
+mod client_sources;
 mod column;
 mod db;
 mod error;
@@ -15,11 +17,14 @@ mod raw_id;
 mod recording;
 mod row;
 mod sqlite;
+mod trigrams;
 mod tx;
 mod value;
 
 pub mod api_tokens;
 pub mod audit;
+pub mod client_listings;
+pub mod client_lists;
 pub mod client_types;
 pub mod clients;
 pub mod copy;

@@ -108,7 +108,8 @@ fn owned(value: &Value<'_>) -> Owned {
     match value.to_sql() {
         // What is not UTF-8 is no text of Rust's.
         Ok(ToSqlOutput::Borrowed(borrowed)) => borrowed.try_into().unwrap_or(Owned::Null),
-        // `Value` borrows, and never fails.
+        Ok(ToSqlOutput::Owned(owned)) => owned,
+        // No other form is made, and nothing fails.
         _ => Owned::Null,
     }
 }

@@ -1,5 +1,6 @@
 //! One row of an answer.
 
+use crate::cell::Cell;
 use crate::column::{Column, Json, Name, Named, damaged};
 use crate::error::DbError;
 use crate::{postgres, sqlite};
@@ -14,11 +15,23 @@ pub(crate) enum Row<'r> {
 impl Row<'_> {
     /// The column at `index`.
     pub(crate) fn get<T: Column>(&self, index: usize) -> Result<T, DbError> {
-        let cell = match self {
+        self.cell(index).and_then(T::read).ok_or_else(|| damaged(index))
+    }
+
+    /// A text, borrowed.
+    pub(crate) fn text(&self, index: usize) -> Result<Option<&str>, DbError> {
+        match self.cell(index) {
+            Some(Cell::Null) => Ok(None),
+            Some(Cell::Text(text)) => Ok(Some(text)),
+            _ => Err(damaged(index)),
+        }
+    }
+
+    fn cell(&self, index: usize) -> Option<Cell<'_>> {
+        match self {
             Self::Sqlite(row) => sqlite::cell(row, index),
             Self::Postgres(row) => postgres::cell(row, index),
-        };
-        cell.and_then(T::read).ok_or_else(|| damaged(index))
+        }
     }
 
     /// A JSON column, or the type's default where it is NULL.

@@ -4,6 +4,7 @@ use crate::error::DbError;
 use crate::row::Row;
 use crate::value::Value;
 use crate::{postgres, sqlite};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A transaction on either engine. On SQLite every method runs inline and is ready at once; on
@@ -37,6 +38,31 @@ impl Tx {
         match &mut self.engine {
             Engine::Sqlite(connection) => Ok(connection),
             Engine::Postgres(_) => Err(DbError::internal("a transaction of the other engine")),
+        }
+    }
+
+    /// Whether this is the embedded engine: for what the engines do in different ways.
+    pub(crate) fn is_sqlite(&self) -> bool {
+        matches!(self.engine, Engine::Sqlite(_))
+    }
+
+    /// Of a statement in SQLite's words and in PostgreSQL's, the engine's own.
+    pub(crate) fn worded(&self, [sqlite, postgres]: [&'static str; 2]) -> &'static str {
+        if self.is_sqlite() { sqlite } else { postgres }
+    }
+
+    /// Ends the statements of this transaction, which only reads, with `DbError::Unavailable` once
+    /// they have taken `patience`: all of them together on SQLite, each on PostgreSQL. There they
+    /// are also planned for their very arguments: one word is in a million rows, another in three.
+    pub(crate) async fn bound(&mut self, patience: Duration) -> Result<(), DbError> {
+        match &mut self.engine {
+            Engine::Sqlite(connection) => connection.bound(patience),
+            Engine::Postgres(transaction) => {
+                let sql = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
+                    set_config('statement_timeout', $1, true)";
+                let millis = patience.as_millis().to_string();
+                transaction.send(sql, &[(&millis).into()]).await
+            }
         }
     }
 

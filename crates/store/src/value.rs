@@ -26,6 +26,8 @@ pub(crate) enum Value<'a> {
     Time(Timestamp),
     /// jsonb
     Json(&'a str),
+    /// uuid[]; on SQLite a JSON array of hex digits, for `json_each`
+    Uuids(&'a [Uuid]),
 }
 
 impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {

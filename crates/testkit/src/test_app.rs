@@ -7,6 +7,7 @@ use crate::issuer::KeyServer;
 use axum::body::Body;
 use clientbook_api::{Options, Surfaces};
 use clientbook_app::{App, AuditScope, Clock, Entropy, Env, IssuerSettings};
+use clientbook_model::client::Client;
 use clientbook_model::secret::Secret;
 use clientbook_store::{Access, Db};
 use hyper::Request;
@@ -136,6 +137,11 @@ impl TestApp {
     /// The store, to look at and to tamper with behind the server's back.
     pub fn database(&self) -> &Arc<TestDatabase> {
         &self.database
+    }
+
+    /// Makes the tenant `slug` with so many clients, each as full as one in use.
+    pub async fn sample(&self, slug: &str, clients: u32) -> Vec<Client> {
+        self.app.load_sample(slug, clients).await.expect("made-up clients")
     }
 
     /// Panics unless every audit chain is intact, and every row is what the entries say.

@@ -19,6 +19,7 @@ const MODEL_MAY_USE: &[&str] = &[
     "strsim",
     "subtle",
     "thiserror",
+    "unicode-normalization",
     "url",
     "uuid",
 ];

@@ -2,7 +2,7 @@
 
 #![expect(dead_code, reason = "shapes of requests to describe; nobody builds them")]
 
-use super::views::{ClientTypeView, ClientView};
+use super::views::{ClientTypeView, ClientView, PageView};
 use crate::openapi::{Doc, Refusal};
 use crate::shared::described::{self, clearable, settable};
 use crate::shared::schema::{self, AnyInt, RoleTitle, names};
@@ -286,6 +286,21 @@ fn client() -> Value {
 pub(super) fn read_client() -> Doc {
     Doc::new("readClient", "Reads a client")
         .answers::<ClientView<'_>>(200, "The client, null where unset", client())
+        .tagged()
+}
+
+pub(super) fn search_clients() -> Doc {
+    let example = json!({
+        "data": [client()],
+        "first": true,
+        "last": true,
+        "page": 0,
+        "size": 50,
+        "totalPages": 1,
+        "totalElements": 1,
+    });
+    Doc::new("searchClients", "Lists clients by their numbers")
+        .answers::<PageView<'_>>(200, "A page of clients", example)
         .tagged()
 }
 

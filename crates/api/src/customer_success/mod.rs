@@ -1,5 +1,6 @@
 //! Customer success: some 35 attributes of a client.
 
+mod client_list;
 mod client_types;
 mod clients;
 mod docs;
@@ -14,15 +15,15 @@ use clientbook_model::principal::Permission as P;
 
 /// The same routes of clients answer below `/v2` too: existing callers use that base.
 pub(crate) fn operations() -> Vec<Operation> {
-    let mut operations = of_clients("/client", "/client/{uuid}");
-    operations.extend(of_clients("/v2/client", "/v2/client/{uuid}"));
+    let mut operations = of_clients("/client", "/client/search", "/client/{uuid}");
+    operations.extend(of_clients("/v2/client", "/v2/client/search", "/v2/client/{uuid}"));
     operations.extend(of_client_types());
     operations
 }
 
 const S: Surface = Surface::CustomerSuccess;
 
-fn of_clients(all: &'static str, one: &'static str) -> Vec<Operation> {
+fn of_clients(all: &'static str, search: &'static str, one: &'static str) -> Vec<Operation> {
     vec![
         Operation::new(
             S,
@@ -33,6 +34,15 @@ fn of_clients(all: &'static str, one: &'static str) -> Vec<Operation> {
             docs::create_client,
         )
         .body(BodyRule::Json),
+        Operation::new(
+            S,
+            Method::GET,
+            search,
+            P::ClientsView,
+            client_list::search,
+            docs::search_clients,
+        )
+        .query(client_list::PARAMETERS),
         Operation::new(S, Method::GET, one, P::ClientsView, clients::read, docs::read_client),
         Operation::new(
             S,

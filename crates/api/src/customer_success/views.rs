@@ -1,7 +1,7 @@
 //! What the customer-success API shows: the whole client, null where unset.
 
 use crate::shared::schema;
-use clientbook_app::ClientRecord;
+use clientbook_app::{ClientPage, ClientRecord};
 use clientbook_model::custom_field::CustomValues;
 use clientbook_model::id::{ClientId, ClientNumber, TenantId};
 use clientbook_model::number::{AnyInt, NpsScore, Reference};
@@ -121,6 +121,37 @@ pub(super) struct ClientTypeView<'a> {
     #[schema(value_type = schema::Reference)]
     id: Reference,
     title: &'a str,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PageView<'a> {
+    data: Vec<ClientView<'a>>,
+    first: bool,
+    last: bool,
+    page: i64,
+    size: i64,
+    total_pages: i64,
+    total_elements: i64,
+    /// There may be more than `totalElements`: to count them all would take too long.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    total_is_lower_bound: bool,
+}
+
+/// A page of clients.
+pub(super) fn list(found: &ClientPage, page: i64, size: i64) -> PageView<'_> {
+    let total_pages = found.pages(size);
+    PageView {
+        data: found.rows.iter().map(client).collect(),
+        first: page == 0,
+        last: page >= total_pages - 1,
+        page,
+        size,
+        total_pages,
+        total_elements: found.total,
+        total_is_lower_bound: found.total_is_lower_bound,
+    }
 }
 
 /// A client with every attribute.

@@ -12,6 +12,8 @@ pub(crate) struct Doc {
     pub(super) success: Success,
     pub(super) body: Option<Body>,
     pub(super) refusals: Vec<Refusal>,
+    /// Its answer may say where the next page is.
+    pub(super) linked: bool,
 }
 
 /// How an operation answers when it does what it was asked.
@@ -82,7 +84,7 @@ impl Doc {
             located: false,
             preconditioned: false,
         };
-        Self { id, summary, success, body: None, refusals: Vec::new() }
+        Self { id, summary, success, body: None, refusals: Vec::new(), linked: false }
     }
 
     /// Answers JSON of this shape.
@@ -120,6 +122,12 @@ impl Doc {
     /// Its answer has an entity tag.
     pub(crate) fn tagged(mut self) -> Self {
         self.success.tagged = true;
+        self
+    }
+
+    /// Its answer says where the next page is, if there is one.
+    pub(crate) fn linked(mut self) -> Self {
+        self.linked = true;
         self
     }
 

@@ -158,6 +158,10 @@ fn success(operation: &Operation, doc: &Doc) -> (String, Value) {
             headers["ETag"]["required"] = false.into();
         }
     }
+    if doc.linked {
+        headers["Link"] = header("Where the next page is: `<address>; rel=\"next\"`");
+        headers["Link"]["required"] = false.into();
+    }
     let mut answer = json!({ "description": success.about, "headers": headers });
     if let Some(content) = &success.content {
         let mut media_type = json!({ "schema": content.schema() });

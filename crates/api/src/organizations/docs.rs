@@ -240,6 +240,17 @@ pub(super) fn read_client() -> Doc {
         .tagged()
 }
 
+pub(super) fn list_clients() -> Doc {
+    let example = json!({ "data": [client()], "total_count": 1, "next_cursor": null });
+    Doc::new(
+        "listClients",
+        "Lists clients, some perhaps on each page: go on while there is a cursor",
+    )
+    .answers::<ListView<ClientView<'_>>>(200, "A page of clients", example)
+    .listing::<ClientView<'_>>()
+    .tagged()
+}
+
 pub(super) fn create_client() -> Doc {
     let mut made = client();
     made["id"] = json!("0195803b-5c40-7d0f-9c1b-7a6e5d4c3b2a");

@@ -1,6 +1,7 @@
 //! Organizations (v2): the main API.
 
 mod api_tokens;
+mod client_list;
 mod clients;
 mod collection_control;
 mod docs;
@@ -35,6 +36,15 @@ fn of_clients() -> Vec<Operation> {
             docs::create_client,
         )
         .body(BodyRule::Json),
+        Operation::new(
+            S,
+            Method::GET,
+            CLIENTS,
+            P::ClientsView,
+            client_list::list,
+            docs::list_clients,
+        )
+        .query(client_list::PARAMETERS),
         Operation::new(S, Method::GET, CLIENT, P::ClientsView, clients::read, docs::read_client),
         Operation::new(
             S,

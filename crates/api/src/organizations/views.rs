@@ -127,6 +127,10 @@ pub(super) fn tenant(tenant: &Tenant) -> TenantView<'_> {
 pub(super) struct ListView<T: ToSchema> {
     data: Vec<T>,
     total_count: i64,
+    /// There may be more than `total_count`: to count them all would take too long.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    total_is_lower_bound: bool,
     #[schema(required)]
     next_cursor: Option<String>,
 }
@@ -139,6 +143,7 @@ pub(super) fn list<'a, R, T: ToSchema>(
     ListView {
         data: page.rows.iter().map(view).collect(),
         total_count: page.total,
+        total_is_lower_bound: page.total_is_lower_bound,
         next_cursor: page.next_cursor.clone(),
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Answer {
     pub(crate) tag: Option<String>,
     /// It carries a secret: nobody may keep it.
     pub(crate) secret: bool,
+    /// Where the next page is, below this server's address.
+    pub(crate) next: Option<String>,
     /// What a page may load and run.
     pub(crate) security_policy: Option<&'static str>,
     /// Where what was made can be read.
@@ -91,6 +93,7 @@ impl Answer {
             version: None,
             tag: None,
             secret: false,
+            next: None,
             security_policy: None,
             location: None,
         }

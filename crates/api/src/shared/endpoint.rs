@@ -202,6 +202,10 @@ fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<B
     if let Some(policy) = answer.security_policy {
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     }
+    if let Some(next) = answer.next {
+        let link = HeaderValue::try_from(format!("<{next}>; rel=\"next\""));
+        headers.insert(header::LINK, link.map_err(|error| ApiError::internal(&error))?);
+    }
     if let Some(location) = answer.location {
         let location = HeaderValue::try_from(location);
         headers.insert(header::LOCATION, location.map_err(|error| ApiError::internal(&error))?);

@@ -1,6 +1,7 @@
 //! Query parameters: known ones only, each once.
 
 use super::error::ApiError;
+use clientbook_app::AppError;
 use clientbook_model::nearest::nearest;
 use clientbook_model::patch::Parse;
 use clientbook_model::violation::{Violation, step};
@@ -82,6 +83,11 @@ impl Query {
         }
     }
 
+    /// `true` or `false`, where being absent says something else.
+    pub(crate) fn boolean(&mut self, name: &str) -> Option<bool> {
+        self.one_of(name, &["true", "false"], |text| Some(text == "true"))
+    }
+
     /// A whole number from 1 to the largest size, never clamped.
     pub(crate) fn size(&mut self, name: &str, size: PageSize) -> i64 {
         let PageSize { default, max } = size;
@@ -94,6 +100,20 @@ impl Query {
             let message = format!("must be a whole number from 1 to {max}");
             self.refuse(name, Violation::new("range", message));
             default
+        })
+    }
+
+    /// The number of a page, from 0.
+    pub(crate) fn page(&mut self, name: &str) -> i64 {
+        let Some(text) = self.text(name) else {
+            return 0;
+        };
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        let page = text.parse().ok().filter(|_| plain);
+        page.unwrap_or_else(|| {
+            let message = format!("must be a whole number from 0 to {}", i64::MAX);
+            self.refuse(name, Violation::new("range", message));
+            0
         })
     }
 
@@ -118,8 +138,16 @@ impl Query {
         found
     }
 
-    fn refuse(&mut self, name: &str, violation: Violation) {
+    pub(crate) fn refuse(&mut self, name: &str, violation: Violation) {
         self.violations.push(violation.below(&step(name)));
+    }
+}
+
+/// A refusal that came with the loaded rows, as what it is about: a parameter.
+pub(crate) fn about_parameters(error: AppError) -> ApiError {
+    match error {
+        AppError::Invalid(fields) => ApiError::Query(fields),
+        other => other.into(),
     }
 }
 

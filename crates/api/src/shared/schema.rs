@@ -8,6 +8,7 @@ use clientbook_model::collection::CollectionMode;
 use clientbook_model::contact::ContactType;
 use clientbook_model::custom_field::MAX_TEXT;
 use clientbook_model::principal::{Permission, Role};
+use clientbook_model::search::MAX_WORDS;
 use clientbook_model::tenant::SLUG_LENGTH;
 use clientbook_model::{custom_field, enrollment, number, success, tenant, text};
 use serde_json::{Value, json};
@@ -156,6 +157,21 @@ pub(crate) fn flag() -> RefOr<Schema> {
 pub(crate) fn page_size(size: PageSize) -> RefOr<Schema> {
     let PageSize { default, max } = size;
     whole().minimum(Some(1_i64)).maximum(Some(max)).default(Some(json!(default))).into()
+}
+
+/// A query parameter that is true or false, where being absent says something else.
+pub(crate) fn boolean() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::Boolean).into()
+}
+
+/// A query parameter that is a text to search for.
+pub(crate) fn words() -> RefOr<Schema> {
+    text().min_length(Some(1)).max_length(Some(MAX_WORDS)).into()
+}
+
+/// A query parameter that is the number of a page, from 0.
+pub(crate) fn page() -> RefOr<Schema> {
+    int64().minimum(Some(0)).default(Some(json!(0))).into()
 }
 
 /// Only null.

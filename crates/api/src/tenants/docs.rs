@@ -2,7 +2,7 @@
 
 #![expect(dead_code, reason = "shapes of requests to describe; nobody builds them")]
 
-use super::views::ClientView;
+use super::views::{ClientView, ListView};
 use crate::openapi::Doc;
 use crate::shared::described;
 use crate::shared::schema::{ClientName, ClientNumber, Id, Scope, TenantKey, names};
@@ -123,6 +123,14 @@ fn client() -> Value {
 pub(super) fn read_client() -> Doc {
     Doc::new("readClient", "Reads a client")
         .answers::<ClientView<'_>>(200, "The client", client())
+        .tagged()
+}
+
+pub(super) fn list_clients() -> Doc {
+    let pagination = json!({ "page": 1, "limit": 10, "total": 1, "total_pages": 1 });
+    let example = json!({ "clients": [client()], "pagination": pagination });
+    Doc::new("listClients", "Lists clients by their numbers")
+        .answers::<ListView<'_>>(200, "A page of clients", example)
         .tagged()
 }
 

@@ -1,6 +1,7 @@
 //! Tenants (v1): where admins switch clients on and off.
 
 mod body;
+mod client_list;
 mod clients;
 mod docs;
 pub(crate) mod errors;
@@ -13,11 +14,20 @@ use clientbook_model::principal::Permission as P;
 
 pub(crate) fn operations() -> Vec<Operation> {
     const S: Surface = Surface::Tenants;
+    const CLIENTS: &str = "/clients/v1/tenants/{tenant_id}/clients";
     const CLIENT: &str = "/clients/v1/tenants/{tenant_id}/clients/{id}";
     const ACTIVATE: &str = "/clients/v1/tenants/{tenant_id}/clients/{id}/activate";
     const DEACTIVATE: &str = "/clients/v1/tenants/{tenant_id}/clients/{id}/deactivate";
-    const CLIENTS: &str = "/clients/v1/tenants/{tenant_id}/clients";
     vec![
+        Operation::new(
+            S,
+            Method::GET,
+            CLIENTS,
+            P::ClientsView,
+            client_list::list,
+            docs::list_clients,
+        )
+        .query(client_list::PARAMETERS),
         Operation::new(
             S,
             Method::POST,

@@ -1,7 +1,7 @@
 //! What the tenants API shows.
 
 use crate::shared::schema;
-use clientbook_app::ClientRecord;
+use clientbook_app::{ClientPage, ClientRecord};
 use clientbook_model::contact::EmailAddress;
 use clientbook_model::id::{ClientId, ClientNumber};
 use clientbook_model::status::Status;
@@ -54,6 +54,38 @@ pub(super) fn client(record: &ClientRecord) -> ClientView<'_> {
         tags: &client.tags,
         created_at: client.created_at,
         updated_at: client.updated_at,
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct ListView<'a> {
+    clients: Vec<ClientView<'a>>,
+    pagination: PaginationView,
+}
+
+#[derive(Serialize, ToSchema)]
+struct PaginationView {
+    page: i64,
+    limit: i64,
+    total: i64,
+    total_pages: i64,
+    /// There may be more than `total`: to count them all would take too long.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    total_is_lower_bound: bool,
+}
+
+/// A page of clients.
+pub(super) fn list(found: &ClientPage, page: i64, limit: i64) -> ListView<'_> {
+    ListView {
+        clients: found.rows.iter().map(client).collect(),
+        pagination: PaginationView {
+            page,
+            limit,
+            total: found.total,
+            total_pages: found.pages(limit),
+            total_is_lower_bound: found.total_is_lower_bound,
+        },
     }
 }
 

@@ -2,7 +2,7 @@
 
 #![expect(dead_code, reason = "shapes of requests to describe; nobody builds them")]
 
-use super::views::Wrapped;
+use super::views::{ListView, Wrapped};
 use crate::openapi::Doc;
 use crate::shared::described::clearable;
 use crate::shared::schema::{self, ClientName, ContactKind, FieldKey, FieldValue, ObjectId, names};
@@ -145,6 +145,14 @@ pub(super) fn read_client() -> Doc {
     Doc::new("readClient", "Reads a client")
         .answers::<Wrapped<'_>>(200, "The client", example)
         .tagged()
+}
+
+pub(super) fn list_clients() -> Doc {
+    let example = json!({ "clients": [client("Acme Corporation")] });
+    Doc::new("listClients", "Lists clients, the oldest first: go on while there is a next page")
+        .answers::<ListView<'_>>(200, "A page of clients", example)
+        .tagged()
+        .linked()
 }
 
 pub(super) fn create_client() -> Doc {

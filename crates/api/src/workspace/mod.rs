@@ -1,5 +1,6 @@
 //! Workspace (v1): what front desks and CRMs know of a client.
 
+mod client_list;
 mod clients;
 mod docs;
 pub(crate) mod errors;
@@ -15,6 +16,15 @@ pub(crate) fn operations() -> Vec<Operation> {
     const CLIENT: &str = "/v1/workspace/{workspace_id}/clients/{client_id}";
     const CLIENTS: &str = "/v1/workspace/{workspace_id}/clients";
     vec![
+        Operation::new(
+            S,
+            Method::GET,
+            CLIENTS,
+            P::ClientsView,
+            client_list::list,
+            docs::list_clients,
+        )
+        .query(client_list::PARAMETERS),
         Operation::new(
             S,
             Method::POST,

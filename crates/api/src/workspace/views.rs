@@ -56,29 +56,42 @@ struct CustomFieldView<'a> {
     value: &'a Value,
 }
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = ClientList)]
+pub(super) struct ListView<'a> {
+    clients: Vec<ClientView<'a>>,
+}
+
 /// A client, wrapped as every single-client answer of this surface is.
 pub(super) fn client(record: &ClientRecord) -> Wrapped<'_> {
+    Wrapped { client: bare(record) }
+}
+
+/// A page of clients.
+pub(super) fn list(records: &[ClientRecord]) -> ListView<'_> {
+    ListView { clients: records.iter().map(bare).collect() }
+}
+
+fn bare(record: &ClientRecord) -> ClientView<'_> {
     let client = &record.client;
     let methods = client.contact_methods.as_slice().iter();
     let custom = client.custom_values.iter();
-    Wrapped {
-        client: ClientView {
-            id: client.object_id,
-            name: client.name.as_str(),
-            avatar_url: client.avatar_url.as_ref().map(WebUrl::as_str),
-            contact_methods: methods
-                .map(|method| ContactMethodView {
-                    kind: method.kind.as_str(),
-                    value: &method.value,
-                    preferred: method.preferred,
-                })
-                .collect(),
-            custom_fields: custom
-                .map(|(key, value)| CustomFieldView { field_id: None, field_key: key, value })
-                .collect(),
-            created_at: client.created_at,
-            updated_at: client.updated_at,
-        },
+    ClientView {
+        id: client.object_id,
+        name: client.name.as_str(),
+        avatar_url: client.avatar_url.as_ref().map(WebUrl::as_str),
+        contact_methods: methods
+            .map(|method| ContactMethodView {
+                kind: method.kind.as_str(),
+                value: &method.value,
+                preferred: method.preferred,
+            })
+            .collect(),
+        custom_fields: custom
+            .map(|(key, value)| CustomFieldView { field_id: None, field_key: key, value })
+            .collect(),
+        created_at: client.created_at,
+        updated_at: client.updated_at,
     }
 }
 

@@ -51,6 +51,17 @@ fn access(operation: &Operation) -> &'static str {
     }
 }
 
+/// Calls whose tenant stands neither in the path nor is that of a client in it.
+const NAMED_IN_REQUEST: [&str; 7] = [
+    "/v2/api-tokens",
+    "/v2/clients",
+    "/client",
+    "/v2/client",
+    "/client-types",
+    "/client/search",
+    "/v2/client/search",
+];
+
 /// The address of an operation with every segment filled in.
 fn fill(operation: &Operation, target: Target, token_id: &str) -> String {
     let own = target == Target::Own;
@@ -69,9 +80,11 @@ fn fill(operation: &Operation, target: Target, token_id: &str) -> String {
         }
     });
     let path = segments.collect::<Vec<_>>().join("/");
-    let names_no_tenant = operation.method == Method::GET
-        && ["/v2/api-tokens", "/client-types"].contains(&operation.path);
-    if names_no_tenant { format!("{path}?tenant={tenant}") } else { path }
+    if operation.method == Method::GET && NAMED_IN_REQUEST.contains(&operation.path) {
+        format!("{path}?tenant={tenant}")
+    } else {
+        path
+    }
 }
 
 /// A body with which an operation does something, whatever the roles before did.
@@ -140,8 +153,7 @@ fn promised(operation: &Operation, held: Option<&[&str]>, target: Target) -> &'s
     let names_tenant =
         operation.path.contains("{tenant_id}") || operation.path.contains("{workspace_id}");
     let of_client = operation.path.contains("{client_id}") || operation.path.contains("{uuid}");
-    let collections = ["/v2/api-tokens", "/v2/clients", "/client", "/v2/client", "/client-types"];
-    let named_in_request = collections.contains(&operation.path);
+    let named_in_request = NAMED_IN_REQUEST.contains(&operation.path);
     if names_tenant {
         // A tenant that the caller does not know of is not there, whatever the caller holds.
         "404"

@@ -15,6 +15,7 @@ mod http;
 mod jwt;
 mod kept;
 mod limits;
+mod lists;
 mod managing_tenants;
 mod openapi;
 mod openapi_limits;

@@ -1,6 +1,9 @@
 //! The policy as a table that people review, and as rules that hold for any caller.
 
 use crate::make::{client, full_patch, parsed};
+use clientbook_model::audit::Surface;
+use clientbook_model::client_filter::{ClientFilter, ClientWishes, Listed};
+use clientbook_model::collection::CollectionMode;
 use clientbook_model::id::{ClientId, TenantId};
 use clientbook_model::policy::{
     ClientFacts, Decision, may_ask, may_create, permission_to_change, permits,
@@ -8,6 +11,7 @@ use clientbook_model::policy::{
 use clientbook_model::principal::{
     Actor, ActorKind, Permission, Permissions, Principal, Reach, Role,
 };
+use clientbook_model::status::Status;
 use clientbook_model::text::ScopeId;
 use proptest::prelude::*;
 use serde_json::json;
@@ -196,6 +200,32 @@ proptest! {
     fn sets_of_permissions_are_sets(a in any_permissions(), b in any_permissions()) {
         prop_assert_eq!(a.covers(b), b.iter().all(|one| a.has(one)));
         prop_assert_eq!(a.iter().collect::<Permissions>(), a);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// A list holds what its reader may read one by one, and nothing else.
+    #[test]
+    fn a_filter_leaves_what_the_policy_allows(principal in any_principal(), facts in any_facts()) {
+        let Facts(tenant, id, org, project, active) = &facts;
+        let (reach, permissions) = (Reach::Tenant(*tenant), Permissions::ALL);
+        let principal = Principal { reach, permissions, ..principal };
+        let filter = ClientFilter::new(*tenant, ClientWishes::default(), &principal, Surface::Tenants);
+        let listed = Listed {
+            id: *id,
+            status: if *active { Status::Trial } else { Status::Pending },
+            collection_mode: CollectionMode::SaasUsage,
+            org_id: org.as_ref().map(ScopeId::as_str),
+            project_id: project.as_ref().map(ScopeId::as_str),
+            external_id: None,
+            salesforce_account_id: None,
+            removed_from_workspace: true,
+            text: "",
+        };
+        let allowed = permits(&principal, Permission::ClientsView, &facts.borrow());
+        prop_assert_eq!(filter.matches(&listed, &[]), allowed == Decision::Allow);
     }
 }
 

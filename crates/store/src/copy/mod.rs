@@ -13,6 +13,7 @@ mod plan;
 
 pub use compare::{Compared, Tally};
 
+use crate::client_listings;
 use crate::db::{Db, Held, Repeat};
 use crate::error::DbError;
 use crate::settings;
@@ -157,7 +158,10 @@ impl Copy {
         let done = self.target.write(Repeat::Harmless, async move |tx: &mut Tx| {
             mark::lock(tx).await?;
             match mark::get(tx).await? {
-                Some(found) if found == mark => mark::remove(tx).await,
+                Some(found) if found == mark => {
+                    client_listings::make_anew(tx).await?;
+                    mark::remove(tx).await
+                }
                 // Done before its answer got lost.
                 None => Ok(()),
                 Some(_) => Err(another()),

@@ -87,6 +87,10 @@ impl From<&Value<'_>> for Arg {
             Value::Uuid(value) => (value.to_string(), "uuid"),
             Value::Time(value) => (value.to_string(), "timestamptz"),
             Value::Json(value) => ((*value).to_owned(), "jsonb"),
+            Value::Uuids(ids) => {
+                let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+                (format!("{{{}}}", ids.join(",")), "uuid[]")
+            }
         };
         Self { text: Some(text), of_type }
     }

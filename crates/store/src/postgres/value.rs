@@ -73,6 +73,7 @@ impl ToSql for Value<'_> {
             (Self::Time(value), &Type::TIMESTAMPTZ) => {
                 out.put_i64((value.millis() - EPOCH) * 1_000);
             }
+            (Self::Uuids(ids), &Type::UUID_ARRAY) => array(ids, out)?,
             _ => return Err(format!("{self:?} cannot be a {ty}").into()),
         }
         Ok(IsNull::No)
@@ -83,6 +84,20 @@ impl ToSql for Value<'_> {
     }
 
     to_sql_checked!();
+}
+
+// One dimension without NULLs, counted from 1, as PostgreSQL sends arrays.
+fn array(ids: &[Uuid], out: &mut BytesMut) -> Result<(), BoxError> {
+    out.put_i32(1);
+    out.put_i32(0);
+    out.put_u32(Type::UUID.oid());
+    out.put_i32(ids.len().try_into()?);
+    out.put_i32(1);
+    for id in ids {
+        out.put_i32(16);
+        out.put_slice(id.as_bytes());
+    }
+    Ok(())
 }
 
 /// An argument in its final form, which outlives what it was made of.

@@ -8,12 +8,18 @@ use crate::row::Row;
 use crate::value::Value;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, ErrorCode, ffi};
+use std::time::{Duration, Instant};
 use uuid::Uuid;
+
+/// Instructions of SQLite between two looks at the clock.
+const STEP: i32 = 100_000;
 
 /// A connection that remembers a failure SQLite may have answered by rolling back everything.
 pub(crate) struct Connection {
     pub(super) raw: rusqlite::Connection,
     pub(super) fault: Option<DbError>,
+    /// Whether the transaction's statements end after a time.
+    bounded: bool,
     /// What the transaction has touched so far: see `Changes`.
     pub(crate) touched: Vec<Uuid>,
     /// What has run so far, while somebody records it.
@@ -28,6 +34,7 @@ impl Connection {
         Self {
             raw,
             fault: None,
+            bounded: false,
             touched: Vec::new(),
             #[cfg(feature = "record")]
             recording: None,
@@ -38,7 +45,19 @@ impl Connection {
     pub(super) fn begin(&mut self, sql: &str) -> Result<(), DbError> {
         self.fault = None;
         self.touched.clear();
+        if std::mem::take(&mut self.bounded) {
+            let unbounded = self.raw.progress_handler(0, None::<fn() -> bool>);
+            unbounded.map_err(|error| from_sqlite(&error))?;
+        }
         self.execute(sql, &[]).map(|_| ())
+    }
+
+    /// See `Tx::bound`.
+    pub(crate) fn bound(&mut self, patience: Duration) -> Result<(), DbError> {
+        let begun = Instant::now();
+        self.bounded = true;
+        let bounded = self.raw.progress_handler(STEP, Some(move || begun.elapsed() >= patience));
+        bounded.map_err(|error| from_sqlite(&error))
     }
 
     // A transaction that SQLite has rolled back may not go on: each further statement would be a
@@ -154,6 +173,10 @@ impl ToSql for Value<'_> {
             Self::Bytes(value) => ValueRef::Blob(value),
             Self::Uuid(value) => ValueRef::Blob(value.as_bytes()),
             Self::Time(value) => ValueRef::Integer(value.millis()),
+            Self::Uuids(ids) => {
+                let hex: Vec<_> = ids.iter().map(|id| format!("\"{}\"", id.simple())).collect();
+                return Ok(ToSqlOutput::Owned(format!("[{}]", hex.join(",")).into()));
+            }
         }))
     }
 }
@@ -169,6 +192,7 @@ pub(super) fn from_sqlite(error: &rusqlite::Error) -> DbError {
         }
         (_, ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => DbError::ForeignKey,
         (ErrorCode::DiskFull, _) => DbError::Full,
+        (ErrorCode::OperationInterrupted, _) => DbError::Unavailable("a list took too long".into()),
         (
             ErrorCode::SystemIoFailure
             | ErrorCode::DatabaseBusy

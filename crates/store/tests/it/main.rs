@@ -3,6 +3,7 @@
 mod copy;
 mod damage;
 mod isolation;
+mod lists;
 mod make;
 mod opening;
 mod rules;

@@ -1,0 +1,163 @@
+//! Lists of clients: by a cursor, or by the number of a page.
+
+use crate::App;
+use crate::audit_log::foreign_cursor;
+use crate::caller::Caller;
+use crate::cursor::Page;
+use crate::error::{AppError, invalid};
+use crate::load::{self, Home};
+use clientbook_model::audit::Surface;
+use clientbook_model::client_filter::{ClientFilter, ClientWishes};
+use clientbook_model::id::{ClientId, parse_uuid};
+use clientbook_model::principal::Permission;
+use clientbook_store::Tx;
+use clientbook_store::client_lists::{self, Key, Order, Position, Sort, Total};
+use clientbook_store::clients::{self, ClientRecord};
+
+/// The most bytes of records on a page that is asked for by its number: there, a page cannot end
+/// earlier than it is asked to.
+const NUMBERED_BYTES: i64 = 8 << 20;
+
+/// What to list by a cursor.
+#[derive(Debug, Clone)]
+pub struct ClientListQuery {
+    /// Whose clients.
+    pub home: Home,
+    /// Which of them.
+    pub wishes: ClientWishes,
+    /// In which order.
+    pub sort: Sort,
+    /// Rows on a page, at most.
+    pub page_size: i64,
+    /// Where to go on.
+    pub cursor: Option<String>,
+}
+
+/// Which page to list.
+#[derive(Debug, Clone)]
+pub struct NumberedQuery {
+    /// Whose clients.
+    pub home: Home,
+    /// Which of them.
+    pub wishes: ClientWishes,
+    /// The page, from 0.
+    pub page: i64,
+    /// Rows on a page.
+    pub size: i64,
+    /// What the surface calls the size, for errors.
+    pub size_name: &'static str,
+}
+
+/// A page by its number.
+#[derive(Debug, Clone)]
+pub struct ClientPage {
+    /// Its clients.
+    pub rows: Vec<ClientRecord>,
+    /// How many clients match, on all pages.
+    pub total: i64,
+    /// Whether there may be more of them.
+    pub total_is_lower_bound: bool,
+}
+
+impl ClientPage {
+    /// How many pages of this size there are.
+    pub fn pages(&self, size: i64) -> i64 {
+        self.total / size + i64::from(self.total % size != 0)
+    }
+}
+
+impl App {
+    /// Clients that the caller may see, from a cursor on. A page may have fewer rows than asked
+    /// for: it ends at 1 MiB of records, and where few of many clients match. Needs
+    /// `clients.view`.
+    pub async fn list_clients(
+        &self,
+        caller: &Caller,
+        query: ClientListQuery,
+    ) -> Result<Page<ClientRecord>, AppError> {
+        let (caller, cursors) = (caller.clone(), self.0.cursors.clone());
+        self.0
+            .db
+            .scan(async move |tx: &mut Tx| {
+                let filter = filter(tx, &caller, &query.home, &query.wishes).await?;
+                let scope = scope(caller.origin.surface, &filter, query.sort);
+                let after = match &query.cursor {
+                    None => None,
+                    Some(cursor) => {
+                        let position = cursors.read(&scope, cursor);
+                        let position = position.and_then(|text| read(&text, query.sort.order));
+                        Some(position.ok_or_else(foreign_cursor)?)
+                    }
+                };
+                let (sort, size) = (query.sort, query.page_size);
+                let page = client_lists::page(tx, &filter, sort, after.as_ref(), size).await?;
+                let rows = clients::get_all(tx, filter.tenant_id, &page.ids).await?;
+                let next_cursor = page.next.map(|next| cursors.write(&scope, &written(&next)));
+                let Total { count: total, is_lower_bound: total_is_lower_bound } = page.total;
+                Ok(Page { rows, total, total_is_lower_bound, next_cursor })
+            })
+            .await
+    }
+
+    /// A page of the clients that the caller may see, by number. Needs `clients.view`.
+    pub async fn page_of_clients(
+        &self,
+        caller: &Caller,
+        query: NumberedQuery,
+    ) -> Result<ClientPage, AppError> {
+        let caller = caller.clone();
+        self.0
+            .db
+            .scan(async move |tx: &mut Tx| {
+                let filter = filter(tx, &caller, &query.home, &query.wishes).await?;
+                let (page, size) = (query.page, query.size);
+                let page = client_lists::numbered(tx, &filter, page, size).await?;
+                if page.bytes > NUMBERED_BYTES && page.ids.len() > 1 {
+                    let message = format!(
+                        "the clients of this page take more than {NUMBERED_BYTES} bytes: ask for \
+                         fewer"
+                    );
+                    let path = format!("/{}", query.size_name);
+                    return Err(invalid(&path, "max_bytes", message));
+                }
+                let rows = clients::get_all(tx, filter.tenant_id, &page.ids).await?;
+                let Total { count: total, is_lower_bound: total_is_lower_bound } = page.total;
+                Ok(ClientPage { rows, total, total_is_lower_bound })
+            })
+            .await
+    }
+}
+
+/// What is asked for, as far as the caller may see it.
+async fn filter(
+    tx: &mut Tx,
+    caller: &Caller,
+    home: &Home,
+    wishes: &ClientWishes,
+) -> Result<ClientFilter, AppError> {
+    let tenant = load::home(tx, caller, home, Permission::ClientsView).await?;
+    let surface = caller.origin.surface;
+    Ok(ClientFilter::new(tenant.id, wishes.clone(), &caller.principal, surface))
+}
+
+/// What a cursor is bound to.
+fn scope(surface: Surface, filter: &ClientFilter, sort: Sort) -> String {
+    format!("clients|{}|{filter:?}|{sort:?}", surface.as_str())
+}
+
+fn written(position: &Position) -> String {
+    match &position.key {
+        Key::Text(text) => format!("{}{text}", position.id),
+        Key::Number(number) => format!("{}{number}", position.id),
+    }
+}
+
+fn read(text: &str, order: Order) -> Option<Position> {
+    // An id has 36 characters.
+    let (id, key) = text.split_at_checked(36)?;
+    let key = match order {
+        Order::Name => Key::Text(key.to_owned()),
+        Order::CreatedAt | Order::UpdatedAt | Order::Number => Key::Number(key.parse().ok()?),
+    };
+    Some(Position { key, id: ClientId(parse_uuid(id)?) })
+}

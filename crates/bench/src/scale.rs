@@ -1,0 +1,179 @@
+//! Lists and searches on a large store: one request after the other, as one user waits for them.
+
+use crate::child::Server;
+use crate::machine;
+use crate::stats::Latencies;
+use crate::surface::TENANT;
+use crate::{Failure, ScaleArgs, store};
+use serde_json::Value;
+use std::path::Path;
+use std::time::Instant;
+
+/// What a list may take, 99 times of 100, in milliseconds.
+const TARGET: f64 = 60.0;
+
+/// How long a start may take, in seconds.
+const START: f64 = 2.0;
+
+/// What the server may use of memory at most, in MiB.
+const MEMORY: u64 = 500;
+
+/// Rows on a page of the walk over everything.
+const WALK: u32 = 500;
+
+/// Whether all went as it should: without `--assert`, missed targets do.
+pub(crate) fn run(args: &ScaleArgs) -> Result<bool, Failure> {
+    let name = if args.database.is_some() { "scale-postgres" } else { "scale" };
+    let path = args.directory.join(format!("{name}-{}.db", args.clients));
+    let url = args.database.clone().unwrap_or_else(|| store::url(&path));
+    let token = token(&path.with_extension("token"), &url, args.clients)?;
+    let log = args.directory.join("scale.log");
+    let begun = Instant::now();
+    let server = Server::clientbook(&args.server, &url, &log)?;
+    let started = begun.elapsed().as_secs_f64();
+    println!("ready after {started:.2} s");
+    let bench = Bench { server, token };
+    let walk = bench.walk(args.clients)?;
+    let mut met = started < START;
+    for (name, path) in requests(args.clients, &walk) {
+        met &= bench.measure(name, &path, args.repeat)?;
+    }
+    let peak = machine::peak_memory(bench.server.target().process)? >> 20;
+    println!("server's peak memory: {peak} MiB");
+    bench.server.stop()?;
+    Ok(!args.assert || (met && peak < MEMORY))
+}
+
+/// Makes the store unless `kept` tells that it is there; an admin's token.
+fn token(kept: &Path, url: &str, clients: u32) -> Result<String, Failure> {
+    if kept.exists() {
+        return Ok(std::fs::read_to_string(kept)?);
+    }
+    println!("Making a store of {clients} clients");
+    let begun = Instant::now();
+    let token = store::fill_only(url, clients)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    println!("made in {seconds:.0} s: {:.0} clients/s", f64::from(clients) / seconds);
+    std::fs::write(kept, &token)?;
+    Ok(token)
+}
+
+/// Where pages of the list by name begin.
+struct Walk {
+    second: String,
+    middle: String,
+    last: String,
+}
+
+struct Bench {
+    server: Server,
+    token: String,
+}
+
+impl Bench {
+    fn fetch(&self, path: &str) -> Result<String, Failure> {
+        let token = &self.token;
+        let head = format!("GET {path} HTTP/1.1\r\nHost: bench\r\n");
+        let request = format!("{head}Authorization: Bearer {token}\r\n\r\n");
+        let answer = self.server.fetch(request.as_bytes())?;
+        if answer.body.contains("\"error\"") {
+            return Err(format!("{path}: {}", answer.body).into());
+        }
+        Ok(answer.body)
+    }
+
+    /// Reads the whole list by name: every client has to be there, and once.
+    fn walk(&self, clients: u32) -> Result<Walk, Failure> {
+        let (mut cursors, mut seen) = (Vec::new(), 0);
+        let begun = Instant::now();
+        let mut cursor = None;
+        loop {
+            let page: Value = serde_json::from_str(&self.fetch(&page(WALK, cursor.as_deref()))?)?;
+            seen += page["data"].as_array().map_or(0, Vec::len);
+            if page["total_count"] != clients {
+                return Err(format!("a page counts {}", page["total_count"]).into());
+            }
+            cursor = page["next_cursor"].as_str().map(str::to_owned);
+            match &cursor {
+                Some(next) => cursors.push(next.clone()),
+                None => break,
+            }
+        }
+        if seen != clients as usize {
+            return Err(format!("the walk saw {seen} clients").into());
+        }
+        let rate = f64::from(clients) / begun.elapsed().as_secs_f64();
+        println!("the list by name was walked at {rate:.0} clients/s, {WALK} a page");
+        let at = |place: usize| cursors.get(place).cloned().ok_or("the list has one page");
+        let (middle, last) = (cursors.len() / 2, cursors.len().saturating_sub(1));
+        Ok(Walk { second: at(0)?, middle: at(middle)?, last: at(last)? })
+    }
+
+    fn measure(&self, name: &str, path: &str, repeat: u32) -> Result<bool, Failure> {
+        let mut latencies = Latencies::new()?;
+        let mut body = String::new();
+        for _ in 0..repeat {
+            let begun = Instant::now();
+            body = self.fetch(path)?;
+            latencies.record(begun.elapsed())?;
+        }
+        let page: Value = serde_json::from_str(&body)?;
+        let rows = ["data", "clients"].iter().find_map(|name| page[*name].as_array());
+        let rows = rows.map_or(0, Vec::len);
+        let totals = ["/total_count", "/pagination/total", "/totalElements"];
+        let total = totals.iter().find_map(|at| page.pointer(at)).and_then(Value::as_i64);
+        let total = total.map_or("none".to_owned(), |total| total.to_string());
+        let [median, p99, max] = [50.0, 99.0, 100.0].map(|percent| latencies.percentile(percent));
+        let met = p99 < TARGET;
+        let mark = if met { "" } else { "  over the target" };
+        println!(
+            "{name:<46} p50 {median:6.2} ms  p99 {p99:6.2} ms  max {max:6.2} ms  {rows:>3} rows of \
+             {total}{mark}"
+        );
+        Ok(met)
+    }
+}
+
+fn page(size: u32, cursor: Option<&str>) -> String {
+    let cursor = cursor.map_or(String::new(), |cursor| format!("&cursor={cursor}"));
+    format!("/v2/clients?sort_by=name&page_size={size}{cursor}")
+}
+
+fn requests(clients: u32, walk: &Walk) -> Vec<(&'static str, String)> {
+    let tenants = format!("/clients/v1/tenants/{TENANT}/clients");
+    let rare = clients / 7;
+    let (end, half) = (clients / 100, clients / 200);
+    vec![
+        ("v2 by name, first page", page(50, None)),
+        ("v2 by name, second page", page(50, Some(&walk.second))),
+        ("v2 by name, a page in the middle", page(50, Some(&walk.middle))),
+        ("v2 by name, last page", page(50, Some(&walk.last))),
+        ("v2 by name, first page of 500", page(500, None)),
+        ("v2 by name, from the end", "/v2/clients?sort_order=desc".into()),
+        ("v2 by change, newest first", "/v2/clients?sort_by=updated_at&sort_order=desc".into()),
+        ("v2 by creation", "/v2/clients?sort_by=created_at".into()),
+        ("v2 q, in every client", "/v2/clients?q=sample".into()),
+        ("v2 q, in every client, by change", "/v2/clients?q=sample&sort_by=updated_at".into()),
+        ("v2 q, in one client", format!("/v2/clients?q=client{rare}.example")),
+        ("v2 q, in one client of ninety", "/v2/clients?q=client%2077".into()),
+        ("v2 q, four digits", "/v2/clients?q=7777".into()),
+        ("v2 q, three digits", "/v2/clients?q=777".into()),
+        ("v2 q, two letters in every client", "/v2/clients?q=sa".into()),
+        ("v2 q, two letters in none", "/v2/clients?q=zq".into()),
+        ("v2 q, nowhere", "/v2/clients?q=nowhere".into()),
+        ("v2 of a status", "/v2/clients?status=active".into()),
+        ("v2 of a status that few have", "/v2/clients?status=terminated".into()),
+        ("v2 q and a status", "/v2/clients?q=sample&status=active".into()),
+        ("tenants, page 1 of 100", format!("{tenants}?limit=100")),
+        ("tenants, page in the middle of 100", format!("{tenants}?limit=100&page={half}")),
+        ("tenants, last page of 100", format!("{tenants}?limit=100&page={end}")),
+        ("tenants, active, in the middle", format!("{tenants}?active=true&limit=100&page={half}")),
+        ("tenants, a rare name", format!("{tenants}?name=client%20{rare}%20")),
+        ("tenants, a common name", format!("{tenants}?name=sample")),
+        ("tenants, a tag of all", format!("{tenants}?tags=north")),
+        ("workspace, first page", format!("/v1/workspace/{TENANT}/clients")),
+        ("success, a page in the middle", format!("/client/search?page={half}&size=100")),
+        ("success, an external id", format!("/client/search?externalId=crm-{rare}")),
+        ("success, a rare name", format!("/client/search?name=client%20{rare}%20")),
+    ]
+}

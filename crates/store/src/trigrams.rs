@@ -1,0 +1,192 @@
+//! How text is looked up: the one place where the engines differ in more than words.
+//!
+//! SQLite has an FTS5 index of trigrams, kept by our own statements. FTS5 takes rows in the order
+//! of their ids at some 20 µs each, and at more than a millisecond each in any other order. So a
+//! change is noted (`client_trigrams_pending`) and the index brought up to date for many at once.
+//! Whoever searches looks at what is noted too, and compares each row's present text: a search sees
+//! its snapshot and nothing else. PostgreSQL's `pg_trgm` does both by itself.
+
+use crate::error::DbError;
+use crate::tx::Tx;
+use clientbook_model::client::Client;
+use clientbook_model::id::{ClientId, TenantId};
+use clientbook_model::search::{Listing, Words};
+
+/// How many noted changes are worth bringing the index up to date.
+const PENDING: i64 = 500;
+
+/// How many changes note, for one that looks whether there are enough.
+const LOOK: u8 = 16;
+
+/// The most trigrams that are looked up of one text. The rest is compared.
+const TRIGRAMS: usize = 12;
+
+/// How many places a tenant has on SQLite; there is room for eight million tenants.
+const PLACES: i64 = 1 << 40;
+
+/// Adds a listing.
+pub(crate) async fn add(tx: &mut Tx, client: &Client, listing: &Listing) -> Result<(), DbError> {
+    let [tenant, id] = [client.tenant_id.into(), client.id.into()];
+    let words = [(&listing.name).into(), (&listing.text).into()];
+    let fixed = [client.number.into(), client.created_at.into()];
+    if !tx.is_sqlite() {
+        let sql =
+            "INSERT INTO client_listings (tenant_id, client_id, number, created_at, name, text)
+            VALUES ($1, $2, $3, $4, $5, $6)";
+        return tx.send(&[], sql, &[[tenant, id], fixed, words].concat()).await;
+    }
+    let sql = "INSERT INTO client_listings (place, tenant_id, client_id, number, created_at, name,
+            text)
+        SELECT coalesce((SELECT max(l.place) FROM client_listings l
+            WHERE l.place > p.base AND l.place <= p.base + $1), p.base) + 1, $2, $3, $4, $5, $6, $7
+        FROM client_places p WHERE p.tenant_id = $2";
+    let args = [&[PLACES.into()][..], &[tenant, id], &fixed, &words].concat();
+    if tx.execute(&[], sql, &args).await? == 0 {
+        let first = "INSERT INTO client_places (tenant_id, base)
+            SELECT $1, coalesce(max(base) + $2, 0) FROM client_places";
+        tx.send(&[], first, &[tenant, PLACES.into()]).await?;
+        tx.send(&[], sql, &args).await?;
+    }
+    let sql = "INSERT INTO client_trigrams_pending (place, indexed)
+        SELECT place, NULL FROM client_listings WHERE tenant_id = $1 AND client_id = $2";
+    tx.send(&[], sql, &[tenant, id]).await?;
+    settle(tx, client).await
+}
+
+/// Replaces a listing.
+pub(crate) async fn change(tx: &mut Tx, client: &Client, listing: &Listing) -> Result<(), DbError> {
+    note(tx, client.tenant_id, client.id).await?;
+    let sql = "UPDATE client_listings SET name = $1, text = $2
+        WHERE tenant_id = $3 AND client_id = $4";
+    let [tenant, id] = [client.tenant_id.into(), client.id.into()];
+    let args = [(&listing.name).into(), (&listing.text).into(), tenant, id];
+    tx.send(&[], sql, &args).await?;
+    settle(tx, client).await
+}
+
+/// Takes a listing away, and all of it that the index has.
+pub(crate) async fn remove(tx: &mut Tx, tenant: TenantId, id: ClientId) -> Result<(), DbError> {
+    note(tx, tenant, id).await?;
+    let sql = "DELETE FROM client_listings WHERE tenant_id = $1 AND client_id = $2";
+    tx.send(&[], sql, &[tenant.into(), id.into()]).await?;
+    index_pending(tx).await
+}
+
+// The first note of a place holds what the index has of it.
+async fn note(tx: &mut Tx, tenant: TenantId, id: ClientId) -> Result<(), DbError> {
+    if !tx.is_sqlite() {
+        return Ok(());
+    }
+    let sql = "INSERT INTO client_trigrams_pending (place, indexed)
+        SELECT place, text FROM client_listings WHERE tenant_id = $1 AND client_id = $2
+        ON CONFLICT (place) DO NOTHING";
+    tx.send(&[], sql, &[tenant.into(), id.into()]).await
+}
+
+/// Brings the index up to date if enough is noted. To count takes longer than to note: the digest
+/// of the newest entry draws lots.
+async fn settle(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
+    if !tx.is_sqlite() || !client.audit.hash[31].is_multiple_of(LOOK) {
+        return Ok(());
+    }
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM client_trigrams_pending LIMIT $1)";
+    let pending: i64 = tx.one(sql, &[PENDING.into()], |row| row.get(0)).await?;
+    if pending < PENDING { Ok(()) } else { index_pending(tx).await }
+}
+
+/// Brings the index up to date. Old and new text of a place one after the other, places in their
+/// order: FTS5 gathers them in memory.
+pub(crate) async fn index_pending(tx: &mut Tx) -> Result<(), DbError> {
+    if !tx.is_sqlite() {
+        return Ok(());
+    }
+    let sql = "SELECT p.place, p.indexed, l.text FROM client_trigrams_pending p
+        LEFT JOIN client_listings l ON l.place = p.place ORDER BY p.place";
+    let all = tx.all(sql, &[], |row| {
+        Ok((row.get::<i64>(0)?, row.get::<Option<String>>(1)?, row.get::<Option<String>>(2)?))
+    });
+    for (place, old, new) in all.await?.into_iter().filter(|(_, old, new)| old != new) {
+        if let Some(old) = &old {
+            let sql = "INSERT INTO client_trigrams (client_trigrams, rowid, text)
+                VALUES ('delete', $1, $2)";
+            tx.send(&[], sql, &[place.into(), old.into()]).await?;
+        }
+        if let Some(new) = &new {
+            let sql = "INSERT INTO client_trigrams (rowid, text) VALUES ($1, $2)";
+            tx.send(&[], sql, &[place.into(), new.into()]).await?;
+        }
+    }
+    tx.send(&[], "DELETE FROM client_trigrams_pending", &[]).await
+}
+
+/// A text to look up, in the engine's own words.
+pub(crate) struct Lookup {
+    /// FTS5's expression, or the pattern of LIKE.
+    pub(crate) expression: String,
+    /// The places to look at, on SQLite.
+    pub(crate) places: (i64, i64),
+}
+
+/// How to look up `words` among a tenant's clients; `None` for a text without three letters.
+pub(crate) async fn lookup(
+    tx: &mut Tx,
+    tenant: TenantId,
+    words: &Words,
+) -> Result<Option<Lookup>, DbError> {
+    let letters: Vec<char> = words.as_str().chars().collect();
+    if letters.len() < 3 {
+        return Ok(None);
+    }
+    if !tx.is_sqlite() {
+        let expression = pattern(words.as_str());
+        return Ok(Some(Lookup { expression, places: (0, 0) }));
+    }
+    let sql = "SELECT base FROM client_places WHERE tenant_id = $1";
+    let base: Option<i64> = tx.opt(sql, &[tenant.into()], |row| row.get(0)).await?;
+    // A tenant without places has no clients.
+    let places = base.map_or((1, 0), |base| (base + 1, base + PLACES));
+    Ok(Some(Lookup { expression: every(&letters), places }))
+}
+
+/// Every one of the trigrams, if there are not too many; else some from all over the text.
+fn every(letters: &[char]) -> String {
+    let count = letters.len() - 2;
+    let step = count.div_ceil(TRIGRAMS);
+    let quoted = |at| {
+        let trigram: String = letters[at..at + 3].iter().collect();
+        format!("\"{}\"", trigram.replace('"', "\"\""))
+    };
+    (0..count).step_by(step).map(quoted).collect::<Vec<_>>().join(" AND ")
+}
+
+/// What LIKE finds a text by that may hold its wildcards.
+fn pattern(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_special_to_an_engine_is_quoted() {
+        assert_eq!(pattern("50%_\\"), "%50\\%\\_\\\\%");
+        let letters: Vec<char> = "a\"bc".chars().collect();
+        assert_eq!(every(&letters), "\"a\"\"b\" AND \"\"\"bc\"");
+    }
+
+    #[test]
+    fn a_long_text_is_looked_up_by_some_of_its_trigrams() {
+        let letters: Vec<char> = ('a'..='z').cycle().take(200).collect();
+        let looked_up = every(&letters).split(" AND ").count();
+        assert!((2..=TRIGRAMS).contains(&looked_up), "{looked_up}");
+    }
+}
