@@ -400,6 +400,40 @@ async fn workspaces_are_walked_by_link() {
     assert_eq!((seen, pages), (all, 3));
 }
 
+/// What the workspace surface has removed is in the other lists only.
+#[tokio::test]
+async fn a_workspace_does_not_list_what_it_removed() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    admin.delete(&format!("{WORKSPACE}/{ACME_OBJECT}")).await.expect(204);
+    assert_eq!(names(&get(&admin, WORKSPACE).await), ["Globex Corporation"]);
+    let bound = json!({ "tenant": "tenant123", "role": "viewer", "client_ids": [GLOBEX, ACME] });
+    let bound = app.grant(&bound).await;
+    assert_eq!(names(&get(&bound, WORKSPACE).await), ["Globex Corporation"]);
+    for list in [V2, TENANTS, SUCCESS] {
+        assert_eq!(rows(&get(&admin, list).await).len(), 2, "{list}");
+    }
+    let page = get(&admin, &format!("{V2}?status=terminated")).await;
+    assert_eq!((names(&page), &page["total_count"]), (vec!["Acme Corporation"], &json!(1)));
+}
+
+#[tokio::test]
+async fn clients_that_are_made_are_listed_at_once() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let body = json!({ "name": "Ümläut GmbH", "email": "Info@Umlaut.example", "tags": ["new"] });
+    admin.post(TENANTS, &body).await.expect(201);
+    assert_eq!(found(&admin, "umlaut g").await, ["Ümläut GmbH"]);
+    assert_eq!(found(&admin, "info@UMLAUT").await, ["Ümläut GmbH"]);
+    let page = get(&admin, &format!("{TENANTS}?tags=new")).await;
+    assert_eq!((names(&page), &page["pagination"]["total"]), (vec!["Ümläut GmbH"], &json!(1)));
+    assert_eq!(get(&admin, V2).await["total_count"], 3);
+    let path = format!("{TENANTS}/{}", page["clients"][0]["id"]);
+    admin.patch(&path, &json!({ "tags": [], "email": null })).await.expect(200);
+    assert_eq!(found(&admin, "info@").await, Vec::<String>::new());
+    assert_eq!(rows(&get(&admin, &format!("{TENANTS}?tags=new")).await).len(), 0);
+}
+
 #[tokio::test]
 async fn tenants_are_paged_by_number() {
     let app = TestApp::start().await;

@@ -12,14 +12,17 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The published reads of each surface.
-const READS: [&str; 6] = [
+/// The published reads of each surface, and lists.
+const READS: [&str; 9] = [
     "/v2/clients/aa7cf840-9ca9-46a3-9778-9015d6580d50",
     "/v2/clients/aa7cf840-9ca9-46a3-9778-9015d6580d50/collection-control/audit-log",
     "/clients/v1/tenants/tenant123/clients/456",
     ACME_OBJECT,
     "/client/aa7cf840-9ca9-46a3-9778-9015d6580d50",
     "/v2/api-tokens?tenant=tenant123",
+    "/v2/clients?tenant=tenant123&q=corporation",
+    "/v1/workspace/tenant123/clients",
+    "/client/search?tenant=tenant123&status=ACTIVE",
 ];
 
 fn copy(from: &Path, to: &str) -> Command {

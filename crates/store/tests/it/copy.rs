@@ -31,8 +31,11 @@ fn columns(rows: &[Vec<String>]) -> Columns {
     columns
 }
 
-/// The one table that is not carried: each engine's own migrations.
+/// Not carried: each engine's own migrations.
 const MIGRATIONS: &str = "refinery_schema_history";
+
+/// Tables that follow from others: the first start on a copy makes them.
+const DERIVED: [&str; 3] = ["client_listings", "client_places", "client_trigrams_pending"];
 
 #[tokio::test]
 async fn every_table_and_column_of_both_engines_is_carried() {
@@ -50,6 +53,7 @@ async fn every_table_and_column_of_both_engines_is_carried() {
     for (engine, rows) in [("SQLite", sqlite.rows(ours)), ("PostgreSQL", postgres.rows(theirs))] {
         let mut there = columns(&rows);
         assert!(there.remove(MIGRATIONS).is_some(), "{engine}: {there:?}");
+        there.retain(|table, _| !DERIVED.contains(&table.as_str()));
         assert_eq!(carried, there, "{engine}");
     }
 }
