@@ -60,12 +60,18 @@ async fn refusal(from: &TestDatabase, to: &TestDatabase) -> String {
     }
 }
 
-/// Every row of every table of a SQLite store, read without the store's help.
+/// Every row of every table of a SQLite store, read without the store's help; of what clients are
+/// found by, all but the places.
 fn everything(database: &TestDatabase) -> Vec<(String, Vec<Vec<String>>)> {
     let tables = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'
-        AND name NOT IN ('sqlite_schema', 'refinery_schema_history') ORDER BY name";
+        AND name NOT IN ('sqlite_schema', 'refinery_schema_history', 'client_places',
+            'client_trigrams_pending') ORDER BY name";
     let table = |name: &String| {
-        let mut rows = database.rows(&format!("SELECT * FROM {name}"));
+        let columns = match name.as_str() {
+            "client_listings" => "tenant_id, client_id, number, created_at, name, text",
+            _ => "*",
+        };
+        let mut rows = database.rows(&format!("SELECT {columns} FROM {name}"));
         // Each begins with its key.
         rows.sort_unstable();
         (name.clone(), rows)
@@ -86,6 +92,8 @@ async fn everything_arrives_and_comes_back() {
     let (there, back) = (TestDatabase::on(engine), TestDatabase::sqlite());
     complete(&source, &there).await;
     complete(&there, &back).await;
+    // The first start makes anew what clients are found by.
+    drop(App::start(open(&back), env(), None).await.expect("a start"));
     let (before, after) = (everything(&source), everything(&back));
     assert!(before.len() >= 9, "{} tables", before.len());
     for ((table, before), (other, after)) in before.iter().zip(&after) {
