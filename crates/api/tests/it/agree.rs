@@ -14,6 +14,7 @@
 mod changes;
 mod dice;
 mod json;
+mod listing;
 mod making;
 mod operations;
 mod rows;

@@ -4,6 +4,7 @@
 use super::changes::{customer_success, workspace};
 use super::dice::Dice;
 use super::json::{self, array, mostly, object, text};
+use super::listing::list_clients;
 use super::making::{client_types, enrollment_tokens, make_client, remove, tenants};
 use super::step::{Call, Step};
 use super::world::{Client, World};
@@ -15,6 +16,7 @@ type Make = fn(&mut Dice, &World) -> Step;
 /// How often each is tried among the others, what it is called, and how it is made.
 const OPERATIONS: &[(usize, &str, Make)] = &[
     (20, "read", read),
+    (20, "list clients", list_clients),
     (12, "collection mode", collection_mode),
     (12, "status", status),
     (25, "workspace", workspace),

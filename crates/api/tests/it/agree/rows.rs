@@ -26,8 +26,10 @@ fn tables(database: &TestDatabase, sql: &str) -> Tables {
     let mut tables = Tables::new();
     for row in database.rows(sql) {
         let [table, column, kind] = <[String; 3]>::try_from(row).expect("three columns");
-        // What the migrations keep of themselves differs, as they do.
-        if table != "refinery_schema_history" {
+        // What the migrations keep of themselves differs, as they do; and so does what each engine
+        // searches in, whose agreement shows in the answers.
+        let own = ["refinery_schema_history", "client_listings", "client_places"];
+        if !own.contains(&table.as_str()) && !table.starts_with("client_trigrams") {
             tables.entry(table).or_default().push((column, kind));
         }
     }
