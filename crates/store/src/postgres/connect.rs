@@ -4,6 +4,7 @@ use super::error::chain;
 #[cfg(feature = "record")]
 use super::tape::Recorder;
 use crate::error::DbError;
+use crate::fields::Kept;
 use deadpool_postgres::{
     Connect, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts,
 };
@@ -42,6 +43,8 @@ pub(super) struct Target {
     tls: MakeRustlsConnect,
     pub(super) threads: usize,
     connections: usize,
+    /// What all connections share.
+    pub(super) fields: Kept,
     #[cfg(feature = "record")]
     pub(super) recorder: Recorder,
 }
@@ -80,6 +83,7 @@ impl Target {
             tls,
             threads,
             connections,
+            fields: Kept::default(),
             #[cfg(feature = "record")]
             recorder: Recorder::default(),
         })

@@ -87,6 +87,8 @@ pub(crate) fn tenant(which: u8) -> Tenant {
         name: TenantName::new(&format!("Tenant {which}")).expect("a name"),
         created_at: time(0),
         version: 1,
+        strict_fields: false,
+        fields_revision: None,
     }
 }
 
@@ -197,13 +199,13 @@ pub(crate) async fn fill(tx: &mut Tx, which: u8) -> Result<(), DbError> {
     let tenant = tenant(which);
     tenants::insert(tx, &tenant).await?;
     client_types::insert(tx, tenant.id, &client_type(1)).await?;
-    clients::insert(tx, &client(&tenant, 2)).await?;
+    clients::insert(tx, &client(&tenant, 2), None).await?;
     let child = Client {
         parent_client_id: Some(reference(2)),
         client_type_id: Some(reference(1)),
         ..client(&tenant, 1)
     };
-    clients::insert(tx, &child).await?;
+    clients::insert(tx, &child, None).await?;
     enrollment_tokens::insert(tx, &enrollment_token(&child, 1)).await?;
     let token = api_token(&tenant, 1);
     api_tokens::insert(tx, &token, digest(&token)).await?;
