@@ -116,14 +116,7 @@ async fn create(
     if client.parent_client_id.is_none() && client.client_type_id.is_none() {
         let (parent, client_type) = (None, None);
         let enrollment_token = Some(token);
-        return Ok(ClientRecord {
-            client,
-            tenant,
-            enrollment_token,
-            parent,
-            client_type,
-            fields,
-        });
+        return Ok(ClientRecord { client, tenant, enrollment_token, parent, client_type, fields });
     }
     let found = clients::get(tx, tenant.id, ClientKey::Id(client.id)).await?;
     found.ok_or_else(|| AppError::Internal("a client vanished while it was made".into()))

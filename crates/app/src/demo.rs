@@ -155,7 +155,8 @@ impl Load<'_> {
             created_at: time("2026-01-15T10:00:00Z")?,
             revoked_at: None,
         };
-        let acme = add_client(tx, &ours, client(&OURS, &ACME, created)?, Some(&token), None).await?;
+        let acme =
+            add_client(tx, &ours, client(&OURS, &ACME, created)?, Some(&token), None).await?;
         self.profile(tx, acme).await?;
         add_client(tx, &ours, client(&OURS, &GLOBEX, created)?, None, None).await?;
         let rival = self.recorder(&RIVAL, created);

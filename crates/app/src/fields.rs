@@ -356,7 +356,8 @@ impl Defining<'_> {
     ) -> Result<(), AppError> {
         fields::set_revision(tx, self.tenant.id, self.env.random_uuid()).await?;
         let Some((first, _)) = steps.first() else { return Ok(()) };
-        let event = |(field, changes): &'_ (&Field, Vec<FieldChange>)| (field.id.0, changes.clone());
+        let event =
+            |(field, changes): &'_ (&Field, Vec<FieldChange>)| (field.id.0, changes.clone());
         let told: Vec<_> = steps.iter().map(event).collect();
         let events: Vec<_> = told
             .iter()

@@ -29,8 +29,7 @@ impl ValueRules<'_> {
         }
         let (none, strict) = (Fields::default(), self.tenant.strict_fields);
         let fields = self.fields.unwrap_or(&none);
-        let (values, broken) =
-            custom_field::resolve(fields, strict, &client.custom_values, wishes);
+        let (values, broken) = custom_field::resolve(fields, strict, &client.custom_values, wishes);
         patch.custom_values.extend(values);
         violations.extend(broken);
     }

@@ -144,7 +144,8 @@ fn decide(
     old: Option<&Value>,
     wish: &CustomWish,
 ) -> Result<Option<Value>, Violation> {
-    if let Some(status) = field.map(|field| field.status).filter(|one| *one != FieldStatus::Active) {
+    if let Some(status) = field.map(|field| field.status).filter(|one| *one != FieldStatus::Active)
+    {
         let message = match status {
             FieldStatus::Archived => "names a field that is archived: restore it first",
             _ => "names a field that is being deleted: its values are still being dropped",
@@ -165,7 +166,9 @@ fn decide(
     }
     let checked = match field {
         Some(field) => field.check(value),
-        None if strict => Err(Violation::new("read_only", "must not change: no such field is defined")),
+        None if strict => {
+            Err(Violation::new("read_only", "must not change: no such field is defined"))
+        }
         None => check_undefined(value),
     };
     checked.map(Some).map_err(|rule| rule.below(&wish.value_at))

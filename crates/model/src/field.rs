@@ -134,7 +134,8 @@ impl Metadata {
         let mut seen = BTreeSet::new();
         for option in options {
             let text = option.as_str();
-            if !text.is_some_and(|text| Label::<255>::new(text).is_ok_and(|own| own.as_str() == text))
+            if !text
+                .is_some_and(|text| Label::<255>::new(text).is_ok_and(|own| own.as_str() == text))
             {
                 let message = "must be texts of 1 to 255 characters without spaces at the ends";
                 return wrong("option", message.into());

@@ -243,11 +243,7 @@ pub async fn fields_of(tx: &mut Tx, tenant: &Tenant) -> Result<Option<Arc<Fields
 }
 
 /// Adds a client. `fields` are its tenant's definitions.
-pub async fn insert(
-    tx: &mut Tx,
-    client: &Client,
-    fields: Option<&Fields>,
-) -> Result<(), DbError> {
+pub async fn insert(tx: &mut Tx, client: &Client, fields: Option<&Fields>) -> Result<(), DbError> {
     let sql = "INSERT INTO client_ids (id, tenant_id) VALUES ($1, $2)";
     tx.send(&[], sql, &[client.id.into(), client.tenant_id.into()]).await?;
     let sql = "INSERT INTO clients (tenant_id, id, number, object_id, created_at, name, status,

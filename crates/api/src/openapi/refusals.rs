@@ -98,7 +98,9 @@ fn missing(operation: &Operation) -> Option<ApiError> {
     };
     Some(match operation.access {
         Access::Public => ApiError::NoRoute,
-        Access::Permission(_) | Access::Either(..) => AppError::NotFound(Missing { kind, id }).into(),
+        Access::Permission(_) | Access::Either(..) => {
+            AppError::NotFound(Missing { kind, id }).into()
+        }
     })
 }
 

@@ -9,7 +9,7 @@ use clientbook_app::{Change, ClientChange, ClientKey, ClientRef, Home, NewClient
 use clientbook_model::audit::Surface;
 use clientbook_model::client::ClientPatch;
 use clientbook_model::contact::{ContactMethod, ContactMethods, ContactType, MAX_METHODS};
-use clientbook_model::custom_field::{CustomWish, FieldKey, MAX_VALUES};
+use clientbook_model::custom_field::{self, CustomWish, FieldKey, MAX_VALUES};
 use clientbook_model::id::ObjectId;
 use clientbook_model::tenant::TenantKey;
 use clientbook_model::violation::Violation;
@@ -130,19 +130,22 @@ fn contact_method(value: &Value, at: &str) -> Result<ContactMethod, Vec<Violatio
     method.filter(|_| fields.violations.is_empty()).ok_or(fields.violations)
 }
 
-/// Sets the keys given and removes those whose value is null; keys not given stay.
+/// Sets the keys given and removes those whose value is null; keys not given stay. What is wrong
+/// with one item hides nothing of the others.
 fn custom_fields(fields: &mut Fields<'_>) -> Vec<CustomWish> {
-    let mut seen = BTreeSet::new();
-    let wishes =
-        fields.list("customFields", MAX_VALUES, |value, at| custom_field(value, at, &mut seen));
-    wishes.unwrap_or_default()
+    let (mut wishes, mut seen) = (Vec::new(), BTreeSet::new());
+    fields.list("customFields", MAX_VALUES, |value, at| {
+        custom_field(value, at, &mut seen, &mut wishes)
+    });
+    wishes
 }
 
 fn custom_field(
     value: &Value,
     at: &str,
     seen: &mut BTreeSet<FieldKey>,
-) -> Result<CustomWish, Vec<Violation>> {
+    wishes: &mut Vec<CustomWish>,
+) -> Result<(), Vec<Violation>> {
     let mut fields = item(value, at, &["fieldId", "fieldKey", "value"])?;
     let key: Option<String> = fields.required("fieldKey");
     let key = key.and_then(|key| {
@@ -152,23 +155,23 @@ fn custom_field(
         let message = "names a key for the second time";
         fields.refuse("fieldKey", Violation::new("duplicate", message));
     }
-    let field_id = match fields.raw("fieldId") {
-        Some(id) if !id.is_null() => Some(id.as_str().map_or_else(|| id.to_string(), str::to_owned)),
-        _ => None,
-    };
     let value = fields.raw("value");
     if value.is_none() {
         fields.refuse("value", Violation::new("required", "must be given; null removes it"));
     }
-    match key {
-        Some(key) if fields.violations.is_empty() => Ok(CustomWish {
+    let value = value.filter(|value| !value.is_null()).cloned();
+    if let Some(key) = key {
+        let id = fields.raw("fieldId").filter(|id| !id.is_null());
+        wishes.push(CustomWish {
             key,
-            value: value.filter(|value| !value.is_null()).cloned(),
-            field_id,
+            value,
+            field_id: id.map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)),
             key_at: format!("{at}/fieldKey"),
             value_at: format!("{at}/value"),
             id_at: format!("{at}/fieldId"),
-        }),
-        _ => Err(fields.violations),
+        });
+    } else if let Some(Err(broken)) = value.as_ref().map(custom_field::check_undefined) {
+        fields.refuse("value", broken);
     }
+    if fields.violations.is_empty() { Ok(()) } else { Err(fields.violations) }
 }

@@ -7,7 +7,7 @@ pub(super) mod fields;
 use super::views::{ListView, Wrapped};
 use crate::openapi::{Doc, Refusal};
 use crate::shared::described::clearable;
-use crate::shared::schema::{self, ClientName, ContactKind, FieldKey, FieldValue, ObjectId, names};
+use crate::shared::schema::{ClientName, ContactKind, FieldKey, FieldValue, ObjectId, names};
 use clientbook_model::client::{ClientPatch as Change, MAX_SIZE};
 use clientbook_model::contact::MAX_METHODS;
 use clientbook_model::custom_field::MAX_VALUES;

@@ -67,7 +67,7 @@ pub(super) async fn delete(call: Call) -> Result<Answer, ApiError> {
 pub(super) async fn reorder(call: Call) -> Result<Answer, ApiError> {
     let wish = call.admitted_home(home(&call), reordering(&call)).await?;
     let fields = call.app.reorder_fields(&call.caller, wish).await?;
-    Answer::list(&views::fields(&fields))
+    Answer::json(StatusCode::OK, &views::fields(&fields))
 }
 
 async fn changed(call: &Call, wish: FieldChangeWish) -> Result<Answer, ApiError> {
@@ -79,16 +79,8 @@ fn target(call: &Call) -> FieldRef {
     FieldRef { home: home(call), asked: call.segment("field_id").to_owned() }
 }
 
-pub(super) const NEW: &[&str] = &[
-    "label",
-    "type",
-    "key",
-    "description",
-    "isRequired",
-    "isUnique",
-    "isFilterable",
-    "metadata",
-];
+pub(super) const NEW: &[&str] =
+    &["label", "type", "key", "description", "isRequired", "isUnique", "isFilterable", "metadata"];
 
 pub(super) const WRITABLE: &[&str] =
     &["label", "description", "isRequired", "isUnique", "isFilterable", "metadata"];
@@ -100,9 +92,8 @@ fn new_field(call: &Call) -> Result<NewField, ApiError> {
     let object = call.object()?;
     let mut fields = Fields::new(&object, "", NEW);
     let key: Option<String> = fields.optional("key");
-    let key = key.and_then(|key| {
-        FieldKey::new(&key).map_err(|broken| fields.refuse("key", broken)).ok()
-    });
+    let key =
+        key.and_then(|key| FieldKey::new(&key).map_err(|broken| fields.refuse("key", broken)).ok());
     Ok(NewField {
         home: home(call),
         label: fields.required("label"),

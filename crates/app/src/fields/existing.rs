@@ -4,8 +4,8 @@
 use crate::error::{AppError, invalid};
 use clientbook_model::field::Field;
 use clientbook_model::id::{ClientId, ObjectId, TenantId};
-use clientbook_store::client_values::{self, Holder};
 use clientbook_store::Tx;
+use clientbook_store::client_values::{self, Holder};
 use std::collections::HashMap;
 use uuid::Uuid;
 

@@ -240,7 +240,7 @@ mod tests {
 
     fn connection() -> Connection {
         let raw = rusqlite::Connection::open_in_memory().expect("a connection");
-        Connection::new(raw, Kept::default())
+        Connection::new(raw, super::Kept::default())
     }
 
     // Release builds trust what debug builds have checked.

@@ -108,7 +108,8 @@ async fn parents_are_of_the_same_tenant() {
     checked.await.expect("queries");
     // A parent that only another tenant has is refused by the store itself.
     let own = Client { parent_client_id: Some(reference(3)), ..client(&tenant(OURS), 1) };
-    let refused = store.write(async move |tx: &mut Tx| clients::update(tx, &own, &own, None).await).await;
+    let refused =
+        store.write(async move |tx: &mut Tx| clients::update(tx, &own, &own, None).await).await;
     assert!(matches!(refused, Err(DbError::ForeignKey)), "{refused:?}");
 }
 
@@ -227,7 +228,8 @@ async fn client_types_are_of_one_tenant() {
     checked.await.expect("queries");
     // A type that only another tenant has is refused by the store itself.
     let own = Client { client_type_id: Some(reference(2)), ..client(&tenant(OURS), 1) };
-    let refused = store.write(async move |tx: &mut Tx| clients::update(tx, &own, &own, None).await).await;
+    let refused =
+        store.write(async move |tx: &mut Tx| clients::update(tx, &own, &own, None).await).await;
     assert!(matches!(refused, Err(DbError::ForeignKey)), "{refused:?}");
 }
 

@@ -34,8 +34,9 @@ async fn a_unique_index_is_told_by_its_name() {
     let store = store().await;
     let external_id = Some(Text::new("crm-1").expect("a text"));
     let with_external = Client { external_id: external_id.clone(), ..client(&tenant(1), 2) };
-    let update = store
-        .write(async move |tx: &mut Tx| clients::update(tx, &with_external, &with_external, None).await);
+    let update = store.write(async move |tx: &mut Tx| {
+        clients::update(tx, &with_external, &with_external, None).await
+    });
     update.await.expect("an external id");
     let clients = [
         ("clients_external_id", Client { external_id, ..third() }),
@@ -108,7 +109,9 @@ async fn rows_point_at_rows_that_exist() {
     let client_of_nobody = client(&unknown, 1);
     let token = enrollment_token(&Client { id: ClientId(Uuid::max()), ..third() }, 7);
     let written = [
-        store.write(async move |tx: &mut Tx| clients::insert(tx, &client_of_nobody, None).await).await,
+        store
+            .write(async move |tx: &mut Tx| clients::insert(tx, &client_of_nobody, None).await)
+            .await,
         store.write(async move |tx: &mut Tx| enrollment_tokens::insert(tx, &token).await).await,
         store
             .write(async |tx: &mut Tx| {
