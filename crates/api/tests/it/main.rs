@@ -11,6 +11,7 @@ mod creating;
 mod customer_success;
 mod enrollment;
 mod faults_between;
+mod fields;
 mod http;
 mod jwt;
 mod kept;

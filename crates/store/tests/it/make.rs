@@ -8,12 +8,13 @@ use clientbook_model::audit::{
 use clientbook_model::client::Client;
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::contact::ContactMethods;
-use clientbook_model::custom_field::CustomValues;
+use clientbook_model::custom_field::{CustomValues, FieldKey};
 use clientbook_model::enrollment::EnrollmentToken;
+use clientbook_model::field::{Field, FieldLabel, FieldStatus, FieldType, Metadata};
 use clientbook_model::id::{
-    ApiTokenId, ClientId, ClientNumber, EnrollmentTokenId, EntryId, ObjectId, TenantId,
+    ApiTokenId, ClientId, ClientNumber, EnrollmentTokenId, EntryId, FieldId, ObjectId, TenantId,
 };
-use clientbook_model::number::Reference;
+use clientbook_model::number::{Int, Reference};
 use clientbook_model::principal::{Actor, ActorKind, Reach, Role};
 use clientbook_model::secret::SecretDigest;
 use clientbook_model::status::Status;
@@ -128,6 +129,28 @@ pub(crate) fn reference(number: i64) -> Reference {
 
 pub(crate) fn client_type(id: i64) -> ClientType {
     ClientType { id: reference(id), title: format!("Type {id}") }
+}
+
+/// A unique text field under the key `key`.
+pub(crate) fn field(number: u8) -> Field {
+    Field {
+        id: FieldId(Uuid::from_u128(number.into())),
+        number: number.into(),
+        object_id: ObjectId([number; 12]),
+        key: FieldKey::new(&format!("key{number}")).expect("a key"),
+        label: FieldLabel::new("A field").expect("a label"),
+        description: None,
+        kind: FieldType::Text,
+        is_required: false,
+        is_unique: true,
+        is_filterable: false,
+        order: Int::new(0).expect("a place"),
+        status: FieldStatus::Active,
+        metadata: Metadata::default(),
+        version: 1,
+        created_at: time(0),
+        updated_at: time(0),
+    }
 }
 
 pub(crate) fn enrollment_token(client: &Client, which: u8) -> EnrollmentToken {
