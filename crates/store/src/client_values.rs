@@ -102,6 +102,19 @@ pub async fn with_digest(
     tx.opt(sql, &args, |row| row.get(0)).await
 }
 
+macro_rules! select_holders {
+    ($values:literal) => {
+        concat!(
+            "SELECT v.client_id, c.object_id, ",
+            $values,
+            " FROM client_values v
+                JOIN clients c ON c.tenant_id = v.tenant_id AND c.id = v.client_id
+             WHERE v.tenant_id = $1 AND v.field_key = $2 AND v.client_id > $3
+             ORDER BY v.client_id LIMIT $4"
+        )
+    };
+}
+
 /// Clients that hold a value under `key`, in the order of their ids, after `after`.
 pub async fn holders(
     tx: &mut Tx,
@@ -110,10 +123,11 @@ pub async fn holders(
     after: ClientId,
     limit: i64,
 ) -> Result<Vec<Holder>, DbError> {
-    let sql = "SELECT v.client_id, c.object_id, c.custom_values FROM client_values v
-        JOIN clients c ON c.tenant_id = v.tenant_id AND c.id = v.client_id
-        WHERE v.tenant_id = $1 AND v.field_key = $2 AND v.client_id > $3
-        ORDER BY v.client_id LIMIT $4";
+    // SQLite has no operator that takes any key; there, all values are a moment away.
+    let sql = tx.worded([
+        select_holders!("c.custom_values"),
+        select_holders!("jsonb_build_object(v.field_key, c.custom_values -> v.field_key)"),
+    ]);
     let args = [tenant.into(), key.as_str().into(), after.into(), limit.into()];
     tx.all(sql, &args, |row| {
         let mut values: CustomValues = row.json(2)?;

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Clients that are read at a time.
-const PAGE: i64 = 200;
+const PAGE: i64 = 500;
 
 /// How many clients a refusal names.
 const NAMED: usize = 10;

@@ -15,8 +15,8 @@ const THEIRS: u8 = 2;
 async fn store() -> Store {
     let store = Store::new();
     let made = store.write(async |tx: &mut Tx| {
-        fill(tx, &tenant(OURS)).await?;
-        fill(tx, &tenant(THEIRS)).await
+        fill(tx, OURS).await?;
+        fill(tx, THEIRS).await
     });
     made.await.expect("two tenants");
     store
