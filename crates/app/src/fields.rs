@@ -23,6 +23,7 @@ use clientbook_model::number::Int;
 use clientbook_model::policy;
 use clientbook_model::principal::Permission;
 use clientbook_model::tenant::Tenant;
+use clientbook_model::time::Timestamp;
 use clientbook_model::violation::Violation;
 use clientbook_store::{Repeat, Tx, clients, fields};
 use serde_json::Value;
@@ -102,6 +103,8 @@ struct Defining<'a> {
     env: &'a Env,
     caller: &'a Caller,
     operation_id: Uuid,
+    /// When; the same for all that it changes.
+    now: Timestamp,
     tenant: Tenant,
     /// The newest definitions.
     fields: Fields,
@@ -235,7 +238,7 @@ async fn begin<'a>(
     }
     fields::lock(tx, tenant.id).await?;
     let fields = fields::list(tx, tenant.id).await?;
-    Ok(Defining { env, caller, operation_id, tenant, fields })
+    Ok(Defining { env, caller, operation_id, now: env.now(), tenant, fields })
 }
 
 fn decide(field: &Field, wish: &FieldChangeWish) -> Result<(Field, Vec<FieldChange>), AppError> {
@@ -294,7 +297,7 @@ impl Defining<'_> {
             let message = format!("a workspace has at most {MAX_FIELDS} fields");
             return Err(invalid("", "max_items", message));
         }
-        let now = self.env.now();
+        let now = self.now;
         let last = self.fields.all().iter().map(|field| field.order.get()).max();
         let order = Int::new(last.map_or(0, |last| last + 1));
         // Behind the last place there is: its number decides.
@@ -331,20 +334,26 @@ impl Defining<'_> {
             let patch = FieldPatch { order: Some(*order), ..FieldPatch::default() };
             match field.apply(&patch) {
                 Ok((_, changes)) if changes.is_empty() => {}
-                Ok((mut next, changes)) => {
-                    self.touch(&mut next);
-                    moved.push((next, changes));
-                }
+                Ok(step) => moved.push(step),
                 Err(broken) => violations.push(broken),
             }
         }
-        if violations.is_empty() { Ok(moved) } else { Err(AppError::Invalid(violations)) }
+        if !violations.is_empty() {
+            return Err(AppError::Invalid(violations));
+        }
+        // All at one time, as their entries say it.
+        let newest = moved.iter().map(|(field, _): &(Field, _)| field.updated_at).max();
+        for (field, _) in &mut moved {
+            field.updated_at = field.updated_at.max(newest.unwrap_or(field.updated_at));
+            self.touch(field);
+        }
+        Ok(moved)
     }
 
     /// Notes on a field that it changes now.
     fn touch(&self, field: &mut Field) {
         field.version += 1;
-        field.updated_at = self.env.now().max(field.updated_at);
+        field.updated_at = self.now.max(field.updated_at);
     }
 
     /// Tells of what was done, and ends every copy of the definitions.
