@@ -62,7 +62,9 @@ impl App {
             })
             .await?;
         list_clients(&db).await?;
-        Ok((Self::over(db, env, Cursors::new(&key)), bootstrap))
+        let app = Self::over(db, env, Cursors::new(&key));
+        app.go_on_deleting_fields().await?;
+        Ok((app, bootstrap))
     }
 
     /// Opens `db` to read its audit trail; changes nothing.
@@ -140,6 +142,8 @@ async fn make_system_tenant(
         name: TenantName::new("Clientbook").map_err(broken)?,
         created_at: env.now(),
         version: 1,
+        strict_fields: false,
+        fields_revision: None,
     };
     crate::create::add_tenant(tx, env, caller, operation_id, &tenant).await
 }

@@ -9,7 +9,7 @@ use clientbook_model::tenant::{Tenant, TenantKey};
 use clientbook_model::time::Timestamp;
 use clientbook_store::api_tokens::{self, AskedToken};
 use clientbook_store::clients::{self, ClientKey, ClientRecord};
-use clientbook_store::{Tx, tenants};
+use clientbook_store::{Tx, fields, tenants};
 
 /// How a request names the tenant of what it makes or lists.
 #[derive(Debug, Clone)]
@@ -47,6 +47,8 @@ impl ClientRef {
 pub(crate) enum Purpose {
     Read,
     Change,
+    /// Of custom values, too: the definitions of fields stay as they are meanwhile.
+    ChangeValues,
 }
 
 /// Whether a caller's credentials still work: asked, and not answered yet.
@@ -114,6 +116,10 @@ pub(crate) async fn client(
     let found = match purpose {
         Purpose::Read => clients::get(tx, tenant, key).await?,
         Purpose::Change => clients::get_for_update(tx, tenant, key).await?,
+        Purpose::ChangeValues => {
+            fields::share(tx, tenant).await?;
+            clients::get_for_update(tx, tenant, key).await?
+        }
     };
     let shown = found.filter(|record| record.client.shows_on(caller.origin.surface));
     let record = shown.ok_or_else(outside)?;

@@ -73,6 +73,8 @@ names! {
         Tenant = "tenant",
         /// A client type.
         ClientType = "client_type",
+        /// The definition of a custom field.
+        Field = "field",
     }
 }
 
@@ -105,6 +107,12 @@ names! {
         TenantUpdated = "tenant_updated",
         /// A client type was made.
         ClientTypeCreated = "client_type_created",
+        /// A custom field was defined.
+        FieldCreated = "field_created",
+        /// The definition of a custom field changed.
+        FieldUpdated = "field_updated",
+        /// The definition of a custom field is gone, and so are all of its values.
+        FieldDeleted = "field_deleted",
     }
 }
 
@@ -136,6 +144,13 @@ names! {
         Cli = "cli",
         /// Clientbook itself.
         System = "system",
+    }
+}
+
+impl Surface {
+    /// Whether it shows custom fields and can set them: what is required is demanded only there.
+    pub fn has_custom_fields(self) -> bool {
+        matches!(self, Self::Workspace | Self::CustomerSuccess)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::audit::{ChainHead, Surface};
 use crate::collection::{CollectionMode, TransitionError};
 use crate::contact::{ContactMethods, EmailAddress};
-use crate::custom_field::{self, CustomPatch, CustomValues};
+use crate::custom_field::{self, CustomPatch, CustomValues, FieldKey};
 use crate::id::{ClientId, ClientNumber, ObjectId, TenantId};
 use crate::number::Reference;
 use crate::patch::Patch;
@@ -215,6 +215,14 @@ impl Client {
             next.collection_mode = CollectionMode::Disabled;
         }
         next.workspace_deleted_at = Some(now);
+        let changes = self.differences(&next);
+        (next, changes)
+    }
+
+    /// The client without its value of a custom field, and what changed.
+    pub fn without_custom(&self, key: &FieldKey) -> (Self, Vec<FieldChange>) {
+        let mut next = self.clone();
+        next.custom_values.remove(key);
         let changes = self.differences(&next);
         (next, changes)
     }

@@ -13,6 +13,7 @@ pub mod collection;
 pub mod contact;
 pub mod custom_field;
 pub mod enrollment;
+pub mod field;
 pub mod id;
 pub mod nearest;
 pub mod number;

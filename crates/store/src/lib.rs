@@ -26,9 +26,11 @@ pub mod audit;
 pub mod client_listings;
 pub mod client_lists;
 pub mod client_types;
+pub mod client_values;
 pub mod clients;
 pub mod copy;
 pub mod enrollment_tokens;
+pub mod fields;
 pub mod settings;
 pub mod tenants;
 

@@ -50,6 +50,10 @@ pub(crate) enum Refusal {
     TenantTaken,
     /// Another client type has the title.
     TitleTaken,
+    /// Another field has the key.
+    KeyTaken,
+    /// Another client has the value of a unique field.
+    ValueTaken,
     /// No device may join a client in the mode `deleted`.
     ClientDeleted,
     /// Nothing leaves the mode `deleted`.

@@ -47,7 +47,7 @@ pub(super) const ERROR: &str = "Error";
 
 fn samples(operation: &Operation, doc: &Doc) -> Vec<Sample> {
     let (mut samples, app) = (vec![query(operation)], ApiError::App);
-    if let Access::Permission(permission) = operation.access {
+    if let Some(permission) = operation.access.permissions().next() {
         let missing = app(AppError::Unauthenticated(Unauthenticated::Missing));
         let invalid = app(AppError::Unauthenticated(Unauthenticated::Invalid));
         samples.push(("missing_token", missing));
@@ -93,11 +93,14 @@ fn missing(operation: &Operation) -> Option<ApiError> {
         "token_id" if operation.path.contains("enrollment-tokens") => "enrollment_token",
         "token_id" => "api_token",
         "tenant_id" | "workspace_id" => "tenant",
+        "field_id" => "field",
         _ => "client",
     };
     Some(match operation.access {
         Access::Public => ApiError::NoRoute,
-        Access::Permission(_) => AppError::NotFound(Missing { kind, id }).into(),
+        Access::Permission(_) | Access::Either(..) => {
+            AppError::NotFound(Missing { kind, id }).into()
+        }
     })
 }
 
@@ -132,6 +135,14 @@ fn refusal(refusal: Refusal) -> Sample {
         Refusal::TitleTaken => {
             let message = "another client type of the tenant already has this title";
             ("conflict", taken("/title", message))
+        }
+        Refusal::KeyTaken => {
+            let message = "another field of the workspace already has this key";
+            ("conflict", taken("/key", message))
+        }
+        Refusal::ValueTaken => {
+            let message = "another client of the tenant already has this value";
+            ("value_taken", taken("/custom", message))
         }
         Refusal::ClientDeleted => {
             let message = "the client's collection mode is deleted: no device may join it";

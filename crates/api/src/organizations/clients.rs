@@ -70,7 +70,7 @@ fn new_client(call: &Call) -> Result<NewClient, ApiError> {
     let mut patch = ClientPatch { name: fields.required("name"), ..ClientPatch::default() };
     patch.status.status = fields.set("status").map(|LowerCase(status)| status);
     let home = Home::Field { asked: fields.optional("tenant"), at: "/tenant" };
-    Ok(NewClient { home, patch, violations: fields.violations })
+    Ok(NewClient { home, patch, custom: Vec::new(), violations: fields.violations })
 }
 
 /// A status as this surface names it.

@@ -146,8 +146,10 @@ async fn admit(
     let (caller, permission) = match operation.access {
         // Public operations tell nothing of any tenant; nobody asks who calls.
         Access::Public => (Caller::nobody(request_id.to_owned()), Permission::ClientsView),
-        Access::Permission(permission) => {
-            (authenticate(asked, state, request_id).await?, permission)
+        access => {
+            let caller = authenticate(asked, state, request_id).await?;
+            let counting = access.counting(caller.principal.permissions);
+            (caller, counting.unwrap_or(Permission::ClientsView))
         }
     };
     let query = Query::read(asked.parts.uri.query().unwrap_or_default(), operation.query)?;

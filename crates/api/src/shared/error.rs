@@ -149,6 +149,7 @@ impl From<AppError> for Problem {
                 let message = match missing.kind {
                     "client" => "Client not found",
                     "tenant" => "Tenant not found",
+                    "field" => "Field not found",
                     _ => "Not found",
                 };
                 let details = Details::Missing(missing);

@@ -12,6 +12,7 @@ mod creating;
 mod customer_success;
 mod enrollment;
 mod faults_between;
+mod fields;
 mod http;
 mod jwt;
 mod kept;

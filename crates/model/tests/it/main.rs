@@ -3,6 +3,7 @@
 mod audit;
 mod client;
 mod contact;
+mod field;
 mod grant;
 mod id;
 mod make;

@@ -3,6 +3,7 @@
 
 use super::changes::{customer_success, workspace};
 use super::dice::Dice;
+use super::fields::fields;
 use super::json::{self, array, mostly, object, text};
 use super::listing::list_clients;
 use super::making::{client_types, enrollment_tokens, make_client, remove, tenants};
@@ -30,6 +31,7 @@ const OPERATIONS: &[(usize, &str, Make)] = &[
     (6, "enrolment tokens", enrollment_tokens),
     (4, "tenants", tenants),
     (3, "client types", client_types),
+    (14, "fields", fields),
     (6, "next page", next_page),
     (3, "nonsense", nonsense),
     (1, "readiness", readiness),

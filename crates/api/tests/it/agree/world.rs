@@ -44,6 +44,8 @@ pub(super) struct World {
     pub(super) now: i64,
     pub(super) clients: Vec<Client>,
     pub(super) tokens: VecDeque<Token>,
+    /// Definitions of custom fields, with the path of those of their tenant.
+    pub(super) fields: VecDeque<(String, String)>,
     /// The page to go on with: path and cursor.
     pub(super) cursors: VecDeque<(String, String)>,
     /// Tags, with the path they were read at.
@@ -65,6 +67,7 @@ impl World {
             now,
             clients: clients.into_iter().chain(sample).collect(),
             tokens: VecDeque::new(),
+            fields: VecDeque::new(),
             cursors: VecDeque::new(),
             tags: VecDeque::new(),
         }
@@ -80,6 +83,9 @@ impl World {
         let Ok(body) = serde_json::from_str::<Value>(&answer.text) else { return };
         if let (Some(id), Some(secret)) = (body["id"].as_str(), body["token"].as_str()) {
             keep(&mut self.tokens, Token { id: id.to_owned(), secret: secret.to_owned() });
+        }
+        if let (Some(id), 201) = (body["field"]["id"].as_str(), answer.status) {
+            keep(&mut self.fields, (path.to_owned(), id.to_owned()));
         }
         if let Some(cursor) = body["next_cursor"].as_str() {
             keep(&mut self.cursors, (call.path.clone(), cursor.to_owned()));
