@@ -4,6 +4,7 @@
 //! randomness come in as values (`Env`).
 
 mod api_tokens;
+mod as_of;
 mod audit_log;
 mod authenticate;
 mod bootstrap;
@@ -16,16 +17,19 @@ mod cursor;
 mod demo;
 mod enrollment_tokens;
 mod env;
+mod erase_client;
 mod error;
 mod issuer;
 mod jwt;
 mod kept;
+mod list_audit;
 mod list_clients;
 mod load;
 mod read_client;
 mod recorder;
 mod references;
 mod remove_client;
+mod revert_client;
 mod sample;
 mod tenants;
 mod verify_audit;
@@ -44,6 +48,7 @@ pub use enrollment_tokens::{EnrollmentTerms, EnrollmentTokenQuery};
 pub use env::{Clock, Entropy, Env};
 pub use error::{AppError, Forbidden, Missing, Unauthenticated};
 pub use issuer::{ClaimNames, FetchKeys, IssuerSettings, KeySource, check_keys};
+pub use list_audit::{AuditExport, AuditQuery, Whose};
 pub use list_clients::{ClientListQuery, ClientPage, NumberedQuery};
 pub use load::{ClientRef, Home};
 pub use read_client::{ReadClient, Shown};

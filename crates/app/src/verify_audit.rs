@@ -70,6 +70,7 @@ impl App {
         }
         self.check_tenants(tenant, &mut report).await?;
         self.check_clients(tenant, &mut report).await?;
+        self.check_erased(tenant, &mut report).await?;
         self.check_orphans(tenant, &mut report).await?;
         Ok(report)
     }
@@ -141,6 +142,34 @@ impl App {
                 if only.is_some_and(|only| tenant.uuid() != Some(only.0)) {
                     return Ok(());
                 }
+                match (tenant.uuid(), client.uuid()) {
+                    (Some(tenant), Some(id)) => self.check(TenantId(tenant), id, report).await?,
+                    _ => report.damaged(tenant, client),
+                }
+            }
+            let Some(last) = last_if_full(page) else {
+                return Ok(());
+            };
+            (from, seen) = (last, 1);
+        }
+    }
+
+    async fn check_erased(
+        &self,
+        only: Option<TenantId>,
+        report: &mut AuditReport,
+    ) -> Result<(), AppError> {
+        let (mut from, mut seen) = ((RawId::FIRST, RawId::FIRST), 0);
+        loop {
+            let page = self
+                .0
+                .db
+                .scan(async move |tx: &mut Tx| {
+                    Ok::<_, AppError>(audit::erased_chains_across_tenants(tx, &from, PAGE).await?)
+                })
+                .await?;
+            let wanted = |tenant: &RawId| only.is_none_or(|only| tenant.uuid() == Some(only.0));
+            for (tenant, client) in page.iter().skip(seen).filter(|(tenant, _)| wanted(tenant)) {
                 match (tenant.uuid(), client.uuid()) {
                     (Some(tenant), Some(id)) => self.check(TenantId(tenant), id, report).await?,
                     _ => report.damaged(tenant, client),

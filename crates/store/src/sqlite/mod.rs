@@ -25,6 +25,7 @@ use crate::changes::{Changes, Moment};
 use crate::db::Access;
 use crate::error::DbError;
 use crate::tx::Tx;
+use checkpoint::Checkpoints;
 use limits::Limits;
 use readers::Readers;
 use std::path::Path;
@@ -42,6 +43,7 @@ pub(crate) struct Sqlite {
     readers: Arc<Readers>,
     scans: Arc<Semaphore>,
     changes: Arc<Changes>,
+    checkpoints: Checkpoints,
     // Dropped last, so that the writer's connections are the last to close the file.
     writer: Option<Writer>,
 }
@@ -52,7 +54,7 @@ impl Sqlite {
     }
 
     fn open_with(path: &Path, access: Access, limits: Limits) -> Result<Self, DbError> {
-        let changes = Arc::new(Changes::new());
+        let (changes, checkpoints) = (Arc::new(Changes::new()), Checkpoints::default());
         let (readers, writer) = match access {
             Access::Write => {
                 let (place, lock, connection) = open::writable(path)?;
@@ -63,6 +65,7 @@ impl Sqlite {
                     limits,
                     Arc::clone(&readers),
                     Arc::clone(&changes),
+                    checkpoints.clone(),
                 )?;
                 (readers, Some(Writer::start(writable, lock, limits)?))
             }
@@ -72,7 +75,7 @@ impl Sqlite {
             }
         };
         let scans = Arc::new(Semaphore::new(SCANS));
-        Ok(Self { readers, scans, changes, writer })
+        Ok(Self { readers, scans, changes, checkpoints, writer })
     }
 
     /// See `Db::moment`: only the holder of the lock sees every change.
@@ -114,6 +117,13 @@ impl Sqlite {
             this.read(&read)
         });
         scanned.await.unwrap_or_else(|error| Err(DbError::internal(error.to_string()).into()))
+    }
+
+    /// See `Db::scrub`: nothing is left in the log, and what was freed in the file holds zeros.
+    pub(crate) async fn scrub(this: &Arc<Self>) -> Result<bool, DbError> {
+        let checkpoints = this.checkpoints.clone();
+        let emptied = tokio::task::spawn_blocking(move || checkpoints.truncate());
+        emptied.await.unwrap_or_else(|error| Err(DbError::internal(error.to_string())))
     }
 
     pub(crate) async fn write<T, E, F>(&self, change: F) -> Result<T, E>
