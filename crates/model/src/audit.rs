@@ -399,6 +399,11 @@ impl Entry {
         }
     }
 
+    /// Hides the actor's name; its id stays.
+    pub fn hide_actor_name(&mut self) {
+        self.contents.actor_name.hide();
+    }
+
     /// The canonical form, as the module says.
     pub fn canonical(&self) -> String {
         let mut text = String::with_capacity(1024);

@@ -5,7 +5,7 @@ use crate::audit::{EntityType, Entry};
 use crate::client::Client;
 use crate::client_trail;
 use crate::id::{ClientId, TenantId};
-use crate::principal::{Permission, Permissions, Principal, Reach};
+use crate::principal::{ActorKind, Permission, Permissions, Principal, Reach};
 use crate::text::ScopeId;
 use crate::time::Timestamp;
 
@@ -167,6 +167,12 @@ pub fn conceal(principal: &Principal, entry: &mut Entry) {
         permission_to_see(kind, field)
             .is_some_and(|permission| principal.permissions.has(permission))
     });
+    // The name of a token is shown to those who list tokens.
+    let named = permission_to_see(EntityType::ApiToken, "name");
+    let sees_tokens = named.is_some_and(|permission| principal.permissions.has(permission));
+    if entry.actor_kind == ActorKind::ApiToken && !sees_tokens {
+        entry.hide_actor_name();
+    }
 }
 
 /// Why a grant is refused: it would give what the caller does not hold.

@@ -52,7 +52,8 @@ fn access(operation: &Operation) -> &'static str {
 }
 
 /// Calls whose tenant stands neither in the path nor is that of a client in it.
-const NAMED_IN_REQUEST: [&str; 7] = [
+const NAMED_IN_REQUEST: [&str; 8] = [
+    "/v2/audit-log",
     "/v2/api-tokens",
     "/v2/clients",
     "/client",
@@ -88,7 +89,7 @@ fn fill(operation: &Operation, target: Target, token_id: &str) -> String {
 }
 
 /// A body with which an operation does something, whatever the roles before did.
-fn body(operation: &Operation, target: Target, role: &str) -> Option<Value> {
+fn body(operation: &Operation, target: Target, role: &str, token_id: &str) -> Option<Value> {
     let mark = format!("{role} at {}", operation.path);
     let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
     let last = operation.path.rsplit('/').next().unwrap_or_default();
@@ -107,6 +108,7 @@ fn body(operation: &Operation, target: Target, role: &str) -> Option<Value> {
         (Surface::Organizations, "POST", "enrollment-tokens") => {
             Some(json!({ "description": mark }))
         }
+        (Surface::Organizations, "POST", "revert") => Some(json!({ "entry_id": token_id })),
         (Surface::Organizations, "POST", "tenants") => {
             Some(json!({ "slug": unique, "name": mark }))
         }
@@ -143,7 +145,9 @@ fn promised(operation: &Operation, held: Option<&[&str]>, target: Target) -> &'s
     if held.contains(&"*") {
         return "2xx";
     }
-    let has = held.contains(&permission.as_str());
+    // What is put back is told in the trail, too.
+    let reverts = operation.path.ends_with("/revert");
+    let has = held.contains(&permission.as_str()) && (!reverts || held.contains(&"audit.view"));
     if target == Target::Own {
         return if has { "2xx" } else { "403" };
     }
@@ -182,6 +186,27 @@ async fn enrollment_token(app: &TestApp, target: Target) -> String {
     let path = format!("/v2/clients/{client}/enrollment-tokens");
     let made = app.operator().post(&path, &json!({})).await.expect(201).json();
     made["id"].as_str().expect("an id").to_owned()
+}
+
+/// A change of a client that a call may put back: its entry.
+async fn renamed(app: &TestApp, target: Target) -> String {
+    let client = if target == Target::Own { ACME } else { INITECH };
+    let note = json!({ "note": app.app().new_request_id() });
+    app.operator().patch(&format!("/client/{client}"), &note).await.expect(200);
+    let log = format!("/v2/clients/{client}/audit-log?page_size=1");
+    let newest = app.operator().get(&log).await.expect(200).json();
+    newest["data"][0]["id"].as_str().expect("an id").to_owned()
+}
+
+/// A client that a call may erase: its id.
+async fn leaving(app: &TestApp, target: Target) -> String {
+    let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
+    let body = json!({ "name": "Leaving", "tenant": tenant });
+    let made = app.operator().post("/v2/clients", &body).await.expect(201).json();
+    let id = made["id"].as_str().expect("an id").to_owned();
+    let deleted = json!({ "collection_mode": "deleted" });
+    app.operator().patch(&format!("/v2/clients/{id}"), &deleted).await.expect(200);
+    id
 }
 
 /// What a refused call could have changed; nothing changes without an entry in the audit trail.
@@ -225,6 +250,16 @@ async fn attempt(
     if operation.path.contains("enrollment-tokens/") {
         token_id = enrollment_token(app, target).await;
     }
+    let mut path = fill(operation, target, &token_id);
+    if operation.path.ends_with("/revert") {
+        token_id = renamed(app, target).await;
+    }
+    if operation.surface == Surface::Organizations
+        && operation.method == Method::DELETE
+        && operation.path.ends_with("{client_id}")
+    {
+        path = format!("/v2/clients/{}", leaving(app, target).await);
+    }
     if operation.surface == Surface::Workspace && operation.method == Method::DELETE {
         // Whoever came before has removed it.
         let client = if target == Target::Own { ACME } else { INITECH };
@@ -236,8 +271,8 @@ async fn attempt(
         app.operator().patch_empty(&opposite).await.expect(200);
     }
     let before = state(app).await;
-    let request = actor.request(operation.method.clone(), &fill(operation, target, &token_id));
-    let request = match body(operation, target, name) {
+    let request = actor.request(operation.method.clone(), &path);
+    let request = match body(operation, target, name, &token_id) {
         Some(body) => request.json(&body),
         None => request,
     };
