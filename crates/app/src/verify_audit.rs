@@ -53,7 +53,7 @@ impl App {
     /// chain tells of are what its entries make them. Runs beside a server that writes.
     pub async fn verify_audit(&self, scope: AuditScope) -> Result<AuditReport, AppError> {
         let mut report = AuditReport::default();
-        let tenant = self.scope_tenant(&scope).await?;
+        let tenant = self.tenant_by_name(scope.tenant.clone()).await?;
         if let Some(asked) = &scope.client {
             let missing = || AppError::NotFound(Missing { kind: "client", id: asked.clone() });
             let id = ClientId(parse_uuid(asked).ok_or_else(missing)?);
@@ -75,8 +75,12 @@ impl App {
         Ok(report)
     }
 
-    async fn scope_tenant(&self, scope: &AuditScope) -> Result<Option<TenantId>, AppError> {
-        let Some(asked) = scope.tenant.clone() else {
+    /// The tenant of one of its three names.
+    pub(crate) async fn tenant_by_name(
+        &self,
+        asked: Option<String>,
+    ) -> Result<Option<TenantId>, AppError> {
+        let Some(asked) = asked else {
             return Ok(None);
         };
         self.0

@@ -153,6 +153,12 @@ pub async fn hash_at(
     tx.opt(sql, &[tenant.into(), chain.into(), sequence.into()], |row| row.get(0)).await
 }
 
+/// How many entries a chain has.
+pub async fn length(tx: &mut Tx, tenant: TenantId, chain: Uuid) -> Result<i64, DbError> {
+    let sql = "SELECT count(*) FROM audit_entries WHERE tenant_id = $1 AND chain_id = $2";
+    tx.one(sql, &[tenant.into(), chain.into()], |row| row.get(0)).await
+}
+
 /// Changes of the tenant itself, oldest first, up to a time.
 pub async fn of_tenant(
     tx: &mut Tx,

@@ -218,6 +218,21 @@ pub async fn update(tx: &mut Tx, old: &Client, client: &Client) -> Result<(), Db
     client_listings::change(tx, old, client).await
 }
 
+/// The heads of a tenant's clients' chains, by id, starting after `after`.
+pub async fn heads(
+    tx: &mut Tx,
+    tenant: TenantId,
+    after: ClientId,
+    limit: i64,
+) -> Result<Vec<(ClientId, ChainHead)>, DbError> {
+    let sql = "SELECT id, audit_count, audit_hash FROM clients
+        WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3";
+    let head = |row: &Row<'_>| {
+        Ok((row.get(0)?, ChainHead { count: row.get(1)?, hash: row.get(2)? }))
+    };
+    tx.all(sql, &[tenant.into(), after.into(), limit.into()], head).await
+}
+
 /// Writes the head of a client's chain, where entries came that change nothing of the client.
 pub async fn set_chain_head(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
     let sql = "UPDATE clients SET audit_count = $1, audit_hash = $2
