@@ -5,6 +5,7 @@ mod access;
 mod agree;
 mod audit;
 mod audit_log;
+mod chain_file;
 mod client_types;
 mod conditional;
 mod contacts;

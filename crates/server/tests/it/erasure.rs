@@ -35,7 +35,8 @@ async fn patch(caller: &Caller, path: &str, body: &Value) {
 }
 
 /// A client through all its doors, changed again and again, among others that change too.
-async fn history(caller: &Caller, tenant: &str) -> String {
+async fn history(caller: &Caller, which: usize) -> String {
+    let tenant = "tenant123";
     let made = json!({ "name": "Zebediah Quuxley", "tenant": tenant });
     let made = caller.call(Method::POST, "/v2/clients", Some(&made)).await;
     let made: Value = made.json().await.expect("JSON");
@@ -50,7 +51,7 @@ async fn history(caller: &Caller, tenant: &str) -> String {
         let long = "Umbriferous ".repeat(round * 37 % 900);
         let body = json!({
             "street": format!("Vermilion Row {round}"), "note": long, "city": "Ochre",
-            "externalId": format!("ZQ-EXTERNAL-{round}"), "siteUrl": "https://xylograph.example/Xylograph",
+            "externalId": format!("ZQ-EXTERNAL-{which}-{round}"), "siteUrl": "https://xylograph.example/Xylograph",
             "custom": { "motto": format!("Wyvernesque {}", "x".repeat(round * 211 % 3_000)) },
         });
         patch(caller, &success, &body).await;
@@ -83,7 +84,7 @@ async fn nothing_is_left_in_the_files() {
     let mut ids = Vec::new();
     for round in 0..4 {
         others(&caller, round).await;
-        ids.push(history(&caller, "tenant123").await);
+        ids.push(history(&caller, round).await);
         others(&caller, round + 10).await;
     }
     assert!(!holds(directory.path()).is_empty(), "the test would prove nothing");
