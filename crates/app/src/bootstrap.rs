@@ -77,8 +77,8 @@ impl App {
     }
 
     fn over(db: Db, env: Env, cursors: Cursors) -> Self {
-        let (issuers, kept) = (Issuers::default(), Kept::new());
-        Self(Arc::new(Parts { db, env, cursors, issuers, kept }))
+        let (issuers, kept, scrubs) = (Issuers::default(), Kept::new(), Arc::default());
+        Self(Arc::new(Parts { db, env, cursors, issuers, kept, scrubs }))
     }
 }
 

@@ -61,6 +61,15 @@ impl App {
                 erase(tx, &env, &caller, operation_id, client).await
             })
             .await?;
+        // A task of its own: whoever hangs up, or has waited too long, leaves it to end.
+        let app = self.clone();
+        let scrubbed = tokio::spawn(async move { app.scrub().await });
+        scrubbed.await.unwrap_or_else(|error| Err(AppError::Internal(error.to_string())))
+    }
+
+    /// One at a time: whoever waits may find it done.
+    async fn scrub(&self) -> Result<(), AppError> {
+        let _turn = self.0.scrubs.lock().await;
         scrub(&self.0.db).await
     }
 }

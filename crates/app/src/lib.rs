@@ -76,6 +76,7 @@ struct Parts {
     cursors: Cursors,
     issuers: Issuers,
     kept: Kept,
+    scrubs: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl App {

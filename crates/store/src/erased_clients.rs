@@ -4,6 +4,7 @@ use crate::audit;
 use crate::client_listings;
 use crate::error::DbError;
 use crate::row::Row;
+use crate::trigrams;
 use crate::tx::Tx;
 use clientbook_model::audit::{ChainHead, Entry};
 use clientbook_model::client::Client;
@@ -115,6 +116,7 @@ pub async fn unscrubbed_across_tenants(
 
 /// Says that none of an erased client is in the files any more.
 pub async fn set_scrubbed(tx: &mut Tx, tenant: TenantId, id: ClientId) -> Result<(), DbError> {
+    trigrams::forget_slowly(tx, false).await?;
     let sql = "UPDATE erased_clients SET scrubbed = NOT scrubbed
         WHERE tenant_id = $1 AND id = $2 AND NOT scrubbed";
     tx.send(&[], sql, &[tenant.into(), id.into()]).await

@@ -17,6 +17,3 @@ CREATE TABLE erased_clients (
 
 -- Those whose bytes may still be in the files.
 CREATE INDEX erased_clients_unscrubbed ON erased_clients (tenant_id, id) WHERE NOT scrubbed;
-
--- What leaves the index of texts leaves it at once, and not when its parts are merged some day.
-INSERT INTO client_trigrams (client_trigrams, rank) VALUES ('secure-delete', 1);

@@ -12,6 +12,7 @@ mod poll;
 mod readers;
 #[cfg(feature = "record")]
 mod replay;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod writable;
@@ -37,6 +38,9 @@ use writer::Writer;
 
 /// How many scans may run at once; more wait. Each holds a thread and a connection.
 const SCANS: usize = 8;
+
+/// Pages that are swept in one transaction, which others wait for.
+const SWEPT: usize = 200;
 
 /// An open store file.
 pub(crate) struct Sqlite {
@@ -119,8 +123,18 @@ impl Sqlite {
         scanned.await.unwrap_or_else(|error| Err(DbError::internal(error.to_string()).into()))
     }
 
-    /// See `Db::scrub`: nothing is left in the log, and what was freed in the file holds zeros.
+    /// See `Db::scrub`: what was freed in the file holds zeros, and nothing is left in the log.
     pub(crate) async fn scrub(this: &Arc<Self>) -> Result<bool, DbError> {
+        let mut next = Some(1);
+        while let Some(first) = next {
+            let looked = async move |tx: &mut Tx| sweep::dirty(tx, first).await;
+            let (dirty, rest) = Self::scan(this, looked).await?;
+            for part in dirty.chunks(SWEPT) {
+                let part = part.to_vec();
+                this.write(async move |tx: &mut Tx| sweep::clean(tx, &part).await).await?;
+            }
+            next = rest;
+        }
         let checkpoints = this.checkpoints.clone();
         let emptied = tokio::task::spawn_blocking(move || checkpoints.truncate());
         emptied.await.unwrap_or_else(|error| Err(DbError::internal(error.to_string())))
