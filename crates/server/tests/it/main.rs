@@ -6,6 +6,8 @@ mod copy;
 mod crash;
 mod erasure;
 mod lock;
+#[cfg(target_os = "linux")]
+mod memory;
 mod pgbouncer;
 mod process;
 mod serve;
