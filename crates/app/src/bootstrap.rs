@@ -4,6 +4,7 @@ use crate::api_tokens;
 use crate::caller::Caller;
 use crate::cursor::Cursors;
 use crate::env::Env;
+use crate::erase_client::scrub;
 use crate::error::AppError;
 use crate::jwt::Issuers;
 use crate::kept::Kept;
@@ -62,6 +63,10 @@ impl App {
             })
             .await?;
         list_clients(&db).await?;
+        // Whoever asked for an erasure that was cut off has no answer yet.
+        if let Err(error) = scrub(&db).await {
+            tracing::warn!(?error, "bytes of erased clients may still be in the files");
+        }
         let app = Self::over(db, env, Cursors::new(&key));
         app.go_on_deleting_fields().await?;
         Ok((app, bootstrap))
@@ -74,8 +79,8 @@ impl App {
     }
 
     fn over(db: Db, env: Env, cursors: Cursors) -> Self {
-        let (issuers, kept) = (Issuers::default(), Kept::new());
-        Self(Arc::new(Parts { db, env, cursors, issuers, kept }))
+        let (issuers, kept, scrubs) = (Issuers::default(), Kept::new(), Arc::default());
+        Self(Arc::new(Parts { db, env, cursors, issuers, kept, scrubs }))
     }
 }
 

@@ -141,7 +141,7 @@ impl Precondition {
 }
 
 /// Applies `change` to a loaded record, writes it and its audit entries.
-async fn apply(
+pub(crate) async fn apply(
     tx: &mut Tx,
     env: &Env,
     caller: &Caller,

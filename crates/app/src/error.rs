@@ -15,6 +15,8 @@ pub enum AppError {
     Forbidden(Forbidden),
     /// There is no such thing, or the caller may not know of it.
     NotFound(Missing),
+    /// It was there, and was erased.
+    Gone(Missing),
     /// Fields break rules; every one is listed.
     Invalid(Vec<Violation>),
     /// The state machine of collection control forbids it.

@@ -83,6 +83,8 @@ names! {
     Action {
         /// A client was made.
         ClientCreated = "client_created",
+        /// A client was erased: values of the entries before this one are gone.
+        ClientErased = "client_erased",
         /// Fields of a client other than its collection mode changed.
         ClientUpdated = "client_updated",
         /// A client's collection mode changed.
@@ -154,7 +156,7 @@ impl Surface {
     }
 }
 
-/// A value in the trail: readable, or erased down to its digest.
+/// A value in the trail: readable, or no more of it than its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Sealed {
@@ -172,6 +174,12 @@ pub enum Sealed {
         #[serde(with = "hex_bytes")]
         digest: Hash,
     },
+    /// What a reader who may not see it gets; never stored.
+    #[serde(skip)]
+    Hidden {
+        /// SHA-256 of salt and text.
+        digest: Hash,
+    },
 }
 
 impl Sealed {
@@ -186,15 +194,36 @@ impl Sealed {
             Self::Open { salt, text } => {
                 Sha256::new().chain_update(salt).chain_update(text.as_bytes()).finalize().into()
             }
-            Self::Erased { digest } => *digest,
+            Self::Erased { digest } | Self::Hidden { digest } => *digest,
         }
     }
 
-    /// The value, or `{"erased": true}`.
+    /// The value, or `{"erased": true}`; null where it is hidden.
     pub fn value(&self) -> Value {
         match self {
             Self::Open { text, .. } => serde_json::from_str(text).unwrap_or(Value::Null),
             Self::Erased { .. } => serde_json::json!({ "erased": true }),
+            Self::Hidden { .. } => Value::Null,
+        }
+    }
+
+    /// The value, unless it was erased.
+    pub fn open(&self) -> Option<Value> {
+        match self {
+            Self::Open { text, .. } => Some(serde_json::from_str(text).unwrap_or(Value::Null)),
+            Self::Erased { .. } | Self::Hidden { .. } => None,
+        }
+    }
+
+    /// Leaves nothing but the digest.
+    pub fn erase(&mut self) {
+        *self = Self::Erased { digest: self.digest() };
+    }
+
+    /// Keeps it from whom it is shown to next.
+    fn hide(&mut self) {
+        if !matches!(self, Self::Erased { .. }) {
+            *self = Self::Hidden { digest: self.digest() };
         }
     }
 }
@@ -219,6 +248,40 @@ pub struct Contents {
     pub source_address: Sealed,
     /// The fields that changed.
     pub changes: Vec<SealedChange>,
+}
+
+impl SealedChange {
+    /// Whether its values are hidden from whom it is shown to.
+    pub fn is_hidden(&self) -> bool {
+        matches!(self.before, Sealed::Hidden { .. }) || matches!(self.after, Sealed::Hidden { .. })
+    }
+}
+
+impl Contents {
+    /// Leaves nothing but digests, and the names of the fields.
+    pub fn erase(&mut self) {
+        self.actor_name.erase();
+        self.source_address.erase();
+        for change in &mut self.changes {
+            change.before.erase();
+            change.after.erase();
+        }
+    }
+
+    /// Whether anything of it was erased.
+    pub fn is_erased(&self) -> bool {
+        self.sealed().any(|sealed| matches!(sealed, Sealed::Erased { .. }))
+    }
+
+    /// Whether anything of it can be read.
+    pub fn is_readable(&self) -> bool {
+        self.sealed().any(|sealed| matches!(sealed, Sealed::Open { .. }))
+    }
+
+    fn sealed(&self) -> impl Iterator<Item = &Sealed> {
+        let values = self.changes.iter().flat_map(|change| [&change.before, &change.after]);
+        [&self.actor_name, &self.source_address].into_iter().chain(values)
+    }
 }
 
 /// One entry of the trail.
@@ -341,6 +404,19 @@ impl Entry {
         entry.hash = entry.canonical_hash();
         *head = ChainHead { count: entry.sequence, hash: entry.hash };
         entry
+    }
+
+    /// Hides the values of fields that a reader may not see.
+    pub fn hide(&mut self, shows: impl Fn(&str) -> bool) {
+        for change in self.contents.changes.iter_mut().filter(|change| !shows(&change.field)) {
+            change.before.hide();
+            change.after.hide();
+        }
+    }
+
+    /// Hides the actor's name; its id stays.
+    pub fn hide_actor_name(&mut self) {
+        self.contents.actor_name.hide();
     }
 
     /// The canonical form, as the module says.

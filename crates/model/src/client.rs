@@ -123,6 +123,8 @@ pub struct ClientPatch {
     pub client_type_id: Patch<Reference>,
     /// Customer-success attributes.
     pub success: SuccessPatch,
+    /// When the workspace surface had removed it; counts while the status is `terminated`.
+    pub workspace_deleted_at: Option<Timestamp>,
 }
 
 /// One field of the record, before and after a change.
@@ -261,6 +263,8 @@ impl Client {
         }
         if next.status != Status::Terminated {
             next.workspace_deleted_at = None;
+        } else if patch.workspace_deleted_at.is_some() {
+            next.workspace_deleted_at = patch.workspace_deleted_at;
         }
         let changes = self.differences(&next);
         if !changes.is_empty() && next.size() > MAX_SIZE.max(self.size()) {

@@ -7,8 +7,10 @@
 
 pub mod api_token;
 pub mod audit;
+pub mod audit_filter;
 pub mod client;
 pub mod client_filter;
+pub mod client_trail;
 pub mod collection;
 pub mod contact;
 pub mod custom_field;

@@ -50,7 +50,18 @@ macro_rules! attributes {
             $($(#[$doc])* pub $field: Patch<$type>,)*
         }
 
+        /// The names of the attributes.
+        pub const FIELDS: &[&str] = &[$(stringify!($field)),*];
+
         impl SuccessPatch {
+            /// Sets the attribute `field` to a value as the trail holds it; `None` is another field.
+            pub(crate) fn set(&mut self, field: &str, value: &Value) -> Option<Result<(), Violation>> {
+                match field {
+                    $(stringify!($field) => Some(crate::patch::from_trail(value).map(|patch| self.$field = patch)),)*
+                    _ => None,
+                }
+            }
+
             pub(crate) fn apply(&self, success: &mut Success) {
                 $(self.$field.apply(&mut success.$field);)*
                 // An empty list is no fact (`client::note`): kept as a value, it would be a change

@@ -3,6 +3,7 @@
 mod addresses;
 mod audit;
 mod body;
+mod checkpoint;
 mod cli;
 mod config;
 mod copy;
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
         Command::Token(TokenCommand::Create(args)) => token::create(args),
         Command::Copy(args) => copy::run(&args),
         Command::Audit(AuditCommand::Verify(args)) => audit::verify(args),
+        Command::Audit(AuditCommand::Checkpoint(args)) => checkpoint::write(args),
+        Command::Audit(AuditCommand::Key(args)) => checkpoint::key(&args),
     };
     outcome.unwrap_or_else(|failure| failure.tell())
 }

@@ -1,5 +1,6 @@
 //! Checks of settings. Each refusal is one sentence: which setting, why, and what would be right.
 
+use clientbook_app::VerifyingKey;
 use clientbook_model::api_token::ApiTokenName;
 use clientbook_model::id::{ClientId, parse_uuid};
 use clientbook_model::principal::Role;
@@ -214,6 +215,11 @@ pub(crate) fn yes_or_no(text: &str) -> Result<bool, String> {
 pub(crate) fn role(text: &str) -> Result<Role, String> {
     Role::from_name(text)
         .ok_or_else(|| format!("must be one of: {}", Role::ALL.map(Role::as_str).join(", ")))
+}
+
+/// A public key.
+pub(crate) fn public_key(text: &str) -> Result<VerifyingKey, String> {
+    VerifyingKey::from_text(text).ok_or_else(|| "must be 64 hex digits".to_owned())
 }
 
 /// A client's UUID.

@@ -23,6 +23,7 @@ mod value;
 
 pub mod api_tokens;
 pub mod audit;
+pub mod audit_lists;
 pub mod client_listings;
 pub mod client_lists;
 pub mod client_types;
@@ -30,6 +31,7 @@ pub mod client_values;
 pub mod clients;
 pub mod copy;
 pub mod enrollment_tokens;
+pub mod erased_clients;
 pub mod fields;
 pub mod settings;
 pub mod tenants;

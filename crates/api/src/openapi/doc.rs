@@ -21,6 +21,8 @@ pub(super) struct Success {
     pub(super) status: u16,
     pub(super) about: &'static str,
     pub(super) content: Option<Content>,
+    /// Media types of files that it answers instead, where it is asked for one.
+    pub(super) files: Vec<&'static str>,
     /// It has an entity tag, and reads answer 304.
     pub(super) tagged: bool,
     /// It says where what was made can be read, and has an entity tag.
@@ -58,6 +60,12 @@ pub(crate) enum Refusal {
     ClientDeleted,
     /// Nothing leaves the mode `deleted`.
     Transition,
+    /// An entry that changed no fields of the client, or whose values were erased.
+    NotRevertible,
+    /// Only what is in the mode `deleted` is erased.
+    NotDeleted,
+    /// The client was erased.
+    Erased,
 }
 
 /// A schema and all that it refers to.
@@ -84,6 +92,7 @@ impl Doc {
             status,
             about,
             content: None,
+            files: Vec::new(),
             tagged: false,
             located: false,
             preconditioned: false,
@@ -121,6 +130,12 @@ impl Doc {
         self.success.content = Some(Content { media_type, shape: None, example: None });
         (self.success.status, self.success.about) = (200, about);
         self.tagged()
+    }
+
+    /// Answers a file of this type instead, where it is asked for one.
+    pub(crate) fn or_file(mut self, media_type: &'static str) -> Self {
+        self.success.files.push(media_type);
+        self
     }
 
     /// Its answer has an entity tag.

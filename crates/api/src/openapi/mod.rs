@@ -156,7 +156,8 @@ fn success(operation: &Operation, doc: &Doc) -> (String, Value) {
     if success.tagged {
         headers["ETag"] = etag();
         // A tag of a version that is not there yet would one day fit another change.
-        if operation.parameters().any(|name| name == "dryRun") {
+        // A file has none, nor has what a record was at a time.
+        if operation.parameters().any(|name| matches!(name, "dryRun" | "format")) {
             headers["ETag"]["required"] = false.into();
         }
     }
@@ -171,6 +172,9 @@ fn success(operation: &Operation, doc: &Doc) -> (String, Value) {
             media_type["example"] = example.clone();
         }
         answer["content"] = json!({ content.media_type: media_type });
+        for file in &success.files {
+            answer["content"][file] = json!({ "schema": { "type": "string" } });
+        }
     }
     (success.status.to_string(), answer)
 }

@@ -149,6 +149,20 @@ fn refusal(refusal: Refusal) -> Sample {
             let violation = Violation::new("client_deleted", message);
             ("conflict", AppError::Conflict(violation).into())
         }
+        Refusal::NotRevertible => {
+            let message = "must be an entry that changed fields of the client";
+            let violation = Violation::new("changes_fields", message).below("/entry_id");
+            ("not_revertible", AppError::Conflict(violation).into())
+        }
+        Refusal::NotDeleted => {
+            let message = "must be deleted before the client can be erased";
+            let violation = Violation::new("deleted_first", message).below("/collection_mode");
+            ("not_deleted", AppError::Conflict(violation).into())
+        }
+        Refusal::Erased => {
+            let id = "aa7cf840-9ca9-46a3-9778-9015d6580d50".to_owned();
+            ("erased", AppError::Gone(Missing { kind: "client", id }).into())
+        }
         Refusal::Transition => {
             let (current, requested) = (CollectionMode::Deleted, CollectionMode::SaasUsage);
             let refused = TransitionError { current, requested };
@@ -170,6 +184,7 @@ fn about(status: u16) -> String {
         405 => "The path has no such method",
         408 => "The body did not arrive within 30 seconds",
         409 => "Another record already has what must be unique, or the record's state forbids it",
+        410 => "It was erased",
         412 => "The record is of another version than If-Match demands",
         413 => return format!("The body is larger than {LIMIT} bytes"),
         415 => "The body is of another media type",

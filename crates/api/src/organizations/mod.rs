@@ -1,12 +1,15 @@
 //! Organizations (v2): the main API.
 
 mod api_tokens;
+mod audit_log;
+mod audit_views;
 mod client_list;
 mod clients;
 mod collection_control;
 mod docs;
 mod enrollment_tokens;
 pub(crate) mod errors;
+mod revert;
 mod tenants;
 mod views;
 
@@ -18,7 +21,8 @@ use clientbook_model::principal::Permission as P;
 const S: Surface = Surface::Organizations;
 
 pub(crate) fn operations() -> Vec<Operation> {
-    let parts = [of_clients(), of_enrollment_tokens(), of_api_tokens(), of_tenants()];
+    let parts =
+        [of_clients(), of_the_trail(), of_enrollment_tokens(), of_api_tokens(), of_tenants()];
     parts.into_iter().flatten().collect()
 }
 
@@ -45,7 +49,8 @@ fn of_clients() -> Vec<Operation> {
             docs::list_clients,
         )
         .query(client_list::PARAMETERS),
-        Operation::new(S, Method::GET, CLIENT, P::ClientsView, clients::read, docs::read_client),
+        Operation::new(S, Method::GET, CLIENT, P::ClientsView, clients::read, docs::read_client)
+            .query(clients::PARAMETERS),
         Operation::new(
             S,
             Method::PATCH,
@@ -64,6 +69,30 @@ fn of_clients() -> Vec<Operation> {
             docs::audit_log,
         )
         .query(collection_control::PARAMETERS),
+    ]
+}
+
+fn of_the_trail() -> Vec<Operation> {
+    use docs::audit as docs;
+    const LOG: &str = "/v2/audit-log";
+    const CLIENTS_LOG: &str = "/v2/clients/{client_id}/audit-log";
+    const REVERT: &str = "/v2/clients/{client_id}/revert";
+    const CLIENT: &str = "/v2/clients/{client_id}";
+    vec![
+        Operation::new(S, Method::GET, LOG, P::AuditView, audit_log::of_tenant, docs::of_tenant)
+            .query(audit_log::OF_TENANT),
+        Operation::new(
+            S,
+            Method::GET,
+            CLIENTS_LOG,
+            P::AuditView,
+            audit_log::of_client,
+            docs::of_client,
+        )
+        .query(audit_log::OF_CLIENT),
+        Operation::new(S, Method::POST, REVERT, P::ClientsUpdate, revert::revert, docs::revert)
+            .body(BodyRule::Json),
+        Operation::new(S, Method::DELETE, CLIENT, P::ClientsDelete, clients::erase, docs::erase),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 use super::conditional;
 use super::error::ApiError;
+use axum::body::Body;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use clientbook_app::{ClientRecord, ReadClient, Shown};
@@ -14,6 +15,8 @@ pub(crate) struct Answer {
     pub(crate) content_type: &'static str,
     /// JSON, or a file; empty where the status has no content.
     pub(crate) body: Bytes,
+    /// A file that is made while it is read, instead of `body`: its name, and what comes.
+    pub(crate) stream: Option<(&'static str, Body)>,
     /// The version of the record shown, 0 where there is none; `None` for an answer without a tag.
     pub(crate) version: Option<i64>,
     /// The tag, where it is known already.
@@ -85,11 +88,17 @@ impl Answer {
         Self { content_type, version: Some(0), ..Self::of(StatusCode::OK, body) }
     }
 
+    /// 200 with a file that is made while it is read. An error on the way breaks it off.
+    pub(crate) fn stream(content_type: &'static str, name: &'static str, body: Body) -> Self {
+        Self { content_type, stream: Some((name, body)), ..Self::of(StatusCode::OK, Vec::new()) }
+    }
+
     fn of(status: StatusCode, body: impl Into<Bytes>) -> Self {
         Self {
             status,
             content_type: "application/json",
             body: body.into(),
+            stream: None,
             version: None,
             tag: None,
             secret: false,

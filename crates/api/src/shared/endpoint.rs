@@ -226,9 +226,16 @@ fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<B
         }
         headers.insert(header::ETAG, value(tag)?);
     }
-    if !body.is_empty() {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
-    }
+    let body = match answer.stream {
+        Some((name, stream)) => {
+            let file = format!("attachment; filename=\"{name}\"");
+            headers.insert(header::CONTENT_DISPOSITION, value(file)?);
+            stream
+        }
+        None if body.is_empty() => return Ok(response(status, headers, Body::empty())),
+        None => Body::from(body),
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
     Ok(response(status, headers, body))
 }
 
@@ -260,7 +267,7 @@ fn refuse(
     let shaped = shape::shape(surface, &Told { problem: &problem, request_id, path });
     let Ok(mut headers) = common(request_id) else {
         tracing::error!(%request_id, "a request id is no header value");
-        return response(shaped.status, HeaderMap::new(), shaped.body.into());
+        return response(shaped.status, HeaderMap::new(), Body::from(shaped.body));
     };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(shaped.content_type));
@@ -272,7 +279,7 @@ fn refuse(
     if let Some(seconds) = problem.retry_after {
         headers.insert(header::RETRY_AFTER, seconds.into());
     }
-    response(shaped.status, headers, shaped.body.into())
+    response(shaped.status, headers, Body::from(shaped.body))
 }
 
 // RFC 6750, section 3: no error code where no token was sent. RFC 9728, section 5.1: where to learn
@@ -302,8 +309,8 @@ fn value(text: impl TryInto<HeaderValue>) -> Result<HeaderValue, ApiError> {
     text.try_into().map_err(|_| ApiError::internal(&"a header's value is not one"))
 }
 
-fn response(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
+fn response(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response

@@ -159,6 +159,11 @@ pub(crate) fn uuid() -> RefOr<Schema> {
     <Id as utoipa::PartialSchema>::schema()
 }
 
+/// A query parameter that is a time.
+pub(crate) fn moment() -> RefOr<Schema> {
+    <Moment as utoipa::PartialSchema>::schema()
+}
+
 /// A property that names a tenant, or null.
 pub(crate) fn tenant_or_null(about: &str) -> OneOfBuilder {
     let tenant = Ref::from_schema_name("TenantKey");

@@ -50,7 +50,8 @@ fn access(operation: &Operation) -> String {
 }
 
 /// Calls whose tenant stands neither in the path nor is that of a client in it.
-const NAMED_IN_REQUEST: [&str; 9] = [
+const NAMED_IN_REQUEST: [&str; 10] = [
+    "/v2/audit-log",
     "/v2/api-tokens",
     "/v2/clients",
     "/client",
@@ -114,6 +115,7 @@ fn body(operation: &Operation, target: Target, role: &str, made_id: &str) -> Opt
         (Surface::Organizations, "POST", "enrollment-tokens") => {
             Some(json!({ "description": mark }))
         }
+        (Surface::Organizations, "POST", "revert") => Some(json!({ "entry_id": token_id })),
         (Surface::Organizations, "POST", "tenants") => {
             Some(json!({ "slug": unique, "name": mark }))
         }
@@ -151,7 +153,10 @@ fn promised(operation: &Operation, held: Option<&[&str]>, target: Target) -> &'s
     if held.contains(&"*") {
         return "2xx";
     }
-    let has = permissions.iter().any(|permission| held.contains(&permission.as_str()));
+    // What is put back is told in the trail, too.
+    let reverts = operation.path.ends_with("/revert");
+    let has = permissions.iter().any(|permission| held.contains(&permission.as_str()))
+        && (!reverts || held.contains(&"audit.view"));
     if target == Target::Own {
         return if has { "2xx" } else { "403" };
     }
@@ -201,6 +206,27 @@ async fn field(app: &TestApp, target: Target, label: &str) -> String {
     made["field"]["id"].as_str().expect("an id").to_owned()
 }
 
+/// A change of a client that a call may put back: its entry.
+async fn renamed(app: &TestApp, target: Target) -> String {
+    let client = if target == Target::Own { ACME } else { INITECH };
+    let note = json!({ "note": app.app().new_request_id() });
+    app.operator().patch(&format!("/client/{client}"), &note).await.expect(200);
+    let log = format!("/v2/clients/{client}/audit-log?page_size=1");
+    let newest = app.operator().get(&log).await.expect(200).json();
+    newest["data"][0]["id"].as_str().expect("an id").to_owned()
+}
+
+/// A client that a call may erase: its id.
+async fn leaving(app: &TestApp, target: Target) -> String {
+    let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
+    let body = json!({ "name": "Leaving", "tenant": tenant });
+    let made = app.operator().post("/v2/clients", &body).await.expect(201).json();
+    let id = made["id"].as_str().expect("an id").to_owned();
+    let deleted = json!({ "collection_mode": "deleted" });
+    app.operator().patch(&format!("/v2/clients/{id}"), &deleted).await.expect(200);
+    id
+}
+
 /// What a refused call could have changed; nothing changes without an entry in the audit trail.
 async fn state(app: &TestApp) -> Vec<String> {
     let operator = app.operator();
@@ -246,7 +272,15 @@ async fn attempt(
         let action = operation.path.rsplit('/').next().unwrap_or_default();
         made_id = field(app, target, &format!("{name} {} {action}", operation.method)).await;
     }
-    if operation.path.ends_with("/{client_id}") && operation.method == Method::DELETE {
+    let mut path = fill(operation, target, &made_id);
+    if operation.path.ends_with("/revert") {
+        made_id = renamed(app, target).await;
+    }
+    let removes = operation.method == Method::DELETE && operation.path.ends_with("/{client_id}");
+    if removes && operation.surface == Surface::Organizations {
+        path = format!("/v2/clients/{}", leaving(app, target).await);
+    }
+    if removes && operation.surface == Surface::Workspace {
         // Whoever came before has removed it.
         let client = if target == Target::Own { ACME } else { INITECH };
         let back = json!({ "status": "ACTIVE" });
@@ -257,7 +291,7 @@ async fn attempt(
         app.operator().patch_empty(&opposite).await.expect(200);
     }
     let before = state(app).await;
-    let request = actor.request(operation.method.clone(), &fill(operation, target, &made_id));
+    let request = actor.request(operation.method.clone(), &path);
     let request = match body(operation, target, name, &made_id) {
         Some(body) => request.json(&body),
         None => request,

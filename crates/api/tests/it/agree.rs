@@ -20,6 +20,7 @@ mod making;
 mod operations;
 mod rows;
 mod step;
+mod trail;
 mod world;
 
 use clientbook_app::AuditScope;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod client;
+mod client_trail;
 mod contact;
 mod field;
 mod grant;

@@ -48,6 +48,8 @@ pub(super) struct World {
     pub(super) fields: VecDeque<(String, String)>,
     /// The page to go on with: path and cursor.
     pub(super) cursors: VecDeque<(String, String)>,
+    /// Entries of the trail about clients: the client and the entry.
+    pub(super) entries: VecDeque<(String, String)>,
     /// Tags, with the path they were read at.
     pub(super) tags: VecDeque<(String, String)>,
 }
@@ -69,6 +71,7 @@ impl World {
             tokens: VecDeque::new(),
             fields: VecDeque::new(),
             cursors: VecDeque::new(),
+            entries: VecDeque::new(),
             tags: VecDeque::new(),
         }
     }
@@ -86,6 +89,13 @@ impl World {
         }
         if let (Some(id), 201) = (body["field"]["id"].as_str(), answer.status) {
             keep(&mut self.fields, (path.to_owned(), id.to_owned()));
+        }
+        for entry in body["data"].as_array().into_iter().flatten() {
+            if let (Some(client), Some(id)) = (entry["entity_id"].as_str(), entry["id"].as_str())
+                && entry["entity_type"] == "client"
+            {
+                keep(&mut self.entries, (client.to_owned(), id.to_owned()));
+            }
         }
         if let Some(cursor) = body["next_cursor"].as_str() {
             keep(&mut self.cursors, (call.path.clone(), cursor.to_owned()));
