@@ -7,6 +7,7 @@ mod audit;
 mod client_types;
 mod conditional;
 mod contacts;
+mod contract;
 mod creating;
 mod customer_success;
 mod enrollment;
