@@ -197,12 +197,11 @@ fn unknown_key(fields: &Fields, key: &FieldKey, list: bool) -> Violation {
     let hint = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
     let more = if known.len() > MAX_LISTED { ", ..." } else { "" };
     known.truncate(MAX_LISTED);
-    let message = match known.is_empty() {
-        true => "must be the key of a defined field, and none is defined".to_owned(),
-        false => {
-            let list = known.join(", ");
-            format!("must be the key of a defined field{hint}; they are: {list}{more}")
-        }
+    let list = known.join(", ");
+    let message = if known.is_empty() {
+        "must be the key of a defined field, and none is defined".to_owned()
+    } else {
+        format!("must be the key of a defined field{hint}; they are: {list}{more}")
     };
     let allowed = known.into_iter().map(str::to_owned).collect();
     Violation { allowed, ..Violation::new(rule, message) }

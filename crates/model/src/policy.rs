@@ -127,10 +127,8 @@ pub fn permission_to_change(field: &str) -> Permission {
 /// Which of the two permissions that let somebody define fields counts: the one that is held, and
 /// the first where neither is.
 pub fn permission_to_define_fields(permissions: Permissions) -> Permission {
-    match permissions.has(Permission::FieldsManage) {
-        false if permissions.has(Permission::ClientsUpdate) => Permission::ClientsUpdate,
-        _ => Permission::FieldsManage,
-    }
+    let one = [Permission::FieldsManage, Permission::ClientsUpdate];
+    one.into_iter().find(|one| permissions.has(*one)).unwrap_or(Permission::FieldsManage)
 }
 
 /// The permission that seeing a field takes, in whatever shows it: the record, the audit log, a file

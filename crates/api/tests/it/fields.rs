@@ -16,8 +16,8 @@ pub(crate) fn success() -> String {
 }
 
 /// Defines a field; its id.
-pub(crate) async fn define(actor: &Actor, body: Value) -> String {
-    let made = actor.post(FIELDS, &body).await.expect(201).json();
+pub(crate) async fn define(actor: &Actor, body: &Value) -> String {
+    let made = actor.post(FIELDS, body).await.expect(201).json();
     made["field"]["id"].as_str().expect("an id").to_owned()
 }
 
@@ -184,7 +184,7 @@ async fn a_definition_changes_and_what_was_read_can_be_sent_back() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let select = json!({ "label": "Plan", "type": "select", "metadata": { "options": ["a"] } });
-    let id = define(&admin, select).await;
+    let id = define(&admin, &select).await;
     let path = format!("{FIELDS}/{id}");
     app.advance(60_000);
     let mut wish = json!({
@@ -241,7 +241,7 @@ async fn a_definition_changes_and_what_was_read_can_be_sent_back() {
 async fn another_tenants_field_is_not_there() {
     let app = TestApp::start().await;
     let (admin, rival) = (app.admin().await, app.role("tenant999", "admin").await);
-    let id = define(&admin, json!({ "label": "Plan", "type": "text" })).await;
+    let id = define(&admin, &json!({ "label": "Plan", "type": "text" })).await;
     let theirs = FIELDS.replace("tenant123", "tenant999");
     let entries = "SELECT count(*) FROM audit_entries";
     let before = (app.database().rows(entries), admin.get(FIELDS).await.text);
@@ -274,7 +274,7 @@ async fn another_tenants_field_is_not_there() {
 async fn the_restricted_list_fields_and_define_none() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
-    let id = define(&admin, json!({ "label": "Plan", "type": "text" })).await;
+    let id = define(&admin, &json!({ "label": "Plan", "type": "text" })).await;
     let grant = json!({ "tenant": "tenant123", "role": "admin", "client_ids": [ACME] });
     let bound = app.grant(&grant).await;
     assert_eq!(keys(&bound, FIELDS).await, ["plan"]);
@@ -290,7 +290,7 @@ async fn fields_are_put_in_order() {
     let admin = app.admin().await;
     let mut ids = Vec::new();
     for label in ["A", "B", "C", "D"] {
-        ids.push(define(&admin, json!({ "label": label, "type": "text" })).await);
+        ids.push(define(&admin, &json!({ "label": label, "type": "text" })).await);
     }
     admin.post(&format!("{FIELDS}/{}/archive", ids[3]), &json!({})).await.expect(200);
     let reorder = format!("{FIELDS}/reorder");
@@ -327,7 +327,7 @@ async fn fields_are_put_in_order() {
 async fn an_archived_field_keeps_its_values_and_hides_them() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
-    let id = define(&admin, json!({ "label": "Plan", "type": "text", "isRequired": true })).await;
+    let id = define(&admin, &json!({ "label": "Plan", "type": "text", "isRequired": true })).await;
     let values = json!({ "custom": { "plan": "gold", "notes": "x" } });
     admin.patch(&success(), &values).await.expect(200);
     let (before, other) = (admin.get(CLIENT).await, admin.get(&success()).await);
@@ -394,7 +394,7 @@ async fn the_path_of_fields_comes_before_clients() {
 async fn a_workspace_has_at_most_five_hundred() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
-    define(&admin, json!({ "label": "First", "type": "text" })).await;
+    define(&admin, &json!({ "label": "First", "type": "text" })).await;
     let id = app.database().rows("SELECT id FROM tenants WHERE slug = 'tenant123'")[0][0].clone();
     let id = app.database().uuid(id.parse().expect("a UUID"));
     for at in 2..500 {
@@ -408,7 +408,7 @@ async fn a_workspace_has_at_most_five_hundred() {
     }
     app.database()
         .execute(&format!("UPDATE field_sets SET next_number = 500 WHERE tenant_id = {id}"));
-    define(&admin, json!({ "label": "Last", "type": "text" })).await;
+    define(&admin, &json!({ "label": "Last", "type": "text" })).await;
     let refused = admin.post(FIELDS, &json!({ "label": "Too many", "type": "text" })).await;
     assert!(refused.expect(422).text.contains("at most 500 fields"));
 }

@@ -25,9 +25,9 @@ pub(super) fn fields(dice: &mut Dice, world: &World) -> Step {
             Call::new(Method::GET, format!("{path}?tenant={tenant}"))
         }
         4..=8 => define(dice, base),
-        9..=10 => reorder(dice, world, base),
+        9..=10 => reorder(dice, world, &base),
         11 => strict(dice),
-        _ => one(dice, world, base),
+        _ => one(dice, world, &base),
     };
     by_someone(dice, world, call).into()
 }
@@ -67,7 +67,7 @@ fn about(dice: &mut Dice, members: &mut Members) {
     }
 }
 
-fn reorder(dice: &mut Dice, world: &World, base: String) -> Call {
+fn reorder(dice: &mut Dice, world: &World, base: &str) -> Call {
     let places = json::array(dice, 3, |dice, _| {
         let order = if dice.once_in(10) { dice.number() } else { dice.from(0, 5).to_string() };
         format!("{{\"fieldId\": \"{}\", \"order\": {order}}}", id(dice, world))
@@ -94,7 +94,7 @@ fn id(dice: &mut Dice, world: &World) -> String {
 }
 
 /// A field that is there, or was, mostly in its own tenant.
-fn one(dice: &mut Dice, world: &World, base: String) -> Call {
+fn one(dice: &mut Dice, world: &World, base: &str) -> Call {
     let path = match dice.remembered(&world.fields) {
         Some((home, id)) if !dice.once_in(10) => format!("{home}/{id}"),
         _ => format!("{base}/{}", id(dice, world)),

@@ -12,7 +12,7 @@ fn count(app: &TestApp, sql: &str) -> usize {
 async fn a_deleted_field_takes_its_values_along() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
-    let id = define(&admin, json!({ "label": "Code", "type": "text", "isUnique": true })).await;
+    let id = define(&admin, &json!({ "label": "Code", "type": "text", "isUnique": true })).await;
     let path = format!("{FIELDS}/{id}");
     let values = json!({ "custom": { "code": "a", "notes": "x" } });
     let before = admin.patch(&success(), &values).await.expect(200);
@@ -44,7 +44,7 @@ async fn a_deleted_field_takes_its_values_along() {
     let number = json!({ "label": "Code", "type": "number" });
     assert_eq!(broken(admin.post(FIELDS, &number).await), ["/type existing_values"]);
     admin.patch(CLIENT, &custom("code", json!(null))).await.expect(200);
-    let again = define(&admin, number).await;
+    let again = define(&admin, &number).await;
     assert_ne!(again, id);
     // Its number is none that was another's.
     assert_eq!(admin.get("/customfield/all/CLIENT").await.json()[0]["id"], 2);
@@ -55,7 +55,7 @@ async fn a_deleted_field_takes_its_values_along() {
 async fn an_archived_field_is_deleted_too() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
-    let id = define(&admin, json!({ "label": "Code", "type": "text", "isRequired": true })).await;
+    let id = define(&admin, &json!({ "label": "Code", "type": "text", "isRequired": true })).await;
     admin.patch(CLIENT, &custom("code", "a")).await.expect(200);
     admin.post(&format!("{FIELDS}/{id}/archive"), &json!({})).await.expect(200);
     admin.delete(&format!("{FIELDS}/{id}")).await.expect(204);
@@ -100,7 +100,7 @@ async fn a_deletion_amid_writes_leaves_nothing_of_the_field() {
     let admin = app.admin().await;
     for round in 0..5 {
         let body = json!({ "label": "Seats", "type": "number", "isUnique": true });
-        let id = define(&admin, body).await;
+        let id = define(&admin, &body).await;
         let mut writers = tokio::task::JoinSet::new();
         for (at, client) in [CLIENT, "/v1/workspace/tenant123/clients/507f1f77bcf86cd799439012"]
             .into_iter()

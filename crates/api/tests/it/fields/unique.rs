@@ -31,8 +31,8 @@ fn holders(app: &TestApp, key: &str) -> usize {
 async fn no_two_clients_have_the_same_value() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
-    define(&admin, json!({ "label": "Code", "type": "text", "isUnique": true })).await;
-    define(&admin, json!({ "label": "Mail", "type": "email", "isUnique": true })).await;
+    define(&admin, &json!({ "label": "Code", "type": "text", "isUnique": true })).await;
+    define(&admin, &json!({ "label": "Mail", "type": "email", "isUnique": true })).await;
     admin.patch(CLIENT, &custom("code", "a")).await.expect(200);
     admin.patch(CLIENT, &custom("mail", "Jane@Example.com")).await.expect(200);
     let taken = admin.patch(OTHER, &custom("code", "a")).await.expect(409).json();
@@ -75,7 +75,7 @@ async fn no_two_clients_have_the_same_value() {
 async fn a_hidden_value_is_taken_all_the_same() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
-    let id = define(&admin, json!({ "label": "Code", "type": "text", "isUnique": true })).await;
+    let id = define(&admin, &json!({ "label": "Code", "type": "text", "isUnique": true })).await;
     admin.patch(CLIENT, &custom("code", "a")).await.expect(200);
     admin.post(&format!("{FIELDS}/{id}/archive"), &json!({})).await.expect(200);
     admin.post(&format!("{FIELDS}/{id}/restore"), &json!({})).await.expect(200);
@@ -86,7 +86,7 @@ async fn a_hidden_value_is_taken_all_the_same() {
 async fn values_become_unique_unless_two_are_the_same() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
-    let id = define(&admin, json!({ "label": "Code", "type": "text" })).await;
+    let id = define(&admin, &json!({ "label": "Code", "type": "text" })).await;
     let path = format!("{FIELDS}/{id}");
     for client in [CLIENT, OTHER] {
         admin.patch(client, &custom("code", "a")).await.expect(200);
@@ -125,8 +125,8 @@ async fn of_many_writers_of_one_value_one_wins() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let paths = clients(&admin, RACERS).await;
-    define(&admin, json!({ "label": "Code", "type": "text", "isUnique": true })).await;
-    define(&admin, json!({ "label": "Nick", "type": "text", "isUnique": true })).await;
+    define(&admin, &json!({ "label": "Code", "type": "text", "isUnique": true })).await;
+    define(&admin, &json!({ "label": "Nick", "type": "text", "isUnique": true })).await;
     // Half of them through each surface; none of two unique values waits for the other in a circle.
     let mut racers = JoinSet::new();
     for (at, path) in paths.into_iter().enumerate() {
@@ -163,7 +163,7 @@ async fn a_rule_that_comes_amid_writes_leaves_no_duplicates() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let paths = clients(&admin, 8).await;
-    let id = define(&admin, json!({ "label": "Code", "type": "text" })).await;
+    let id = define(&admin, &json!({ "label": "Code", "type": "text" })).await;
     let path = format!("{FIELDS}/{id}");
     let mut writers = JoinSet::new();
     for (at, client) in paths.iter().cloned().enumerate() {

@@ -15,9 +15,9 @@ async fn values_are_of_their_fields_type() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     for kind in ["text", "number", "date", "boolean", "url", "email"] {
-        define(&admin, json!({ "label": kind, "type": kind })).await;
+        define(&admin, &json!({ "label": kind, "type": kind })).await;
     }
-    define(&admin, select(&["gold", "silver"])).await;
+    define(&admin, &select(&["gold", "silver"])).await;
     let long = "x".repeat(65_537);
     for (key, good, bad) in [
         ("text", vec![json!(""), json!("x")], vec![json!(1), json!("a\0"), json!(long)]),
@@ -29,7 +29,7 @@ async fn values_are_of_their_fields_type() {
         (
             "date",
             vec![json!("2024-02-29")],
-            vec![json!("2023-02-29"), json!(""), json!("2024-02-29T00:00:00Z"), json!(20240229)],
+            vec![json!("2023-02-29"), json!(""), json!("2024-02-29T00:00:00Z"), json!(20_240_229)],
         ),
         ("boolean", vec![json!(true), json!(false)], vec![json!("true"), json!(1), json!({})]),
         ("select", vec![json!("gold")], vec![json!("Gold"), json!(""), json!(["gold"])]),
@@ -68,7 +68,7 @@ async fn values_are_of_their_fields_type() {
 async fn a_number_has_one_form() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
-    define(&admin, json!({ "label": "Seats", "type": "number" })).await;
+    define(&admin, &json!({ "label": "Seats", "type": "number" })).await;
     let first = admin.patch(CLIENT, &custom("seats", 100)).await.expect(200);
     assert!(first.text.contains(r#""value":100}"#), "{}", first.text);
     app.advance(5_000);
@@ -88,8 +88,8 @@ async fn a_number_has_one_form() {
 async fn a_field_id_is_the_one_of_its_key() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
-    let plan = define(&admin, json!({ "label": "Plan", "type": "text" })).await;
-    let seats = define(&admin, json!({ "label": "Seats", "type": "number" })).await;
+    let plan = define(&admin, &json!({ "label": "Plan", "type": "text" })).await;
+    let seats = define(&admin, &json!({ "label": "Seats", "type": "number" })).await;
     let body = |id: Value, key: &str| json!({ "customFields": [{ "fieldId": id, "fieldKey": key, "value": "x" }] });
     for id in [json!(plan), json!(plan.to_uppercase()), json!(null)] {
         admin.patch(CLIENT, &body(id, "plan")).await.expect(200);
@@ -106,8 +106,8 @@ async fn what_is_required_is_demanded_where_it_can_be_said() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     admin.patch(CLIENT, &custom("plan", "gold")).await.expect(200);
-    define(&admin, json!({ "label": "Plan", "type": "text", "isRequired": true })).await;
-    define(&admin, json!({ "label": "Seats", "type": "number", "isRequired": true })).await;
+    define(&admin, &json!({ "label": "Plan", "type": "text", "isRequired": true })).await;
+    define(&admin, &json!({ "label": "Seats", "type": "number", "isRequired": true })).await;
     let method = json!([{ "type": "other", "value": "x", "isPreferred": true }]);
     let workspace = json!({ "name": "x", "contactMethods": method });
     let path = "/v1/workspace/tenant123/clients";
@@ -148,7 +148,7 @@ async fn what_is_required_is_demanded_where_it_can_be_said() {
 async fn an_option_that_is_taken_away_stays_where_it_is() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
-    let id = define(&admin, select(&["gold", "silver"])).await;
+    let id = define(&admin, &select(&["gold", "silver"])).await;
     admin.patch(CLIENT, &custom("select", "gold")).await.expect(200);
     let fewer = json!({ "metadata": { "options": ["silver"] } });
     admin.patch(&format!("{FIELDS}/{id}"), &fewer).await.expect(200);
@@ -166,8 +166,8 @@ async fn a_strict_workspace_has_defined_fields_only() {
     let app = TestApp::start().await;
     let (admin, operator) = (app.admin().await, app.operator());
     admin.patch(CLIENT, &custom("legacy", "old")).await.expect(200);
-    define(&admin, json!({ "label": "Plan", "type": "text" })).await;
-    define(&admin, json!({ "label": "Seats", "type": "number" })).await;
+    define(&admin, &json!({ "label": "Plan", "type": "text" })).await;
+    define(&admin, &json!({ "label": "Seats", "type": "number" })).await;
     assert_eq!(operator.get(TENANT).await.expect(200).json()["strict_fields"], false);
     admin.patch(TENANT, &json!({ "strict_fields": true })).await.expect(403);
     let strict = operator.patch(TENANT, &json!({ "strict_fields": true })).await.expect(200);
@@ -213,8 +213,8 @@ async fn a_definition_fits_what_clients_already_hold() {
         assert_eq!(broken(told), ["/type existing_values"], "{key}");
         assert_eq!(app.database().rows(entries), before);
     }
-    define(&admin, json!({ "label": "Day", "type": "date" })).await;
-    define(&admin, json!({ "label": "Mail", "type": "text" })).await;
+    define(&admin, &json!({ "label": "Day", "type": "date" })).await;
+    define(&admin, &json!({ "label": "Mail", "type": "text" })).await;
     let shown = admin.get(CLIENT).await.json();
     let fields = shown["client"]["customFields"].as_array().expect("fields");
     let defined = fields.iter().filter(|field| field["fieldId"] != Value::Null);
@@ -227,7 +227,7 @@ async fn a_definition_fits_what_clients_already_hold() {
 async fn all_broken_values_are_told() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
-    define(&admin, json!({ "label": "Seats", "type": "number" })).await;
+    define(&admin, &json!({ "label": "Seats", "type": "number" })).await;
     let body = json!({ "customFields": [
         { "fieldKey": "seats", "value": "x" },
         { "fieldKey": " ", "value": "x" },
