@@ -22,6 +22,7 @@ pub mod number;
 pub mod patch;
 pub mod policy;
 pub mod principal;
+pub mod sealed;
 pub mod search;
 pub mod secret;
 pub mod status;

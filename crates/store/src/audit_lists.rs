@@ -1,7 +1,7 @@
 //! Lists of audit entries, newest first: which entries stand on a page, and how many there are.
 //!
-//! An index leads along a chain, an actor's entries or the tenant's time, and each entry on the way
-//! is compared with the filter. After `WALK` entries a page ends as it is, with fewer rows and a
+//! An index leads along a chain or the tenant's time, and each entry on the way is compared with the
+//! filter. After `WALK` entries a page ends as it is, with fewer rows and a
 //! position to go on from.
 
 use crate::audit::entry;
@@ -90,11 +90,6 @@ macro_rules! along {
         "a.tenant_id = $15 AND a.chain_id = $16 AND a.sequence < $17
             ORDER BY a.sequence DESC LIMIT $18"
     };
-    (actor) => {
-        "a.tenant_id = $15 AND a.actor_id = $16
-            AND (a.created_at, a.chain_id, a.sequence) < ($17, $18, $19)
-            ORDER BY a.created_at DESC, a.chain_id DESC, a.sequence DESC LIMIT $20"
-    };
     (time) => {
         "a.tenant_id = $15 AND (a.created_at, a.chain_id, a.sequence) < ($16, $17, $18)
             AND a.created_at >= $19
@@ -142,10 +137,9 @@ macro_rules! rows {
 // The statement of this name along one of the sources, in the engine's own words.
 macro_rules! worded {
     ($tx:expr, $filter:expr, $name:ident) => {{
-        let words = match Source::of($filter) {
-            Source::Chain(_) => both!($name, chain),
-            Source::Actor(_) => both!($name, actor),
-            Source::Time => both!($name, time),
+        let words = match $filter.chain_id {
+            Some(_) => both!($name, chain),
+            None => both!($name, time),
         };
         $tx.worded(words)
     }};
@@ -158,23 +152,6 @@ macro_rules! both {
             $name!("= ANY($12)", $source),
         ]
     };
-}
-
-/// What leads to the entries.
-enum Source<'f> {
-    Chain(Uuid),
-    Actor(&'f str),
-    Time,
-}
-
-impl<'f> Source<'f> {
-    fn of(filter: &'f AuditFilter) -> Self {
-        match (filter.chain_id, &filter.wishes.actor_id) {
-            (Some(chain), _) => Self::Chain(chain),
-            (None, Some(actor)) => Self::Actor(actor.as_str()),
-            (None, None) => Self::Time,
-        }
-    }
 }
 
 /// Up to `size` entries that come after a place.
@@ -297,13 +274,9 @@ impl Holding {
         });
         let place_args: [Value<'_>; 3] =
             [place.created_at.into(), place.chain_id.into(), place.sequence.into()];
-        match Source::of(filter) {
-            Source::Chain(chain) => args.extend([chain.into(), place_args[2]]),
-            Source::Actor(actor) => {
-                args.push(actor.into());
-                args.extend(place_args);
-            }
-            Source::Time => {
+        match filter.chain_id {
+            Some(chain) => args.extend([chain.into(), place_args[2]]),
+            None => {
                 args.extend(place_args);
                 args.push(wishes.from.unwrap_or(Timestamp::clamped(i64::MIN)).into());
             }
