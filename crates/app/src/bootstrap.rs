@@ -7,6 +7,7 @@ use crate::env::Env;
 use crate::error::AppError;
 use crate::jwt::Issuers;
 use crate::kept::Kept;
+use crate::kept_answers::Running;
 use crate::{App, Parts};
 use clientbook_model::api_token::{ApiToken, ApiTokenName, Capability, Grant};
 use clientbook_model::id::{ApiTokenId, ObjectId, TenantId};
@@ -72,8 +73,8 @@ impl App {
     }
 
     fn over(db: Db, env: Env, cursors: Cursors) -> Self {
-        let (issuers, kept) = (Issuers::default(), Kept::new());
-        Self(Arc::new(Parts { db, env, cursors, issuers, kept }))
+        let (issuers, kept, running) = (Issuers::default(), Kept::new(), Running::default());
+        Self(Arc::new(Parts { db, env, cursors, issuers, kept, running }))
     }
 }
 

@@ -81,6 +81,8 @@ names! {
     Action {
         /// A client was made.
         ClientCreated = "client_created",
+        /// Two clients became one: this one was kept, or was given up.
+        ClientMerged = "client_merged",
         /// Fields of a client other than its collection mode changed.
         ClientUpdated = "client_updated",
         /// A client's collection mode changed.

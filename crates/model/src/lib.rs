@@ -14,6 +14,7 @@ pub mod contact;
 pub mod custom_field;
 pub mod enrollment;
 pub mod id;
+pub mod merge;
 pub mod nearest;
 pub mod number;
 pub mod patch;

@@ -65,7 +65,8 @@ macro_rules! select_record {
                 c.client_type_id, c.success, c.version, c.created_at, c.updated_at, c.audit_count,
                 c.audit_hash, t.slug, t.object_id, t.name, t.created_at, e.id, e.value,
                 e.description, e.site_id, e.max_uses, e.uses, e.expires_at, e.created_at, p.id,
-                p.number, p.name, y.id, y.title, t.version, c.workspace_deleted_at
+                p.number, p.name, y.id, y.title, t.version, c.workspace_deleted_at,
+                c.merged_into
              FROM clients c
              JOIN tenants t ON t.id = c.tenant_id
              LEFT JOIN enrollment_tokens e
@@ -218,6 +219,74 @@ pub async fn update(tx: &mut Tx, old: &Client, client: &Client) -> Result<(), Db
     client_listings::change(tx, old, client).await
 }
 
+/// Has every name of a client lead to another one.
+pub async fn set_merged_into(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ClientId,
+    winner: ClientId,
+) -> Result<(), DbError> {
+    let sql = "UPDATE clients SET merged_into = $1 WHERE tenant_id = $2 AND id = $3";
+    tx.send(&[id.0], sql, &[winner.into(), tenant.into(), id.into()]).await
+}
+
+/// Takes a client's external id away, for another one to have it in the same transaction.
+pub async fn clear_external_id(tx: &mut Tx, tenant: TenantId, id: ClientId) -> Result<(), DbError> {
+    let sql = "UPDATE clients SET external_id = NULL WHERE tenant_id = $1 AND id = $2";
+    tx.send(&[id.0], sql, &[tenant.into(), id.into()]).await
+}
+
+/// The clients whose parent has this number.
+pub async fn children(
+    tx: &mut Tx,
+    tenant: TenantId,
+    parent: i64,
+    limit: i64,
+) -> Result<Vec<ClientId>, DbError> {
+    let sql = "SELECT id FROM clients WHERE tenant_id = $1 AND parent_client_id = $2
+        ORDER BY id LIMIT $3";
+    tx.all(sql, &[tenant.into(), parent.into(), limit.into()], |row| row.get(0)).await
+}
+
+/// The clients that lead to this one, for its erasure: they are records of it.
+pub async fn merged_into(
+    tx: &mut Tx,
+    tenant: TenantId,
+    winner: ClientId,
+    limit: i64,
+) -> Result<Vec<ClientId>, DbError> {
+    let sql = "SELECT id FROM clients WHERE tenant_id = $1 AND merged_into = $2
+        ORDER BY id LIMIT $3";
+    tx.all(sql, &[tenant.into(), winner.into(), limit.into()], |row| row.get(0)).await
+}
+
+/// Where the client with this external id leads, if it leads to another one.
+pub async fn merged_by_external_id(
+    tx: &mut Tx,
+    tenant: TenantId,
+    external_id: &str,
+) -> Result<Option<ClientId>, DbError> {
+    let sql = "SELECT merged_into FROM clients
+        WHERE tenant_id = $1 AND external_id = $2 AND merged_into IS NOT NULL";
+    tx.opt(sql, &[tenant.into(), external_id.into()], |row| row.get(0)).await
+}
+
+/// The status of each of these clients that is there, and where it leads.
+pub async fn statuses(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ids: &[ClientId],
+) -> Result<Vec<(Status, Option<ClientId>)>, DbError> {
+    let uuids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    let sql = tx.worded([
+        "SELECT status, merged_into FROM clients
+            WHERE tenant_id = $1 AND id IN (SELECT unhex(value) FROM json_each($2))",
+        "SELECT status, merged_into FROM clients WHERE tenant_id = $1 AND id = ANY($2)",
+    ]);
+    let args = [tenant.into(), Value::Uuids(&uuids)];
+    tx.all(sql, &args, |row| Ok((row.name(0)?, row.get(1)?))).await
+}
+
 /// Writes the head of a client's chain, where entries came that change nothing of the client.
 pub async fn set_chain_head(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
     let sql = "UPDATE clients SET audit_count = $1, audit_hash = $2
@@ -350,6 +419,7 @@ fn client(row: &Row<'_>) -> Result<Client, DbError> {
         created_at: row.get(20)?,
         updated_at: row.get(21)?,
         workspace_deleted_at: row.get(42)?,
+        merged_into: row.get(43)?,
         audit: ChainHead { count: row.get(22)?, hash: row.get(23)? },
     })
 }

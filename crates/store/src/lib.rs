@@ -29,6 +29,7 @@ pub mod client_types;
 pub mod clients;
 pub mod copy;
 pub mod enrollment_tokens;
+pub mod kept_answers;
 pub mod settings;
 pub mod tenants;
 

@@ -1,12 +1,14 @@
 //! Organizations (v2): the main API.
 
 mod api_tokens;
+mod bulk;
 mod client_list;
 mod clients;
 mod collection_control;
 mod docs;
 mod enrollment_tokens;
 pub(crate) mod errors;
+mod merge;
 mod tenants;
 mod views;
 
@@ -24,7 +26,9 @@ pub(crate) fn operations() -> Vec<Operation> {
 
 fn of_clients() -> Vec<Operation> {
     const CLIENTS: &str = "/v2/clients";
+    const BULK: &str = "/v2/clients/bulk";
     const CLIENT: &str = "/v2/clients/{client_id}";
+    const MERGE: &str = "/v2/clients/{client_id}/merge";
     const LOG: &str = "/v2/clients/{client_id}/collection-control/audit-log";
     vec![
         Operation::new(
@@ -45,6 +49,9 @@ fn of_clients() -> Vec<Operation> {
             docs::list_clients,
         )
         .query(client_list::PARAMETERS),
+        Operation::new(S, Method::POST, BULK, P::ClientsUpdate, bulk::change, docs::bulk::change)
+            .body(BodyRule::Json)
+            .bulk(),
         Operation::new(S, Method::GET, CLIENT, P::ClientsView, clients::read, docs::read_client),
         Operation::new(
             S,
@@ -55,6 +62,8 @@ fn of_clients() -> Vec<Operation> {
             docs::update_client,
         )
         .body(BodyRule::Json),
+        Operation::new(S, Method::POST, MERGE, P::ClientsDelete, merge::merge, docs::merge::merge)
+            .body(BodyRule::Json),
         Operation::new(
             S,
             Method::GET,

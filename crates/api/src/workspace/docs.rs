@@ -26,6 +26,8 @@ impl PartialSchema for Code {
             "forbidden",
             "not_found",
             "method_not_allowed",
+            "conflict",
+            "idempotency_mismatch",
             "precondition_failed",
             "payload_too_large",
             "unsupported_media_type",

@@ -2,7 +2,7 @@
 
 use clientbook_app::{
     App, AppError, AuditReport, AuditScope, Caller, Change, ClientChange, ClientKey, ClientRef,
-    Clock, Entropy, Env, NewApiToken, Precondition,
+    Clock, Done, Entropy, Env, NewApiToken, Once, Precondition,
 };
 use clientbook_model::api_token::{ApiTokenName, Capability};
 use clientbook_model::client::ClientPatch;
@@ -173,7 +173,7 @@ pub(crate) async fn change(app: &App, client: Uuid, patch: ClientPatch) {
     let change = ClientChange { patch, ..ClientChange::new(Permission::ClientsUpdate) };
     let change = Change { change, precondition: Precondition::None, dry_run: false };
     let caller = Caller::cli("a request".into());
-    app.change_client(&caller, target, change).await.expect("a change");
+    app.change_client(&caller, target, change, Once::free()).await.expect("a change");
 }
 
 /// Makes a restricted token of our tenant; its id.
@@ -187,6 +187,6 @@ async fn issue_token(app: &App, capability: Capability) -> String {
         project_id: Some(parsed(&json!("project"))),
         expires_at: Some(parsed(&json!("2030-01-01T00:00:00Z"))),
     };
-    let issued = app.issue_api_token(&Caller::cli("a request".into()), wish).await;
-    issued.expect("a token").0.id.to_string()
+    let issued = app.issue_api_token(&Caller::cli("a request".into()), wish, Once::free()).await;
+    issued.and_then(Done::now).expect("a token").0.id.to_string()
 }

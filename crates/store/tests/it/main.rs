@@ -3,6 +3,7 @@
 mod copy;
 mod damage;
 mod isolation;
+mod kept_answers;
 mod lists;
 mod make;
 mod opening;
