@@ -159,7 +159,7 @@ async fn nobody_changes_everyone_by_mistake() {
             json!({ "ids": [ACME], "patch": { "email": "a@b.c" } }),
             vec!["/patch/email unknown_field", "/patch required"],
         ),
-        (json!({ "ids": [ACME], "patch": { "name": " " } }), vec!["/patch/name min_length"]),
+        (json!({ "ids": [ACME], "patch": { "name": " " } }), vec!["/patch/name not_blank"]),
         (
             json!({ "ids": [ACME], "patch": { "tags": ["a", "a"] } }),
             vec!["/patch/tags/1 duplicate"],

@@ -108,8 +108,8 @@ async fn the_loser_is_found_no_more_and_its_names_lead_to_the_winner() {
     // Both outside ids find the one that is left.
     for id in ["crm-1", "crm-2"] {
         let found = admin.get(&format!("/client/search?externalId={id}")).await.expect(200).json();
-        assert_eq!(found["content"][0]["uuid"], ACME, "{id}: {found}");
-        assert_eq!(found["content"].as_array().map(Vec::len), Some(1), "{id}");
+        assert_eq!(found["data"][0]["uuid"], ACME, "{id}: {found}");
+        assert_eq!(found["data"].as_array().map(Vec::len), Some(1), "{id}");
     }
     let taken = json!({ "externalId": "crm-2", "name": "x", "status": "ACTIVE", "active": true });
     admin.post("/client", &taken).await.expect(409);
@@ -182,7 +182,7 @@ async fn fields_can_be_taken_from_the_loser() {
     assert_eq!((&success["externalId"], &success["note"]), (&json!("crm-2"), &json!("the second")));
     // The outside id that had to give way still leads here.
     let found = admin.get("/client/search?externalId=crm-1").await.expect(200).json();
-    assert_eq!(found["content"][0]["uuid"], ACME, "{found}");
+    assert_eq!(found["data"][0]["uuid"], ACME, "{found}");
     app.assert_audit_intact().await;
 }
 

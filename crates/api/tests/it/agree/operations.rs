@@ -33,6 +33,7 @@ const OPERATIONS: &[(usize, &str, Make)] = &[
     (6, "next page", next_page),
     (6, "repeat", repeat),
     (3, "bulk", bulk),
+    (2, "merge", merge),
     (3, "nonsense", nonsense),
     (1, "readiness", readiness),
     (6, "clock", clock),
@@ -320,6 +321,22 @@ fn bulk(dice: &mut Dice, world: &World) -> Step {
     }
     let body = object(dice, members);
     by_someone(dice, world, Call::new(Method::POST, "/v2/clients/bulk").json(body)).into()
+}
+
+/// Mostly a dry run: of what is joined there is less and less.
+fn merge(dice: &mut Dice, world: &World) -> Step {
+    let path = format!("{}/merge", path(dice, 0, world));
+    let loser = dice.client(world);
+    let mut members = vec![("loser_id".to_owned(), format!("\"{}\"", some_id(dice, &loser.id)))];
+    if dice.once_in(3) {
+        let takes = ["[\"name\"]", "[\"external_id\", \"note\"]", "[\"tags\"]", "[\"status\"]"];
+        members.push(("take".into(), dice.one(&takes).to_owned()));
+    }
+    if !dice.once_in(4) {
+        members.push(("dry_run".into(), "true".into()));
+    }
+    let body = object(dice, members);
+    by_someone(dice, world, Call::new(Method::POST, path).json(body)).into()
 }
 
 /// A call that had a key, once more; now and then with something else in it.
