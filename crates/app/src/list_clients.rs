@@ -10,9 +10,9 @@ use clientbook_model::audit::Surface;
 use clientbook_model::client_filter::{ClientFilter, ClientWishes};
 use clientbook_model::id::{ClientId, parse_uuid};
 use clientbook_model::principal::Permission;
-use clientbook_store::Tx;
 use clientbook_store::client_lists::{self, Key, Order, Position, Sort, Total};
 use clientbook_store::clients::{self, ClientKey, ClientRecord};
+use clientbook_store::{Tx, merged_clients};
 
 /// The most bytes of records on a page that is asked for by its number: there, a page cannot end
 /// earlier than it is asked to.
@@ -140,7 +140,7 @@ pub(crate) async fn filter(
     let mut filter = ClientFilter::new(tenant.id, wishes.clone(), &caller.principal, surface);
     // The id of a record that was joined to another means that one.
     if let Some(id) = &wishes.external_id
-        && let Some(winner) = clients::merged_by_external_id(tx, tenant.id, id).await?
+        && let Some(winner) = merged_clients::by_external_id(tx, tenant.id, id).await?
     {
         let key = ClientKey::Id(winner);
         let found = clients::get(tx, tenant.id, key).await?;

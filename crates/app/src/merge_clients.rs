@@ -19,7 +19,7 @@ use clientbook_model::policy::{self, ClientFacts};
 use clientbook_model::principal::Permission;
 use clientbook_model::violation::Violation;
 use clientbook_store::clients::{ClientKey, ClientRecord};
-use clientbook_store::{DbError, Repeat, Tx, client_listings, clients, tenants};
+use clientbook_store::{DbError, Repeat, Tx, client_listings, clients, merged_clients, tenants};
 use serde_json::json;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -254,14 +254,14 @@ async fn give_up(
         client.external_id = winner.external_id.clone();
         let [before, after] = [json!(old.external_id), json!(client.external_id)];
         changes.push(FieldChange { field: "external_id".into(), before, after });
-        clients::clear_external_id(tx, old.tenant_id, old.id).await?;
-        clients::clear_external_id(tx, winner.tenant_id, winner.id).await?;
+        merged_clients::clear_external_id(tx, old.tenant_id, old.id).await?;
+        merged_clients::clear_external_id(tx, winner.tenant_id, winner.id).await?;
     }
     client.merged_into = Some(next.id);
     let after = json!(next.id);
     changes.push(FieldChange { field: "merged_into".into(), before: json!(null), after });
     finish(tx, recorder, &old, &mut client, &changes).await?;
-    clients::set_merged_into(tx, client.tenant_id, client.id, next.id).await?;
+    merged_clients::set(tx, client.tenant_id, client.id, next.id).await?;
     Ok(client_listings::remove(tx, &client).await?)
 }
 
@@ -299,7 +299,7 @@ async fn adopt(
     winner: i64,
 ) -> Result<(), AppError> {
     let tenant = recorder.tenant_id;
-    let children = clients::children(tx, tenant, loser, MAX_CHILDREN + 1).await?;
+    let children = merged_clients::children(tx, tenant, loser, MAX_CHILDREN + 1).await?;
     if i64::try_from(children.len()).is_ok_and(|count| count > MAX_CHILDREN) {
         let message = format!(
             "has more than {MAX_CHILDREN} clients below it: give them another parent first"

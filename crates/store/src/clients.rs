@@ -189,10 +189,11 @@ pub async fn get_all(
 pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
     let sql = "INSERT INTO client_ids (id, tenant_id) VALUES ($1, $2)";
     tx.send(&[], sql, &[client.id.into(), client.tenant_id.into()]).await?;
-    let sql = "INSERT INTO clients (tenant_id, id, number, object_id, created_at, name, status,
-            collection_mode, email, tags, org_id, project_id, owner_id, avatar_url,
-            contact_methods, custom_values, external_id, parent_client_id, client_type_id, success,
-            version, updated_at, audit_count, audit_hash, workspace_deleted_at, bytes)
+    let sql =
+        "INSERT INTO clients (tenant_id, id, number, object_id, created_at, name, email, tags,
+            owner_id, avatar_url, contact_methods, custom_values, success, version, updated_at,
+            audit_count, audit_hash, bytes, status, collection_mode, org_id, project_id,
+            external_id, parent_client_id, client_type_id, workspace_deleted_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
             $19, $20, $21, $22, $23, $24, $25, $26)";
     let (json, object_id) = (JsonColumns::of(client)?, client.object_id.to_string());
@@ -206,69 +207,40 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
 
 /// Writes what can change of a client. `old` is the client as it was read in this transaction.
 pub async fn update(tx: &mut Tx, old: &Client, client: &Client) -> Result<(), DbError> {
-    let sql = "UPDATE clients SET name = $1, status = $2, collection_mode = $3, email = $4,
-            tags = $5, org_id = $6, project_id = $7, owner_id = $8, avatar_url = $9,
-            contact_methods = $10, custom_values = $11, external_id = $12, parent_client_id = $13,
-            client_type_id = $14, success = $15, version = $16, updated_at = $17,
-            audit_count = $18, audit_hash = $19, workspace_deleted_at = $20, bytes = $21
+    // SQLite takes an entry out of an index and puts it back wherever a statement names its column,
+    // so most changes name none.
+    let plain =
+        "UPDATE clients SET name = $1, email = $2, tags = $3, owner_id = $4, avatar_url = $5,
+            contact_methods = $6, custom_values = $7, success = $8, version = $9, updated_at = $10,
+            audit_count = $11, audit_hash = $12, bytes = $13
+        WHERE tenant_id = $14 AND id = $15";
+    let sql = "UPDATE clients SET name = $1, email = $2, tags = $3, owner_id = $4, avatar_url = $5,
+            contact_methods = $6, custom_values = $7, success = $8, version = $9, updated_at = $10,
+            audit_count = $11, audit_hash = $12, bytes = $13, status = $14, collection_mode = $15,
+            org_id = $16, project_id = $17, external_id = $18, parent_client_id = $19,
+            client_type_id = $20, workspace_deleted_at = $21
         WHERE tenant_id = $22 AND id = $23";
     let json = JsonColumns::of(client)?;
     let identity = [client.tenant_id.into(), client.id.into()];
-    let args: Vec<Value<'_>> = columns(client, &json).into_iter().chain(identity).collect();
-    tx.send(&[client.id.0], sql, &args).await?;
+    let columns = columns(client, &json).into_iter();
+    if indexed(old) == indexed(client) {
+        let args: Vec<Value<'_>> = columns.take(PLAIN).chain(identity).collect();
+        tx.send(&[client.id.0], plain, &args).await?;
+    } else {
+        let args: Vec<Value<'_>> = columns.chain(identity).collect();
+        tx.send(&[client.id.0], sql, &args).await?;
+    }
     client_listings::change(tx, old, client).await
 }
 
-/// Has every name of a client lead to another one.
-pub async fn set_merged_into(
-    tx: &mut Tx,
-    tenant: TenantId,
-    id: ClientId,
-    winner: ClientId,
-) -> Result<(), DbError> {
-    let sql = "UPDATE clients SET merged_into = $1 WHERE tenant_id = $2 AND id = $3";
-    tx.send(&[id.0], sql, &[winner.into(), tenant.into(), id.into()]).await
-}
+/// How many columns come before those that are indexed or refer to other rows.
+const PLAIN: usize = 13;
 
-/// Takes a client's external id away, for another one to have it in the same transaction.
-pub async fn clear_external_id(tx: &mut Tx, tenant: TenantId, id: ClientId) -> Result<(), DbError> {
-    let sql = "UPDATE clients SET external_id = NULL WHERE tenant_id = $1 AND id = $2";
-    tx.send(&[id.0], sql, &[tenant.into(), id.into()]).await
-}
-
-/// The clients whose parent has this number.
-pub async fn children(
-    tx: &mut Tx,
-    tenant: TenantId,
-    parent: i64,
-    limit: i64,
-) -> Result<Vec<ClientId>, DbError> {
-    let sql = "SELECT id FROM clients WHERE tenant_id = $1 AND parent_client_id = $2
-        ORDER BY id LIMIT $3";
-    tx.all(sql, &[tenant.into(), parent.into(), limit.into()], |row| row.get(0)).await
-}
-
-/// The clients that lead to this one, for its erasure: they are records of it.
-pub async fn merged_into(
-    tx: &mut Tx,
-    tenant: TenantId,
-    winner: ClientId,
-    limit: i64,
-) -> Result<Vec<ClientId>, DbError> {
-    let sql = "SELECT id FROM clients WHERE tenant_id = $1 AND merged_into = $2
-        ORDER BY id LIMIT $3";
-    tx.all(sql, &[tenant.into(), winner.into(), limit.into()], |row| row.get(0)).await
-}
-
-/// Where the client with this external id leads, if it leads to another one.
-pub async fn merged_by_external_id(
-    tx: &mut Tx,
-    tenant: TenantId,
-    external_id: &str,
-) -> Result<Option<ClientId>, DbError> {
-    let sql = "SELECT merged_into FROM clients
-        WHERE tenant_id = $1 AND external_id = $2 AND merged_into IS NOT NULL";
-    tx.opt(sql, &[tenant.into(), external_id.into()], |row| row.get(0)).await
+fn indexed(client: &Client) -> impl PartialEq {
+    let Client { status, collection_mode, workspace_deleted_at, .. } = client;
+    let scopes = (client.org_id.as_ref(), client.project_id.as_ref(), client.external_id.as_ref());
+    let others = (client.parent_client_id, client.client_type_id);
+    (status, collection_mode, workspace_deleted_at, scopes, others)
 }
 
 /// The status of each of these clients that is there, and where it leads.
@@ -329,31 +301,31 @@ fn json(value: &impl Serialize, empty: bool) -> Result<Option<String>, DbError> 
     serde_json::to_string(value).map(Some).map_err(|error| DbError::internal(error.to_string()))
 }
 
-// In the order of both statements.
+// In the order of all statements: first those that are in no index.
 fn columns<'a>(client: &'a Client, json: &'a JsonColumns) -> [Value<'a>; 21] {
     let json_value = |text: &'a Option<String>| text.as_deref().map_or(Value::Null, Value::Json);
     [
         client.name.as_str().into(),
-        client.status.as_str().into(),
-        client.collection_mode.as_str().into(),
         client.email.as_ref().map(EmailAddress::as_str).into(),
         json_value(&json.tags),
-        client.org_id.as_ref().map(ScopeId::as_str).into(),
-        client.project_id.as_ref().map(ScopeId::as_str).into(),
         client.owner_id.as_ref().map(ScopeId::as_str).into(),
         client.avatar_url.as_ref().map(WebUrl::as_str).into(),
         json_value(&json.contact_methods),
         json_value(&json.custom_values),
-        client.external_id.as_ref().map(Text::as_str).into(),
-        client.parent_client_id.map(Reference::get).into(),
-        client.client_type_id.map(Reference::get).into(),
         json_value(&json.success),
         client.version.into(),
         client.updated_at.into(),
         client.audit.count.into(),
         (&client.audit.hash).into(),
-        client.workspace_deleted_at.into(),
         json.bytes.into(),
+        client.status.as_str().into(),
+        client.collection_mode.as_str().into(),
+        client.org_id.as_ref().map(ScopeId::as_str).into(),
+        client.project_id.as_ref().map(ScopeId::as_str).into(),
+        client.external_id.as_ref().map(Text::as_str).into(),
+        client.parent_client_id.map(Reference::get).into(),
+        client.client_type_id.map(Reference::get).into(),
+        client.workspace_deleted_at.into(),
     ]
 }
 

@@ -30,6 +30,7 @@ pub mod clients;
 pub mod copy;
 pub mod enrollment_tokens;
 pub mod kept_answers;
+pub mod merged_clients;
 pub mod settings;
 pub mod tenants;
 

@@ -4,6 +4,8 @@ mod config;
 mod copy;
 mod crash;
 mod lock;
+#[cfg(target_os = "linux")]
+mod memory;
 mod pgbouncer;
 mod process;
 mod serve;

@@ -107,8 +107,9 @@ async fn parents_are_of_the_same_tenant() {
     });
     checked.await.expect("queries");
     // A parent that only another tenant has is refused by the store itself.
-    let own = Client { parent_client_id: Some(reference(3)), ..client(&tenant(OURS), 1) };
-    let refused = store.write(async move |tx: &mut Tx| clients::update(tx, &own, &own).await).await;
+    let old = client(&tenant(OURS), 1);
+    let own = Client { parent_client_id: Some(reference(3)), ..old.clone() };
+    let refused = store.write(async move |tx: &mut Tx| clients::update(tx, &old, &own).await).await;
     assert!(matches!(refused, Err(DbError::ForeignKey)), "{refused:?}");
 }
 
@@ -226,8 +227,9 @@ async fn client_types_are_of_one_tenant() {
     });
     checked.await.expect("queries");
     // A type that only another tenant has is refused by the store itself.
-    let own = Client { client_type_id: Some(reference(2)), ..client(&tenant(OURS), 1) };
-    let refused = store.write(async move |tx: &mut Tx| clients::update(tx, &own, &own).await).await;
+    let old = client(&tenant(OURS), 1);
+    let own = Client { client_type_id: Some(reference(2)), ..old.clone() };
+    let refused = store.write(async move |tx: &mut Tx| clients::update(tx, &old, &own).await).await;
     assert!(matches!(refused, Err(DbError::ForeignKey)), "{refused:?}");
 }
 
@@ -308,8 +310,9 @@ async fn an_external_id_is_taken_in_its_tenant_only() {
     let checked = store.write(async |tx: &mut Tx| {
         let external_id = Some(Text::new("crm-1").expect("a text"));
         for which in [OURS, THEIRS] {
-            let own = Client { external_id: external_id.clone(), ..client(&tenant(which), 1) };
-            clients::update(tx, &own, &own).await?;
+            let old = client(&tenant(which), 1);
+            let own = Client { external_id: external_id.clone(), ..old.clone() };
+            clients::update(tx, &old, &own).await?;
         }
         Ok(())
     });

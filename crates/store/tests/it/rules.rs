@@ -33,9 +33,9 @@ fn third() -> Client {
 async fn a_unique_index_is_told_by_its_name() {
     let store = store().await;
     let external_id = Some(Text::new("crm-1").expect("a text"));
-    let with_external = Client { external_id: external_id.clone(), ..client(&tenant(1), 2) };
-    let update = store
-        .write(async move |tx: &mut Tx| clients::update(tx, &with_external, &with_external).await);
+    let old = client(&tenant(1), 2);
+    let new = Client { external_id: external_id.clone(), ..old.clone() };
+    let update = store.write(async move |tx: &mut Tx| clients::update(tx, &old, &new).await);
     update.await.expect("an external id");
     let clients = [
         ("clients_external_id", Client { external_id, ..third() }),
