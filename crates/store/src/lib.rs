@@ -33,6 +33,8 @@ pub mod copy;
 pub mod enrollment_tokens;
 pub mod erased_clients;
 pub mod fields;
+pub mod kept_answers;
+pub mod merged_clients;
 pub mod settings;
 pub mod tenants;
 

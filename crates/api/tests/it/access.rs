@@ -50,10 +50,11 @@ fn access(operation: &Operation) -> String {
 }
 
 /// Calls whose tenant stands neither in the path nor is that of a client in it.
-const NAMED_IN_REQUEST: [&str; 10] = [
+const NAMED_IN_REQUEST: [&str; 11] = [
     "/v2/audit-log",
     "/v2/api-tokens",
     "/v2/clients",
+    "/v2/clients/bulk",
     "/client",
     "/v2/client",
     "/client-types",
@@ -112,10 +113,18 @@ fn body(operation: &Operation, target: Target, role: &str, made_id: &str) -> Opt
         (Surface::Organizations, "POST", "clients") => {
             Some(json!({ "name": mark, "tenant": tenant }))
         }
+        (Surface::Organizations, "POST", "bulk") => {
+            let client = if target == Target::Own { ACME } else { INITECH };
+            let filter = json!({ "tenant": tenant, "q": client });
+            Some(json!({ "filter": filter, "patch": { "name": mark } }))
+        }
+        (Surface::Organizations, "POST", "merge") => {
+            Some(json!({ "loser_id": null, "dry_run": true }))
+        }
         (Surface::Organizations, "POST", "enrollment-tokens") => {
             Some(json!({ "description": mark }))
         }
-        (Surface::Organizations, "POST", "revert") => Some(json!({ "entry_id": token_id })),
+        (Surface::Organizations, "POST", "revert") => Some(json!({ "entry_id": made_id })),
         (Surface::Organizations, "POST", "tenants") => {
             Some(json!({ "slug": unique, "name": mark }))
         }
@@ -290,10 +299,21 @@ async fn attempt(
         let opposite = fill(operation, target, "").replace("/activate", "/deactivate");
         app.operator().patch_empty(&opposite).await.expect(200);
     }
+    let mut loser = Value::Null;
+    if operation.path.ends_with("/merge") {
+        let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
+        let body = json!({ "name": "A loser", "tenant": tenant });
+        loser = app.operator().post("/v2/clients", &body).await.expect(201).json()["id"].clone();
+    }
     let before = state(app).await;
     let request = actor.request(operation.method.clone(), &path);
     let request = match body(operation, target, name, &made_id) {
-        Some(body) => request.json(&body),
+        Some(mut body) => {
+            if body.get("loser_id").is_some() {
+                body["loser_id"] = loser;
+            }
+            request.json(&body)
+        }
         None => request,
     };
     let answer = actor.send(request).await;
