@@ -27,18 +27,18 @@ struct Shelf {
 
 impl Kept {
     fn get(&self, tenant: TenantId, revision: Uuid) -> Option<Arc<Fields>> {
-        let shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shelf.fields.get(&(tenant, revision)).cloned()
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.fields.get(&(tenant, revision)).cloned()
     }
 
     fn put(&self, tenant: TenantId, revision: Uuid, fields: &Arc<Fields>) {
-        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = fields.size();
-        if shelf.bytes + bytes > MOST {
-            *shelf = Shelf::default();
+        if kept.bytes + bytes > MOST {
+            *kept = Shelf::default();
         }
-        if shelf.fields.insert((tenant, revision), Arc::clone(fields)).is_none() {
-            shelf.bytes += bytes;
+        if kept.fields.insert((tenant, revision), Arc::clone(fields)).is_none() {
+            kept.bytes += bytes;
         }
     }
 }
