@@ -51,14 +51,18 @@ impl App {
                     Some(token) => enrollment_tokens::get(tx, tenant, id, token).await?,
                     None => None,
                 };
-                let enrollment_token = enrollment_token
-                    .map(|token| clientbook_model::enrollment::EnrollmentToken {
-                        revoked_at: None,
-                        ..token
-                    });
+                let enrollment_token = enrollment_token.map(|token| {
+                    clientbook_model::enrollment::EnrollmentToken { revoked_at: None, ..token }
+                });
                 let tenant = tenant_until(tx, now.tenant, time).await?;
                 let client = told.client(&now.client)?;
-                Ok(ClientRecord { client, tenant, enrollment_token, parent: None, client_type: None })
+                Ok(ClientRecord {
+                    client,
+                    tenant,
+                    enrollment_token,
+                    parent: None,
+                    client_type: None,
+                })
             })
             .await
     }
@@ -124,12 +128,14 @@ impl Told {
 
     /// The client that is told of; what it never changes is taken from what it is `now`.
     fn client(self, now: &Client) -> Result<Client, AppError> {
-        let unreadable = || AppError::Internal(format!("the trail of client {} makes none", now.id));
+        let unreadable =
+            || AppError::Internal(format!("the trail of client {} makes none", now.id));
         let Client { id, tenant_id, number, object_id, created_at, .. } = *now;
         let identity = Identity { id, tenant_id, number, object_id, created_at };
-        let wishes = self.changes.into_iter().filter(|change| {
-            !matches!(change.field.as_ref(), "number" | "object_id")
-        });
+        let wishes = self
+            .changes
+            .into_iter()
+            .filter(|change| !matches!(change.field.as_ref(), "number" | "object_id"));
         let wishes: Vec<_> = wishes
             .map(|change| FieldChange { before: change.after, after: Value::Null, ..change })
             .collect();

@@ -119,7 +119,8 @@ impl App {
                 })
                 .await?;
             for tenant in page.iter().skip(seen) {
-                let damaged = || AppError::Internal(format!("the id of tenant {tenant} is damaged"));
+                let damaged =
+                    || AppError::Internal(format!("the id of tenant {tenant} is damaged"));
                 let id = TenantId(tenant.uuid().ok_or_else(damaged)?);
                 self.tell_tenant(id, &mut writer).await?;
             }

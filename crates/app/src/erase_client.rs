@@ -76,9 +76,8 @@ impl App {
 
 /// Has the bytes of erased clients leave the files, if some may be there.
 pub(crate) async fn scrub(db: &Db) -> Result<(), AppError> {
-    let unscrubbed = async |tx: &mut Tx| {
-        Ok::<_, AppError>(erased_clients::unscrubbed_across_tenants(tx).await?)
-    };
+    let unscrubbed =
+        async |tx: &mut Tx| Ok::<_, AppError>(erased_clients::unscrubbed_across_tenants(tx).await?);
     // Those that are erased meanwhile are not in the log that is emptied, or not all of them.
     let clients = db.lookup(unscrubbed).await?;
     if clients.is_empty() {

@@ -176,9 +176,8 @@ pub(crate) async fn erased(
     permissions: &[Permission],
 ) -> Result<Option<ErasedClient>, AppError> {
     let principal = &*caller.principal;
-    let bound = principal.clients.is_some()
-        || principal.org_id.is_some()
-        || principal.project_id.is_some();
+    let bound =
+        principal.clients.is_some() || principal.org_id.is_some() || principal.project_id.is_some();
     let has_all = permissions.iter().all(|one| principal.permissions.has(*one));
     let Some(ClientKey::Id(id)) = target.key.filter(|_| has_all && !bound) else {
         return Ok(None);

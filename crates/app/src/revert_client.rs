@@ -64,7 +64,8 @@ fn erased_client() -> AppError {
 
 /// What an entry changed of its client.
 fn before(entry: &Entry) -> Result<Vec<FieldChange>, AppError> {
-    let changes_fields = matches!(entry.action, Action::ClientUpdated | Action::CollectionModeChanged);
+    let changes_fields =
+        matches!(entry.action, Action::ClientUpdated | Action::CollectionModeChanged);
     if entry.entity_type != EntityType::Client || !changes_fields {
         let message = "must be an entry that changed fields of the client";
         let violation = Violation::new("changes_fields", message).below("/entry_id");

@@ -131,9 +131,7 @@ pub fn permission_to_see(kind: EntityType, field: &str) -> Option<Permission> {
     match kind {
         // What is collected is told to whoever reads the collection-control log.
         EntityType::Client if field == "collection_mode" => Some(Permission::AuditView),
-        EntityType::Client => {
-            client_trail::is_field(field).then_some(Permission::ClientsView)
-        }
+        EntityType::Client => client_trail::is_field(field).then_some(Permission::ClientsView),
         EntityType::EnrollmentToken => one_of(
             &["description", "site_id", "max_uses", "expires_at", "revoked_at"],
             Permission::ClientsView,

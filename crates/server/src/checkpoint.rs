@@ -67,7 +67,8 @@ fn tell(
 /// must be.
 pub(crate) fn check(path: &Path, expected: Option<VerifyingKey>) -> Result<(), Failure> {
     let name = path.display();
-    let wrong = |why: String| Failure::Failed(format!("the checkpoint {name} is not intact: {why}"));
+    let wrong =
+        |why: String| Failure::Failed(format!("the checkpoint {name} is not intact: {why}"));
     let checkpoint = Checkpoint::check(open(path)?).map_err(wrong)?;
     let Checkpoint { public_key, created_at, tenants, chains } = checkpoint;
     if expected.is_some_and(|expected| expected != public_key) {

@@ -201,8 +201,7 @@ async fn walk(
     let sql = worded!(tx, filter, found);
     let holding = Holding::of(filter);
     let found = |row: &Row<'_>| {
-        let place =
-            Place { created_at: row.get(0)?, chain_id: row.get(1)?, sequence: row.get(2)? };
+        let place = Place { created_at: row.get(0)?, chain_id: row.get(1)?, sequence: row.get(2)? };
         Ok(Found { place, bytes: row.get(3)?, matches: row.get(4)? })
     };
     tx.all(sql, &holding.args(filter, after, limit), found).await

@@ -241,9 +241,8 @@ pub async fn heads(
 ) -> Result<Vec<(ClientId, ChainHead)>, DbError> {
     let sql = "SELECT id, audit_count, audit_hash FROM clients
         WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3";
-    let head = |row: &Row<'_>| {
-        Ok((row.get(0)?, ChainHead { count: row.get(1)?, hash: row.get(2)? }))
-    };
+    let head =
+        |row: &Row<'_>| Ok((row.get(0)?, ChainHead { count: row.get(1)?, hash: row.get(2)? }));
     tx.all(sql, &[tenant.into(), after.into(), limit.into()], head).await
 }
 

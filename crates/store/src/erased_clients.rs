@@ -107,9 +107,7 @@ pub async fn reduce(tx: &mut Tx, mut entry: Entry) -> Result<(), DbError> {
 }
 
 /// Erased clients of which bytes may still be in the files; crosses tenants, as files do.
-pub async fn unscrubbed_across_tenants(
-    tx: &mut Tx,
-) -> Result<Vec<(TenantId, ClientId)>, DbError> {
+pub async fn unscrubbed_across_tenants(tx: &mut Tx) -> Result<Vec<(TenantId, ClientId)>, DbError> {
     let sql = "SELECT tenant_id, id FROM erased_clients WHERE NOT scrubbed";
     tx.all(sql, &[], |row| Ok((row.get(0)?, row.get(1)?))).await
 }

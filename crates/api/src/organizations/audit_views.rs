@@ -80,9 +80,10 @@ struct LineView<'a> {
 /// An entry as a line of NDJSON, with its end.
 pub(super) fn line(entry: &Entry) -> Result<Vec<u8>, ApiError> {
     let contents = &entry.contents;
-    let changes = contents.changes.iter().map(|change| {
-        json!([change.field, sealed(&change.before), sealed(&change.after)])
-    });
+    let changes = contents
+        .changes
+        .iter()
+        .map(|change| json!([change.field, sealed(&change.before), sealed(&change.after)]));
     let view = LineView {
         shown: audit_entry(entry),
         tenant_id: entry.tenant_id,
@@ -127,7 +128,8 @@ pub(super) const COLUMNS: [&str; 13] = [
 
 /// Entries as rows of CSV; with the names of the columns above the first.
 pub(super) fn rows(entries: &[Entry], with_names: bool) -> Result<Vec<u8>, ApiError> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(vec![]);
+    let mut writer =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(vec![]);
     if with_names {
         writer.write_record(COLUMNS).map_err(|error| ApiError::internal(&error))?;
     }

@@ -21,7 +21,8 @@ use clientbook_model::principal::Permission as P;
 const S: Surface = Surface::Organizations;
 
 pub(crate) fn operations() -> Vec<Operation> {
-    let parts = [of_clients(), of_the_trail(), of_enrollment_tokens(), of_api_tokens(), of_tenants()];
+    let parts =
+        [of_clients(), of_the_trail(), of_enrollment_tokens(), of_api_tokens(), of_tenants()];
     parts.into_iter().flatten().collect()
 }
 

@@ -1,9 +1,9 @@
 //! What v2 shows. The order of fields is part of the published API.
 
+use super::audit_views::values;
 use crate::shared::schema;
 use clientbook_app::{ClientRecord, Page};
 use clientbook_model::api_token::{ApiToken, Capability};
-use super::audit_views::values;
 use clientbook_model::audit::Entry;
 use clientbook_model::enrollment::{EnrollmentToken, EnrollmentTokenStatus};
 use clientbook_model::id::{

@@ -126,9 +126,17 @@ async fn filters() {
     assert_eq!(count(&format!("?entity_id={upper}&field=name")).await, 4);
     assert_eq!(count(&format!("?entity_id={INITECH}")).await, 0);
     let wrong = [
-        ("entity_type", "Client"), ("action", "renamed"), ("surface", "v2"), ("from", "yesterday"),
-        ("to", "2026-03-10"), ("format", "xml"), ("page_size", "201"), ("actor_id", ""),
-        ("field", "%00"), ("entity_id", "456"), ("cursor", "x"),
+        ("entity_type", "Client"),
+        ("action", "renamed"),
+        ("surface", "v2"),
+        ("from", "yesterday"),
+        ("to", "2026-03-10"),
+        ("format", "xml"),
+        ("page_size", "201"),
+        ("actor_id", ""),
+        ("field", "%00"),
+        ("entity_id", "456"),
+        ("cursor", "x"),
     ];
     for (name, value) in wrong {
         let answer = admin.get(&format!("{LOG}?{name}={value}")).await.expect(400).json();

@@ -78,7 +78,8 @@ async fn the_program_checks_what_the_server_tells() {
 fn blocks(begin: &str) -> Vec<String> {
     let page = std::fs::read_to_string(docs("audit.md")).expect("the page");
     let blocks = page.split("```").skip(1).step_by(2);
-    let wanted = blocks.filter_map(|block| block.split_once('\n')).filter(|(kind, _)| *kind == begin);
+    let wanted =
+        blocks.filter_map(|block| block.split_once('\n')).filter(|(kind, _)| *kind == begin);
     wanted.map(|(_, text)| text.to_owned()).collect()
 }
 

@@ -18,7 +18,8 @@ async fn an_erased_client_is_nowhere_but_in_its_log() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let path = format!("/v2/clients/{ACME}");
-    let filled = json!({ "name": "Zebediah Quark", "note": "a private note", "externalId": "ZQ-1" });
+    let filled =
+        json!({ "name": "Zebediah Quark", "note": "a private note", "externalId": "ZQ-1" });
     admin.patch(&format!("/client/{ACME}"), &filled).await.expect(200);
     let answer = admin.delete(&path).await.expect(409).json();
     assert_eq!(answer["error"]["details"]["fields"][0]["path"], "/collection_mode");

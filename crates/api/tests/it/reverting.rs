@@ -50,7 +50,10 @@ async fn every_field_goes_back() {
     let profile = newest(&admin, ACME).await;
     let tenants = format!("/clients/v1/tenants/tenant123/clients/456");
     let listed = admin.get(&tenants).await.expect(200).json();
-    admin.patch(&tenants, &json!({ "tags": ["a", "b"], "email": "y@example.com", "org_id": "o" })).await.expect(200);
+    admin
+        .patch(&tenants, &json!({ "tags": ["a", "b"], "email": "y@example.com", "org_id": "o" }))
+        .await
+        .expect(200);
     let tags = newest(&admin, ACME).await;
     app.advance(1_000);
     for entry in [&tags, &profile, &entry] {
@@ -132,7 +135,8 @@ async fn it_takes_what_each_field_takes() {
     let admin = app.admin().await;
     admin.patch(&format!("/client/{ACME}"), &json!({ "status": "INACTIVE" })).await.expect(200);
     let status = newest(&admin, ACME).await;
-    admin.patch(&format!("/v2/clients/{ACME}"), &json!({ "collection_mode": "disabled" }))
+    admin
+        .patch(&format!("/v2/clients/{ACME}"), &json!({ "collection_mode": "disabled" }))
         .await
         .expect(200);
     let mode = newest(&admin, ACME).await;

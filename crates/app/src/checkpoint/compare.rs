@@ -23,7 +23,8 @@ impl App {
         let limit = usize::try_from(PAGE).unwrap_or(usize::MAX);
         loop {
             let chains = next_chains(&mut file, limit);
-            let chains = chains.map_err(|why| AppError::Unavailable(format!("the checkpoint: {why}")))?;
+            let chains =
+                chains.map_err(|why| AppError::Unavailable(format!("the checkpoint: {why}")))?;
             let full = chains.len() == limit;
             let wanted = chains.into_iter().filter(|told| {
                 tenant.is_none_or(|tenant| tenant == told.tenant_id)
@@ -56,9 +57,13 @@ async fn compare(tx: &mut Tx, told: &lines::Told) -> Result<Option<AuditFault>, 
     }
     let what = match audit::hash_at(tx, tenant_id, chain_id, count).await? {
         Some(found) if found == hash => return Ok(None),
-        Some(_) => format!("entry {count} is not the one of the checkpoint: the chain was built anew"),
+        Some(_) => {
+            format!("entry {count} is not the one of the checkpoint: the chain was built anew")
+        }
         None => match audit::length(tx, tenant_id, chain_id).await? {
-            0 => format!("the checkpoint has {count} entries of the chain, and none is there: it was removed"),
+            0 => format!(
+                "the checkpoint has {count} entries of the chain, and none is there: it was removed"
+            ),
             found => format!(
                 "the checkpoint has {count} entries of the chain, and {found} are there: the newest \
                  were removed"

@@ -1,8 +1,6 @@
 //! `clientbook audit key`, `checkpoint` and `verify --against`: what a chain of hashes cannot find.
 
-use crate::process::{
-    ACME, Caller, Ended, GLOBEX, INITECH, Server, behind, run, store_url,
-};
+use crate::process::{ACME, Caller, Ended, GLOBEX, INITECH, Server, behind, run, store_url};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -10,8 +10,18 @@ use tempfile::TempDir;
 
 /// What only the client to be erased has. Each is in no other word.
 const SECRETS: [&str; 12] = [
-    "Zebediah", "zebediah", "Quuxley", "quuxley", "Vermilion", "Ochre", "zq@example", "Xylograph",
-    "Wyvernesque", "ZQ-EXTERNAL", "Umbriferous", "Kakistocracy",
+    "Zebediah",
+    "zebediah",
+    "Quuxley",
+    "quuxley",
+    "Vermilion",
+    "Ochre",
+    "zq@example",
+    "Xylograph",
+    "Wyvernesque",
+    "ZQ-EXTERNAL",
+    "Umbriferous",
+    "Kakistocracy",
 ];
 
 fn holds(directory: &Path) -> Vec<String> {

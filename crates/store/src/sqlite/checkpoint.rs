@@ -152,12 +152,7 @@ impl Drop for Checkpointer {
     }
 }
 
-fn run(
-    connection: &Connection,
-    woken: &Receiver<Ask>,
-    patience: Duration,
-    doubt: &Doubt,
-) {
+fn run(connection: &Connection, woken: &Receiver<Ask>, patience: Duration, doubt: &Doubt) {
     let mut fails = false;
     while let Ok(ask) = woken.recv() {
         // What a failed sync may have lost counts as moved: see `Writable`.

@@ -16,7 +16,8 @@ const MOST: i64 = 0x0200_0000;
 
 /// How many pages the file has.
 async fn pages(tx: &mut Tx) -> Result<i64, DbError> {
-    let count: i64 = tx.one("SELECT page_count FROM pragma_page_count", &[], |row| row.get(0)).await?;
+    let count: i64 =
+        tx.one("SELECT page_count FROM pragma_page_count", &[], |row| row.get(0)).await?;
     if count < MOST {
         return Ok(count);
     }
