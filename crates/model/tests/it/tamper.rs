@@ -18,22 +18,14 @@ const OTHER: Uuid = Uuid::from_u128(u128::MAX);
 fn text_of(sealed: &mut Sealed) -> &mut String {
     match sealed {
         Sealed::Open { text, .. } => text,
-<<<<<<< HEAD
         Sealed::Erased { .. } | Sealed::Hidden { .. } => panic!("erased"),
-=======
-        Sealed::Erased { .. } | Sealed::Hidden { .. } => panic!("not open"),
->>>>>>> audit
     }
 }
 
 fn salt_of(sealed: &mut Sealed) -> &mut u8 {
     match sealed {
         Sealed::Open { salt, .. } => &mut salt[15],
-<<<<<<< HEAD
         Sealed::Erased { .. } | Sealed::Hidden { .. } => panic!("erased"),
-=======
-        Sealed::Erased { .. } | Sealed::Hidden { .. } => panic!("not open"),
->>>>>>> audit
     }
 }
 
