@@ -54,6 +54,7 @@ impl App {
                 let enrollment_token = enrollment_token.map(|token| {
                     clientbook_model::enrollment::EnrollmentToken { revoked_at: None, ..token }
                 });
+                let fields = now.fields;
                 let tenant = tenant_until(tx, now.tenant, time).await?;
                 let client = told.client(&now.client)?;
                 Ok(ClientRecord {
@@ -62,6 +63,7 @@ impl App {
                     enrollment_token,
                     parent: None,
                     client_type: None,
+                    fields,
                 })
             })
             .await

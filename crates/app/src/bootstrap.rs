@@ -8,6 +8,7 @@ use crate::erase_client::scrub;
 use crate::error::AppError;
 use crate::jwt::Issuers;
 use crate::kept::Kept;
+use crate::kept_answers::Running;
 use crate::{App, Parts};
 use clientbook_model::api_token::{ApiToken, ApiTokenName, Capability, Grant};
 use clientbook_model::id::{ApiTokenId, ObjectId, TenantId};
@@ -67,7 +68,9 @@ impl App {
         if let Err(error) = scrub(&db).await {
             tracing::warn!(?error, "bytes of erased clients may still be in the files");
         }
-        Ok((Self::over(db, env, Cursors::new(&key)), bootstrap))
+        let app = Self::over(db, env, Cursors::new(&key));
+        app.go_on_deleting_fields().await?;
+        Ok((app, bootstrap))
     }
 
     /// Opens `db` to read its audit trail; changes nothing.
@@ -77,8 +80,9 @@ impl App {
     }
 
     fn over(db: Db, env: Env, cursors: Cursors) -> Self {
-        let (issuers, kept, scrubs) = (Issuers::default(), Kept::new(), Arc::default());
-        Self(Arc::new(Parts { db, env, cursors, issuers, kept, scrubs }))
+        let (issuers, kept, running) = (Issuers::default(), Kept::new(), Running::default());
+        let scrubs = Arc::default();
+        Self(Arc::new(Parts { db, env, cursors, issuers, kept, running, scrubs }))
     }
 }
 
@@ -145,6 +149,8 @@ async fn make_system_tenant(
         name: TenantName::new("Clientbook").map_err(broken)?,
         created_at: env.now(),
         version: 1,
+        strict_fields: false,
+        fields_revision: None,
     };
     crate::create::add_tenant(tx, env, caller, operation_id, &tenant).await
 }

@@ -107,9 +107,9 @@ impl Bench {
         let mut same = Vec::new();
         for _ in 0..ROUNDS {
             let least = small.read("GET of 1,000 clients, which are all", &few)?;
-            let some = self.read("GET of 1,000 of the many", &ids[..few.len()])?;
+            let part = self.read("GET of 1,000 of the many", &ids[..few.len()])?;
             let all = self.read("GET of all of the many, each in turn", ids)?;
-            same.push(some.p99 / least.p99);
+            same.push(part.p99 / least.p99);
             growth.push(all.p99 / least.p99);
         }
         small.server.stop()?;

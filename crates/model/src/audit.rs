@@ -74,6 +74,8 @@ names! {
         Tenant = "tenant",
         /// A client type.
         ClientType = "client_type",
+        /// The definition of a custom field.
+        Field = "field",
     }
 }
 
@@ -84,6 +86,8 @@ names! {
         ClientCreated = "client_created",
         /// A client was erased: values of the entries before this one are gone.
         ClientErased = "client_erased",
+        /// Two clients became one: this one was kept, or was given up.
+        ClientMerged = "client_merged",
         /// Fields of a client other than its collection mode changed.
         ClientUpdated = "client_updated",
         /// A client's collection mode changed.
@@ -108,6 +112,12 @@ names! {
         TenantUpdated = "tenant_updated",
         /// A client type was made.
         ClientTypeCreated = "client_type_created",
+        /// A custom field was defined.
+        FieldCreated = "field_created",
+        /// The definition of a custom field changed.
+        FieldUpdated = "field_updated",
+        /// The definition of a custom field is gone, and so are all of its values.
+        FieldDeleted = "field_deleted",
     }
 }
 
@@ -139,6 +149,13 @@ names! {
         Cli = "cli",
         /// Clientbook itself.
         System = "system",
+    }
+}
+
+impl Surface {
+    /// Whether it shows custom fields and can set them: what is required is demanded only there.
+    pub fn has_custom_fields(self) -> bool {
+        matches!(self, Self::Workspace | Self::CustomerSuccess)
     }
 }
 

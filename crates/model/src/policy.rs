@@ -124,6 +124,13 @@ pub fn permission_to_change(field: &str) -> Permission {
     }
 }
 
+/// Which of the two permissions that let somebody define fields counts: the one that is held, and
+/// the first where neither is.
+pub fn permission_to_define_fields(permissions: Permissions) -> Permission {
+    let one = [Permission::FieldsManage, Permission::ClientsUpdate];
+    one.into_iter().find(|one| permissions.has(*one)).unwrap_or(Permission::FieldsManage)
+}
+
 /// The permission that seeing a field takes, in whatever shows it: the record, the audit log, a file
 /// of it. `None` is a field that nobody is shown; one that is new is named here.
 pub fn permission_to_see(kind: EntityType, field: &str) -> Option<Permission> {
@@ -140,7 +147,26 @@ pub fn permission_to_see(kind: EntityType, field: &str) -> Option<Permission> {
             one_of(&["collection_state", "log_shipping_enabled"], Permission::AuditView)
         }
         EntityType::User => one_of(&["status"], Permission::AuditView),
-        EntityType::Tenant => one_of(&["slug", "object_id", "name"], Permission::ClientsView),
+        EntityType::Tenant => {
+            one_of(&["slug", "object_id", "name", "strict_fields"], Permission::ClientsView)
+        }
+        EntityType::Field => one_of(
+            &[
+                "number",
+                "object_id",
+                "key",
+                "label",
+                "description",
+                "type",
+                "is_required",
+                "is_unique",
+                "is_filterable",
+                "order",
+                "status",
+                "metadata",
+            ],
+            Permission::ClientsView,
+        ),
         EntityType::ClientType => one_of(&["id", "title"], Permission::ClientsView),
         EntityType::ApiToken => one_of(
             &[

@@ -1,14 +1,17 @@
 //! Clients, read with what every surface shows beside them.
 
-use crate::client_listings;
 use crate::error::DbError;
+use crate::fields::{self, Asked};
 use crate::row::Row;
 use crate::tx::Tx;
 use crate::value::Value;
+use crate::{client_listings, client_values};
 use clientbook_model::audit::ChainHead;
 use clientbook_model::client::Client;
 use clientbook_model::contact::EmailAddress;
+use clientbook_model::custom_field::CustomValues;
 use clientbook_model::enrollment::EnrollmentToken;
+use clientbook_model::field::Fields;
 use clientbook_model::id::{ClientId, ClientNumber, EnrollmentTokenId, ObjectId, TenantId};
 use clientbook_model::number::Reference;
 use clientbook_model::status::Status;
@@ -18,6 +21,8 @@ use clientbook_model::text::{ClientName, ScopeId, Text};
 use clientbook_model::web::WebUrl;
 use serde::Serialize;
 use std::collections::HashMap;
+use std::sync::Arc;
+use uuid::Uuid;
 
 /// A client and its surroundings, as of one snapshot.
 #[derive(Debug, Clone)]
@@ -32,6 +37,8 @@ pub struct ClientRecord {
     pub parent: Option<Parent>,
     /// Its type.
     pub client_type: Option<ClientType>,
+    /// Its tenant's definitions of custom fields, if there ever was one.
+    pub fields: Option<Arc<Fields>>,
 }
 
 /// What a client shows of its parent.
@@ -65,7 +72,8 @@ macro_rules! select_record {
                 c.client_type_id, c.success, c.version, c.created_at, c.updated_at, c.audit_count,
                 c.audit_hash, t.slug, t.object_id, t.name, t.created_at, e.id, e.value,
                 e.description, e.site_id, e.max_uses, e.uses, e.expires_at, e.created_at, p.id,
-                p.number, p.name, y.id, y.title, t.version, c.workspace_deleted_at
+                p.number, p.name, y.id, y.title, t.version, c.workspace_deleted_at, t.strict_fields,
+                t.fields_revision, c.merged_into
              FROM clients c
              JOIN tenants t ON t.id = c.tenant_id
              LEFT JOIN enrollment_tokens e
@@ -92,6 +100,28 @@ macro_rules! lock_by {
 
 /// The client that `key` names in `tenant`.
 pub async fn get(
+    tx: &mut Tx,
+    tenant: TenantId,
+    key: ClientKey,
+) -> Result<Option<ClientRecord>, DbError> {
+    for _ in 0..ATTEMPTS {
+        let Some(mut record) = read(tx, tenant, key).await? else {
+            return Ok(None);
+        };
+        if let Asked::Found(fields) = fields::of(tx, &record.tenant).await? {
+            record.fields = fields;
+            return Ok(Some(record));
+        }
+    }
+    Err(DbError::Unavailable(RESTLESS.into()))
+}
+
+/// How often a client is read again because its tenant's definitions changed meanwhile.
+const ATTEMPTS: usize = 20;
+
+const RESTLESS: &str = "the definitions of custom fields change all the time";
+
+async fn read(
     tx: &mut Tx,
     tenant: TenantId,
     key: ClientKey,
@@ -178,14 +208,42 @@ pub async fn get_all(
         select_record!("c.id IN (SELECT unhex(value) FROM json_each($2))"),
         select_record!("c.id = ANY($2)"),
     ]);
-    let records = tx.all(sql, &[tenant.into(), Value::Uuids(&uuids)], record).await?;
+    let records = all_of(tx, tenant, sql, &uuids).await?;
     let keyed = records.into_iter().map(|record| (record.client.id, record));
     let mut by_id: HashMap<_, _> = keyed.collect();
     Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
 }
 
-/// Adds a client.
-pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
+async fn all_of(
+    tx: &mut Tx,
+    tenant: TenantId,
+    sql: &'static str,
+    ids: &[Uuid],
+) -> Result<Vec<ClientRecord>, DbError> {
+    for _ in 0..ATTEMPTS {
+        let mut records = tx.all(sql, &[tenant.into(), Value::Uuids(ids)], record).await?;
+        // One statement shows one state: all have the same tenant.
+        let Some(first) = records.first() else {
+            return Ok(records);
+        };
+        if let Asked::Found(fields) = fields::of(tx, &first.tenant).await? {
+            records.iter_mut().for_each(|record| record.fields.clone_from(&fields));
+            return Ok(records);
+        }
+    }
+    Err(DbError::Unavailable(RESTLESS.into()))
+}
+
+/// The definitions of a tenant's custom fields, as of the moment it was read or later.
+pub async fn fields_of(tx: &mut Tx, tenant: &Tenant) -> Result<Option<Arc<Fields>>, DbError> {
+    match fields::of(tx, tenant).await? {
+        Asked::Found(fields) => Ok(fields),
+        Asked::Changed => fields::list(tx, tenant.id).await.map(|fields| Some(Arc::new(fields))),
+    }
+}
+
+/// Adds a client. `fields` are its tenant's definitions.
+pub async fn insert(tx: &mut Tx, client: &Client, fields: Option<&Fields>) -> Result<(), DbError> {
     let sql = "INSERT INTO client_ids (id, tenant_id) VALUES ($1, $2)";
     tx.send(&[], sql, &[client.id.into(), client.tenant_id.into()]).await?;
     let sql =
@@ -201,11 +259,18 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
         [tenant, id, client.number.into(), (&object_id).into(), client.created_at.into()];
     let args: Vec<Value<'_>> = identity.into_iter().chain(columns(client, &json)).collect();
     tx.send(&[client.id.0], sql, &args).await?;
+    client_values::change(tx, &CustomValues::new(), client, fields).await?;
     client_listings::add(tx, client).await
 }
 
-/// Writes what can change of a client. `old` is the client as it was read in this transaction.
-pub async fn update(tx: &mut Tx, old: &Client, client: &Client) -> Result<(), DbError> {
+/// Writes what can change of a client. `old` is the client as it was read in this transaction, and
+/// `fields` are its tenant's definitions.
+pub async fn update(
+    tx: &mut Tx,
+    old: &Client,
+    client: &Client,
+    fields: Option<&Fields>,
+) -> Result<(), DbError> {
     // SQLite takes an entry out of an index and puts it back wherever a statement names its column,
     // so most changes name none.
     let plain =
@@ -229,6 +294,7 @@ pub async fn update(tx: &mut Tx, old: &Client, client: &Client) -> Result<(), Db
         let args: Vec<Value<'_>> = columns.chain(identity).collect();
         tx.send(&[client.id.0], sql, &args).await?;
     }
+    client_values::change(tx, &old.custom_values, client, fields).await?;
     client_listings::change(tx, old, client).await
 }
 
@@ -254,6 +320,22 @@ fn indexed(client: &Client) -> impl PartialEq {
     let scopes = (client.org_id.as_ref(), client.project_id.as_ref(), client.external_id.as_ref());
     let others = (client.parent_client_id, client.client_type_id);
     (status, collection_mode, workspace_deleted_at, scopes, others)
+}
+
+/// The status of each of these clients that is there, and where it leads.
+pub async fn statuses(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ids: &[ClientId],
+) -> Result<Vec<(Status, Option<ClientId>)>, DbError> {
+    let uuids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    let sql = tx.worded([
+        "SELECT status, merged_into FROM clients
+            WHERE tenant_id = $1 AND id IN (SELECT unhex(value) FROM json_each($2))",
+        "SELECT status, merged_into FROM clients WHERE tenant_id = $1 AND id = ANY($2)",
+    ]);
+    let args = [tenant.into(), Value::Uuids(&uuids)];
+    tx.all(sql, &args, |row| Ok((row.name(0)?, row.get(1)?))).await
 }
 
 /// Writes the head of a client's chain, where entries came that change nothing of the client.
@@ -335,6 +417,8 @@ fn record(row: &Row<'_>) -> Result<ClientRecord, DbError> {
         name: row.get(26)?,
         created_at: row.get(27)?,
         version: row.get(41)?,
+        strict_fields: row.get(43)?,
+        fields_revision: row.get(44)?,
     };
     let enrollment_token = match row.get::<Option<EnrollmentTokenId>>(28)? {
         None => None,
@@ -360,7 +444,8 @@ fn record(row: &Row<'_>) -> Result<ClientRecord, DbError> {
         None => None,
         Some(id) => Some(ClientType { id, title: row.get(40)? }),
     };
-    Ok(ClientRecord { client, tenant, enrollment_token, parent, client_type })
+    let fields = None;
+    Ok(ClientRecord { client, tenant, enrollment_token, parent, client_type, fields })
 }
 
 fn client(row: &Row<'_>) -> Result<Client, DbError> {
@@ -388,6 +473,7 @@ fn client(row: &Row<'_>) -> Result<Client, DbError> {
         created_at: row.get(20)?,
         updated_at: row.get(21)?,
         workspace_deleted_at: row.get(42)?,
+        merged_into: row.get(45)?,
         audit: ChainHead { count: row.get(22)?, hash: row.get(23)? },
     })
 }

@@ -27,10 +27,14 @@ pub mod audit_lists;
 pub mod client_listings;
 pub mod client_lists;
 pub mod client_types;
+pub mod client_values;
 pub mod clients;
 pub mod copy;
 pub mod enrollment_tokens;
 pub mod erased_clients;
+pub mod fields;
+pub mod kept_answers;
+pub mod merged_clients;
 pub mod settings;
 pub mod tenants;
 

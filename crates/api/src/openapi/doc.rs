@@ -14,6 +14,8 @@ pub(crate) struct Doc {
     pub(super) refusals: Vec<Refusal>,
     /// Its answer may say where the next page is.
     pub(super) linked: bool,
+    /// Its body may ask for a dry run, whose answer has no entity tag.
+    pub(super) dry: bool,
 }
 
 /// How an operation answers when it does what it was asked.
@@ -52,6 +54,10 @@ pub(crate) enum Refusal {
     TenantTaken,
     /// Another client type has the title.
     TitleTaken,
+    /// Another field has the key.
+    KeyTaken,
+    /// Another client has the value of a unique field.
+    ValueTaken,
     /// No device may join a client in the mode `deleted`.
     ClientDeleted,
     /// Nothing leaves the mode `deleted`.
@@ -93,7 +99,7 @@ impl Doc {
             located: false,
             preconditioned: false,
         };
-        Self { id, summary, success, body: None, refusals: Vec::new(), linked: false }
+        Self { id, summary, success, body: None, refusals: Vec::new(), linked: false, dry: false }
     }
 
     /// Answers JSON of this shape.
@@ -137,6 +143,12 @@ impl Doc {
     /// Its answer has an entity tag.
     pub(crate) fn tagged(mut self) -> Self {
         self.success.tagged = true;
+        self
+    }
+
+    /// Its body may ask for a dry run, whose answer has no entity tag.
+    pub(crate) fn dry_runs(mut self) -> Self {
+        self.dry = true;
         self
     }
 

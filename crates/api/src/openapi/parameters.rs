@@ -1,6 +1,7 @@
 //! Parameters of paths, queries and headers.
 
 use super::doc::Doc;
+use crate::shared::idempotency;
 use crate::shared::operation::Operation;
 use crate::shared::schema::{self, ClientNumber, Id, ObjectId, TenantKey};
 use axum::http::Method;
@@ -23,6 +24,7 @@ pub(super) fn example(surface: Surface, name: &str) -> String {
         "id" => "456",
         "client_id" if surface == Surface::Workspace => "507f1f77bcf86cd799439011",
         "token_id" => "0195803b-5c40-7d0f-9c1b-7a6e5d4c3b2a",
+        "field_id" => "69b02ab8a1b2c3d4e5f60718",
         "file" => "swagger-ui.css",
         _ => "aa7cf840-9ca9-46a3-9778-9015d6580d50",
     };
@@ -58,6 +60,9 @@ pub(super) fn of(operation: &Operation, doc: &Doc) -> Vec<Value> {
         let about = "Tags of the version you mean; only the version in them counts. Another: 412";
         parameters.push(header("If-Match", about, "*"));
     }
+    if idempotency::counts(&operation.method) {
+        parameters.push(idempotency_key());
+    }
     let about = "Your id for the request, 1 to 128 letters, digits or `._:/+=@-`; else we make one";
     parameters.push(header("X-Request-Id", about, REQUEST_ID));
     parameters
@@ -73,6 +78,22 @@ fn header(name: &str, about: &str, example: &str) -> Value {
     })
 }
 
+fn idempotency_key() -> Value {
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Your name for this very call: a repeat within 24 hours has no further \
+            effect, and the first answer",
+        "schema": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": idempotency::MAX_LENGTH,
+            "pattern": "^[\\x20-\\x7e]+$",
+        },
+        "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+    })
+}
+
 fn in_path(surface: Surface, name: &str) -> Value {
     let (about, schema) = match name {
         "tenant_id" => ("The tenant: its slug, UUID or 24 hex digits", TenantKey::schema()),
@@ -82,6 +103,7 @@ fn in_path(surface: Surface, name: &str) -> Value {
             ("The client's 24 hex digits", ObjectId::schema())
         }
         "token_id" => ("The token's UUID", Id::schema()),
+        "field_id" => ("The field's 24 hex digits", ObjectId::schema()),
         "file" => ("A file of the page", schema::names(crate::docs::FILES).into()),
         _ => ("The client's UUID", Id::schema()),
     };

@@ -109,6 +109,7 @@ pub(super) struct TenantView<'a> {
     #[schema(value_type = schema::Slug)]
     slug: &'a str,
     name: &'a str,
+    strict_fields: bool,
     #[schema(value_type = schema::Timestamp)]
     created_at: Timestamp,
 }
@@ -120,6 +121,7 @@ pub(super) fn tenant(tenant: &Tenant) -> TenantView<'_> {
         object_id: tenant.object_id,
         slug: tenant.slug.as_str(),
         name: tenant.name.as_str(),
+        strict_fields: tenant.strict_fields,
         created_at: tenant.created_at,
     }
 }

@@ -5,7 +5,7 @@ use super::body::Body;
 use super::error::ApiError;
 use super::query::Query;
 use super::routes::Segments;
-use clientbook_app::{App, Caller, ClientRef, Home, Precondition};
+use clientbook_app::{App, Caller, ClientRef, Home, Key, Precondition};
 use clientbook_model::principal::Permission;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub(crate) struct Call {
     /// What `If-Match` demands.
     pub(crate) precondition: Precondition,
     pub(crate) body: Body,
+    /// Its idempotency key, where it has one.
+    pub(crate) key: Option<Key>,
     /// The address that callers use.
     pub(crate) public_url: Arc<str>,
 }

@@ -1,16 +1,24 @@
 //! One operation: a method, a path, what it takes to call it, and what it does.
 
 use super::answer::Answer;
+use super::body;
 use super::call::Call;
 use super::error::ApiError;
 use super::query::Parameter;
 use crate::openapi::Doc;
 use axum::http::Method;
 use clientbook_model::audit::Surface;
-use clientbook_model::principal::Permission;
+use clientbook_model::principal::{Permission, Permissions};
 use futures_util::future::BoxFuture;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a use case may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long one may take that is about many clients.
+const BULK_PATIENCE: Duration = Duration::from_mins(5);
 
 /// What it takes to call an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,11 +27,38 @@ pub enum Access {
     Public,
     /// A principal with this permission.
     Permission(Permission),
+    /// A principal with one of these permissions.
+    Either(Permission, Permission),
+}
+
+impl Access {
+    /// The permissions that will do, each by itself; none for what is public.
+    pub fn permissions(self) -> impl Iterator<Item = Permission> {
+        let (one, other) = match self {
+            Self::Public => (None, None),
+            Self::Permission(permission) => (Some(permission), None),
+            Self::Either(one, other) => (Some(one), Some(other)),
+        };
+        one.into_iter().chain(other)
+    }
+
+    /// Of the permissions that will do, the one that is held, and the first where none is.
+    pub(crate) fn counting(self, held: Permissions) -> Option<Permission> {
+        let mut all = self.permissions().peekable();
+        let first = all.peek().copied();
+        all.find(|permission| held.has(*permission)).or(first)
+    }
 }
 
 impl From<Permission> for Access {
     fn from(permission: Permission) -> Self {
         Self::Permission(permission)
+    }
+}
+
+impl From<(Permission, Permission)> for Access {
+    fn from((one, other): (Permission, Permission)) -> Self {
+        Self::Either(one, other)
     }
 }
 
@@ -54,6 +89,10 @@ pub struct Operation {
     pub access: Access,
     pub(crate) query: &'static [Parameter],
     pub(crate) body: BodyRule,
+    /// The most bytes of a body.
+    pub(crate) limit: usize,
+    /// How long its use case may take.
+    pub(crate) patience: Duration,
     pub(crate) handler: Handler,
     /// Its description; made when asked for, which is once.
     pub(crate) doc: fn() -> Doc,
@@ -74,12 +113,19 @@ impl Operation {
     {
         let handler: Handler = Arc::new(move |call| Box::pin(handler(call)));
         let access = access.into();
-        Self { surface, method, path, access, query: &[], body: BodyRule::None, handler, doc }
+        let (query, body, limit, patience) = (&[], BodyRule::None, body::LIMIT, PATIENCE);
+        Self { surface, method, path, access, query, body, limit, patience, handler, doc }
     }
 
     /// Takes these query parameters.
     pub(crate) fn query(mut self, parameters: &'static [Parameter]) -> Self {
         self.query = parameters;
+        self
+    }
+
+    /// Takes as much, and as long, as calls about many clients do.
+    pub(crate) fn bulk(mut self) -> Self {
+        (self.limit, self.patience) = (body::BULK_LIMIT, BULK_PATIENCE);
         self
     }
 

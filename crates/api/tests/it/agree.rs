@@ -13,6 +13,7 @@
 
 mod changes;
 mod dice;
+mod fields;
 mod json;
 mod listing;
 mod making;

@@ -28,6 +28,9 @@ struct Thing {
     erased: BTreeSet<String>,
 }
 
+/// A tenant's setting that is off at first.
+const STRICT: &str = "strict_fields";
+
 impl Story {
     /// Takes the next entry in.
     pub(super) fn read(&mut self, entry: Entry) {
@@ -50,6 +53,10 @@ impl Story {
             EntityType::ClientType => client_type_id(&entry.contents),
             _ => entry.entity_id.to_string(),
         };
+        if entry.action == Action::FieldDeleted {
+            self.things.remove(&(entry.entity_type.as_str(), id));
+            return;
+        }
         let thing = self.things.entry((entry.entity_type.as_str(), id)).or_default();
         if makes(entry.action) {
             thing.made = Some((entry.created_at, entry.actor_id));
@@ -63,6 +70,8 @@ impl Story {
             }
             match change.after.value() {
                 Value::Null => thing.facts.remove(&change.field),
+                // As it is where nobody has said anything.
+                Value::Bool(false) if change.field == STRICT => thing.facts.remove(&change.field),
                 after => thing.facts.insert(change.field, after),
             };
         }
@@ -165,5 +174,6 @@ fn makes(action: Action) -> bool {
             | Action::ApiTokenCreated
             | Action::TenantCreated
             | Action::ClientTypeCreated
+            | Action::FieldCreated
     )
 }

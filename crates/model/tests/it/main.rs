@@ -4,6 +4,7 @@ mod audit;
 mod client;
 mod client_trail;
 mod contact;
+mod field;
 mod grant;
 mod id;
 mod make;

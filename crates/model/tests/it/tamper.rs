@@ -18,14 +18,14 @@ const OTHER: Uuid = Uuid::from_u128(u128::MAX);
 fn text_of(sealed: &mut Sealed) -> &mut String {
     match sealed {
         Sealed::Open { text, .. } => text,
-        Sealed::Erased { .. } | Sealed::Hidden { .. } => panic!("not open"),
+        Sealed::Erased { .. } | Sealed::Hidden { .. } => panic!("erased"),
     }
 }
 
 fn salt_of(sealed: &mut Sealed) -> &mut u8 {
     match sealed {
         Sealed::Open { salt, .. } => &mut salt[15],
-        Sealed::Erased { .. } | Sealed::Hidden { .. } => panic!("not open"),
+        Sealed::Erased { .. } | Sealed::Hidden { .. } => panic!("erased"),
     }
 }
 

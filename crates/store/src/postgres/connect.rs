@@ -4,6 +4,7 @@ use super::error::chain;
 #[cfg(feature = "record")]
 use super::tape::Recorder;
 use crate::error::DbError;
+use crate::fields::Kept;
 use deadpool_postgres::{
     Connect, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts,
 };
@@ -48,6 +49,8 @@ pub(super) struct Target {
     tls: MakeRustlsConnect,
     pub(super) threads: usize,
     connections: usize,
+    /// What all connections share.
+    pub(super) fields: Kept,
     #[cfg(feature = "record")]
     pub(super) recorder: Recorder,
 }
@@ -89,6 +92,7 @@ impl Target {
             tls,
             threads,
             connections,
+            fields: Kept::default(),
             #[cfg(feature = "record")]
             recorder: Recorder::default(),
         })

@@ -6,6 +6,7 @@ use super::error::{Fault, chain};
 use super::tape::Recorder;
 use super::transaction::{Kind, Transaction};
 use crate::error::DbError;
+use crate::fields::Kept;
 use deadpool_postgres::{ClientWrapper, Object};
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -25,6 +26,7 @@ pub(crate) struct Pool {
     renewal: Mutex<()>,
     /// How many have been lost.
     losses: Arc<AtomicU64>,
+    fields: Kept,
     #[cfg(feature = "record")]
     recorder: Recorder,
 }
@@ -36,6 +38,7 @@ impl Pool {
             shared: RefCell::new(None),
             renewal: Mutex::new(()),
             losses: Arc::default(),
+            fields: target.fields.clone(),
             #[cfg(feature = "record")]
             recorder: target.recorder.clone(),
         })
@@ -75,6 +78,7 @@ impl Pool {
             spoilt: AtomicBool::new(false),
             losses: Arc::clone(&self.losses),
             before,
+            fields: self.fields.clone(),
             #[cfg(feature = "record")]
             recorder: self.recorder.clone(),
         }))
@@ -89,6 +93,8 @@ pub(crate) struct Connection {
     losses: Arc<AtomicU64>,
     /// How many had been lost when it was lent.
     before: u64,
+    /// Definitions of custom fields, which all connections share.
+    pub(super) fields: Kept,
     #[cfg(feature = "record")]
     pub(super) recorder: Recorder,
 }

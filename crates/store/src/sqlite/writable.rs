@@ -70,7 +70,7 @@ impl Writable {
     fn watched(&self, mut connection: rusqlite::Connection) -> Result<Tx, DbError> {
         watch(&mut connection, self.limits, Arc::clone(&self.pages))
             .map_err(|error| from_sqlite(&error))?;
-        Ok(Tx::of_sqlite(Connection::new(connection)))
+        Ok(Tx::of_sqlite(Connection::new(connection, self.readers.fields.clone())))
     }
 
     /// The writer's transaction; after a failed sync not before the whole log has been moved.

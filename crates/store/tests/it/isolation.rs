@@ -91,9 +91,9 @@ async fn parents_are_of_the_same_tenant() {
         let [ours, theirs, empty] = [OURS, THEIRS, EMPTY].map(|which| tenant(which).id);
         let [one, two, three] = [1, 2, 3].map(|number| ClientNumber::new(number).expect("one"));
         // Only they have a third client, which stands above their second.
-        clients::insert(tx, &client(&tenant(THEIRS), 3)).await?;
+        clients::insert(tx, &client(&tenant(THEIRS), 3), None).await?;
         let second = Client { parent_client_id: Some(reference(3)), ..client(&tenant(THEIRS), 2) };
-        clients::update(tx, &client(&tenant(THEIRS), 2), &second).await?;
+        clients::update(tx, &client(&tenant(THEIRS), 2), &second, None).await?;
         tenants::lock(tx, theirs).await?;
         for (asking, number, expected) in
             [(theirs, three, true), (ours, three, false), (empty, one, false)]
@@ -111,7 +111,8 @@ async fn parents_are_of_the_same_tenant() {
     // A parent that only another tenant has is refused by the store itself.
     let old = client(&tenant(OURS), 1);
     let own = Client { parent_client_id: Some(reference(3)), ..old.clone() };
-    let refused = store.write(async move |tx: &mut Tx| clients::update(tx, &old, &own).await).await;
+    let refused =
+        store.write(async move |tx: &mut Tx| clients::update(tx, &old, &own, None).await).await;
     assert!(matches!(refused, Err(DbError::ForeignKey)), "{refused:?}");
 }
 
@@ -126,7 +127,7 @@ async fn changes_touch_their_tenant_only() {
             name: ClientName::new("Stolen").expect("a name"),
             ..client(&theirs, 1)
         };
-        clients::update(tx, &client(&theirs, 1), &stolen).await?;
+        clients::update(tx, &client(&theirs, 1), &stolen, None).await?;
         let forged = ChainHead { count: 9, hash: [9; 32] };
         clients::set_chain_head(tx, &Client { audit: forged, ..stolen.clone() }).await?;
         let renamed = Tenant { name: TenantName::new("Renamed").expect("a name"), ..ours.clone() };
@@ -231,7 +232,8 @@ async fn client_types_are_of_one_tenant() {
     // A type that only another tenant has is refused by the store itself.
     let old = client(&tenant(OURS), 1);
     let own = Client { client_type_id: Some(reference(2)), ..old.clone() };
-    let refused = store.write(async move |tx: &mut Tx| clients::update(tx, &old, &own).await).await;
+    let refused =
+        store.write(async move |tx: &mut Tx| clients::update(tx, &old, &own, None).await).await;
     assert!(matches!(refused, Err(DbError::ForeignKey)), "{refused:?}");
 }
 
@@ -351,7 +353,7 @@ async fn an_external_id_is_taken_in_its_tenant_only() {
         for which in [OURS, THEIRS] {
             let old = client(&tenant(which), 1);
             let own = Client { external_id: external_id.clone(), ..old.clone() };
-            clients::update(tx, &old, &own).await?;
+            clients::update(tx, &old, &own, None).await?;
         }
         Ok(())
     });

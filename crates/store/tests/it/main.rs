@@ -2,7 +2,9 @@
 
 mod copy;
 mod damage;
+mod fields;
 mod isolation;
+mod kept_answers;
 mod lists;
 mod make;
 mod opening;

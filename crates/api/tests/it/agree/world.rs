@@ -12,6 +12,9 @@ pub(super) const ISSUER: &str = "the agreement";
 /// The secret.
 pub(super) const SECRET: &str = "a secret of thirty-two bytes, ok";
 
+/// The header with which a call has one effect, however often it is repeated.
+pub(super) const KEY: &str = "idempotency-key";
+
 /// The most of each kind that is remembered: the newest.
 const MEMORY: usize = 200;
 
@@ -44,10 +47,14 @@ pub(super) struct World {
     pub(super) now: i64,
     pub(super) clients: Vec<Client>,
     pub(super) tokens: VecDeque<Token>,
+    /// Definitions of custom fields, with the path of those of their tenant.
+    pub(super) fields: VecDeque<(String, String)>,
     /// The page to go on with: path and cursor.
     pub(super) cursors: VecDeque<(String, String)>,
     /// Entries of the trail about clients: the client and the entry.
     pub(super) entries: VecDeque<(String, String)>,
+    /// Calls that had an idempotency key.
+    pub(super) keyed: VecDeque<Call>,
     /// Tags, with the path they were read at.
     pub(super) tags: VecDeque<(String, String)>,
 }
@@ -67,8 +74,10 @@ impl World {
             now,
             clients: clients.into_iter().chain(sample).collect(),
             tokens: VecDeque::new(),
+            fields: VecDeque::new(),
             cursors: VecDeque::new(),
             entries: VecDeque::new(),
+            keyed: VecDeque::new(),
             tags: VecDeque::new(),
         }
     }
@@ -76,6 +85,9 @@ impl World {
     /// Takes in what an answer tells.
     pub(super) fn learn(&mut self, call: &Call, answer: &Answer) {
         let path = call.path.split('?').next().unwrap_or_default();
+        if answer.status < 300 && call.headers.iter().any(|(name, _)| *name == KEY) {
+            keep(&mut self.keyed, call.clone());
+        }
         let tag = answer.header("etag");
         if !tag.is_empty() {
             keep(&mut self.tags, (path.to_owned(), tag.to_owned()));
@@ -83,6 +95,9 @@ impl World {
         let Ok(body) = serde_json::from_str::<Value>(&answer.text) else { return };
         if let (Some(id), Some(secret)) = (body["id"].as_str(), body["token"].as_str()) {
             keep(&mut self.tokens, Token { id: id.to_owned(), secret: secret.to_owned() });
+        }
+        if let (Some(id), 201) = (body["field"]["id"].as_str(), answer.status) {
+            keep(&mut self.fields, (path.to_owned(), id.to_owned()));
         }
         for entry in body["data"].as_array().into_iter().flatten() {
             if let (Some(client), Some(id)) = (entry["entity_id"].as_str(), entry["id"].as_str())
