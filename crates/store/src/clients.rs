@@ -227,7 +227,9 @@ async fn all_of(
             return Ok(records);
         };
         if let Asked::Found(fields) = fields::of(tx, &first.tenant).await? {
-            records.iter_mut().for_each(|record| record.fields.clone_from(&fields));
+            for record in &mut records {
+                record.fields.clone_from(&fields);
+            }
             return Ok(records);
         }
     }
