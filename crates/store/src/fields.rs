@@ -27,18 +27,18 @@ struct Shelf {
 
 impl Kept {
     fn get(&self, tenant: TenantId, revision: Uuid) -> Option<Arc<Fields>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.fields.get(&(tenant, revision)).cloned()
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.fields.get(&(tenant, revision)).cloned()
     }
 
     fn put(&self, tenant: TenantId, revision: Uuid, fields: &Arc<Fields>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = fields.size();
-        if kept.bytes + bytes > MOST {
-            *kept = Shelf::default();
+        if held.bytes + bytes > MOST {
+            *held = Shelf::default();
         }
-        if kept.fields.insert((tenant, revision), Arc::clone(fields)).is_none() {
-            kept.bytes += bytes;
+        if held.fields.insert((tenant, revision), Arc::clone(fields)).is_none() {
+            held.bytes += bytes;
         }
     }
 }

@@ -161,16 +161,7 @@ impl From<AppError> for Problem {
         match error {
             AppError::Unauthenticated(why) => unauthenticated(why),
             AppError::Forbidden(why) => forbidden(&why),
-            AppError::NotFound(missing) => {
-                let message = match missing.kind {
-                    "client" => "Client not found",
-                    "tenant" => "Tenant not found",
-                    "field" => "Field not found",
-                    _ => "Not found",
-                };
-                let details = Details::Missing(missing);
-                Self::new(S::NOT_FOUND, "not_found", message).with(details)
-            }
+            AppError::NotFound(missing) => not_found(missing),
             AppError::Gone(missing) => {
                 let message = "It was erased: what it was like is not known any more";
                 Self::new(S::GONE, "gone", message).with(Details::Missing(missing))
@@ -222,6 +213,16 @@ impl From<AppError> for Problem {
             }
         }
     }
+}
+
+fn not_found(missing: Missing) -> Problem {
+    let message = match missing.kind {
+        "client" => "Client not found",
+        "tenant" => "Tenant not found",
+        "field" => "Field not found",
+        _ => "Not found",
+    };
+    Problem::new(StatusCode::NOT_FOUND, "not_found", message).with(Details::Missing(missing))
 }
 
 fn not_kept(made: Option<Uuid>) -> Problem {

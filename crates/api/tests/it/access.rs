@@ -225,12 +225,24 @@ async fn renamed(app: &TestApp, target: Target) -> String {
     newest["data"][0]["id"].as_str().expect("an id").to_owned()
 }
 
+/// A client made for the call: its id.
+async fn another(app: &TestApp, target: Target, name: &str) -> Value {
+    let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
+    let body = json!({ "name": name, "tenant": tenant });
+    app.operator().post("/v2/clients", &body).await.expect(201).json()["id"].clone()
+}
+
+/// A client that the workspace surface knows again, whoever has removed it.
+async fn bring_back(app: &TestApp, target: Target) {
+    let client = if target == Target::Own { ACME } else { INITECH };
+    let back = json!({ "status": "ACTIVE" });
+    app.operator().patch(&format!("/client/{client}"), &back).await.expect(200);
+}
+
 /// A client that a call may erase: its id.
 async fn leaving(app: &TestApp, target: Target) -> String {
-    let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
-    let body = json!({ "name": "Leaving", "tenant": tenant });
-    let made = app.operator().post("/v2/clients", &body).await.expect(201).json();
-    let id = made["id"].as_str().expect("an id").to_owned();
+    let id = another(app, target, "Leaving").await;
+    let id = id.as_str().expect("an id").to_owned();
     let deleted = json!({ "collection_mode": "deleted" });
     app.operator().patch(&format!("/v2/clients/{id}"), &deleted).await.expect(200);
     id
@@ -290,10 +302,7 @@ async fn attempt(
         path = format!("/v2/clients/{}", leaving(app, target).await);
     }
     if removes && operation.surface == Surface::Workspace {
-        // Whoever came before has removed it.
-        let client = if target == Target::Own { ACME } else { INITECH };
-        let back = json!({ "status": "ACTIVE" });
-        app.operator().patch(&format!("/client/{client}"), &back).await.expect(200);
+        bring_back(app, target).await;
     }
     if operation.path.ends_with("/activate") {
         let opposite = fill(operation, target, "").replace("/activate", "/deactivate");
@@ -301,9 +310,7 @@ async fn attempt(
     }
     let mut loser = Value::Null;
     if operation.path.ends_with("/merge") {
-        let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
-        let body = json!({ "name": "A loser", "tenant": tenant });
-        loser = app.operator().post("/v2/clients", &body).await.expect(201).json()["id"].clone();
+        loser = another(app, target, "A loser").await;
     }
     let before = state(app).await;
     let request = actor.request(operation.method.clone(), &path);
