@@ -137,7 +137,7 @@ impl Told {
         let wishes = self
             .changes
             .into_iter()
-            .filter(|change| !matches!(change.field.as_ref(), "number" | "object_id"));
+            .filter(|change| !matches!(change.field.as_ref(), "number" | "object_id" | "merged_into"));
         let wishes: Vec<_> = wishes
             .map(|change| FieldChange { before: change.after, after: Value::Null, ..change })
             .collect();
