@@ -39,7 +39,7 @@ const ROLES: [(&str, Option<&[&str]>); 6] = [
 
 /// The tenant that a request is aimed at.
 #[derive(Clone, Copy, PartialEq)]
-enum Target {
+pub(crate) enum Target {
     Own,
     Other,
 }
@@ -64,7 +64,7 @@ const NAMED_IN_REQUEST: [&str; 8] = [
 ];
 
 /// The address of an operation with every segment filled in.
-fn fill(operation: &Operation, target: Target, token_id: &str) -> String {
+pub(crate) fn fill(operation: &Operation, target: Target, token_id: &str) -> String {
     let own = target == Target::Own;
     let tenant = if own { "tenant123" } else { "tenant999" };
     let (uuid, object_id) = if own { (ACME, ACME_OBJECT) } else { (INITECH, INITECH_OBJECT) };
@@ -89,7 +89,7 @@ fn fill(operation: &Operation, target: Target, token_id: &str) -> String {
 }
 
 /// A body with which an operation does something, whatever the roles before did.
-fn body(operation: &Operation, target: Target, role: &str) -> Option<Value> {
+pub(crate) fn body(operation: &Operation, target: Target, role: &str) -> Option<Value> {
     let mark = format!("{role} at {}", operation.path);
     let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
     let last = operation.path.rsplit('/').next().unwrap_or_default();
