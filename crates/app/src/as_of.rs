@@ -134,10 +134,9 @@ impl Told {
             || AppError::Internal(format!("the trail of client {} makes none", now.id));
         let Client { id, tenant_id, number, object_id, created_at, .. } = *now;
         let identity = Identity { id, tenant_id, number, object_id, created_at };
-        let wishes = self
-            .changes
-            .into_iter()
-            .filter(|change| !matches!(change.field.as_ref(), "number" | "object_id" | "merged_into"));
+        let wishes = self.changes.into_iter().filter(|change| {
+            !matches!(change.field.as_ref(), "number" | "object_id" | "merged_into")
+        });
         let wishes: Vec<_> = wishes
             .map(|change| FieldChange { before: change.after, after: Value::Null, ..change })
             .collect();

@@ -39,7 +39,7 @@ const ROLES: [(&str, Option<&[&str]>); 6] = [
 
 /// The tenant that a request is aimed at.
 #[derive(Clone, Copy, PartialEq)]
-enum Target {
+pub(crate) enum Target {
     Own,
     Other,
 }
@@ -65,7 +65,7 @@ const NAMED_IN_REQUEST: [&str; 11] = [
 ];
 
 /// The address of an operation with every segment filled in.
-fn fill(operation: &Operation, target: Target, made_id: &str) -> String {
+pub(crate) fn fill(operation: &Operation, target: Target, made_id: &str) -> String {
     let own = target == Target::Own;
     let tenant = if own { "tenant123" } else { "tenant999" };
     let (uuid, object_id) = if own { (ACME, ACME_OBJECT) } else { (INITECH, INITECH_OBJECT) };
@@ -90,7 +90,12 @@ fn fill(operation: &Operation, target: Target, made_id: &str) -> String {
 }
 
 /// A body with which an operation does something, whatever the roles before did.
-fn body(operation: &Operation, target: Target, role: &str, made_id: &str) -> Option<Value> {
+pub(crate) fn body(
+    operation: &Operation,
+    target: Target,
+    role: &str,
+    made_id: &str,
+) -> Option<Value> {
     let mark = format!("{role} at {}", operation.path);
     let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
     let last = operation.path.rsplit('/').next().unwrap_or_default();
@@ -207,7 +212,7 @@ async fn enrollment_token(app: &TestApp, target: Target) -> String {
 }
 
 /// A field that a call may change or delete: its id.
-async fn field(app: &TestApp, target: Target, label: &str) -> String {
+pub(crate) async fn field(app: &TestApp, target: Target, label: &str) -> String {
     let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
     let path = format!("/v1/workspace/{tenant}/clients/fields");
     let body = json!({ "label": label, "type": "text" });
@@ -216,7 +221,7 @@ async fn field(app: &TestApp, target: Target, label: &str) -> String {
 }
 
 /// A change of a client that a call may put back: its entry.
-async fn renamed(app: &TestApp, target: Target) -> String {
+pub(crate) async fn renamed(app: &TestApp, target: Target) -> String {
     let client = if target == Target::Own { ACME } else { INITECH };
     let note = json!({ "note": app.app().new_request_id() });
     app.operator().patch(&format!("/client/{client}"), &note).await.expect(200);

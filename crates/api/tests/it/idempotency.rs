@@ -3,7 +3,9 @@
 mod duplicates;
 mod refusals;
 
+use crate::access::{self, Target};
 use axum::http::Method;
+use clientbook_api::{Access, operations};
 use clientbook_testkit::{ACME, ACME_OBJECT, Actor, Answer, TestApp};
 use serde_json::{Value, json};
 
@@ -95,6 +97,47 @@ async fn a_repeat_gets_the_first_answer_and_has_no_effect() {
         assert_eq!(count(&app, "audit_entries"), before, "{}", call.path);
     }
     app.assert_audit_intact().await;
+}
+
+/// An operation that is added has to be made once as well.
+#[tokio::test]
+async fn every_call_that_changes_something_has_one_effect() {
+    let app = TestApp::start().await;
+    let operator = app.operator();
+    let changes = operations().into_iter().filter(|one| {
+        matches!(one.method, Method::POST | Method::PATCH) && one.access != Access::Public
+    });
+    for operation in changes {
+        let own = Target::Own;
+        let mut made_id = String::new();
+        if operation.path.ends_with("/revert") {
+            made_id = access::renamed(&app, own).await;
+        } else if operation.path.contains("/fields/") {
+            let label = format!("{} {}", operation.method, operation.path);
+            made_id = access::field(&app, own, &label).await;
+        }
+        let path = access::fill(&operation, own, &made_id);
+        let body = access::body(&operation, own, "key", &made_id);
+        let mut body = body.unwrap_or_else(|| json!({}));
+        if body.get("loser_id").is_some() {
+            let loser = json!({ "name": "A loser", "tenant": "tenant123" });
+            let loser = operator.post("/v2/clients", &loser).await.expect(201).json();
+            body = json!({ "loser_id": loser["id"] });
+        }
+        let kept = count(&app, "kept_answers");
+        let call = Call::new(operation.method.clone(), path, body);
+        let first = call.send(&operator, "k").await;
+        assert!(matches!(first.status, 200..=299), "{operation:?}: {}", first.text);
+        assert_eq!(count(&app, "kept_answers"), kept + 1, "{operation:?} keeps its answer");
+        let entries = count(&app, "audit_entries");
+        let again = call.send(&operator, "k").await;
+        if first.header("cache-control") == "no-store" {
+            assert_eq!(again.status, 409, "{operation:?}: {}", again.text);
+        } else {
+            assert_eq!(shown(&again), shown(&first), "{operation:?}");
+        }
+        assert_eq!(count(&app, "audit_entries"), entries, "{operation:?}");
+    }
 }
 
 #[tokio::test]
