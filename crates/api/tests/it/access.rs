@@ -133,7 +133,6 @@ pub(crate) fn body(
     }
 }
 
-/// What the access table and the contract promise: `2xx` stands for any success.
 fn organizations_body(
     method: &str,
     last: &str,
@@ -159,6 +158,7 @@ fn organizations_body(
     }
 }
 
+/// What the access table and the contract promise: `2xx` stands for any success.
 fn promised(operation: &Operation, held: Option<&[&str]>, target: Target) -> &'static str {
     let permissions: Vec<_> = operation.access.permissions().collect();
     if permissions.is_empty() {
