@@ -108,7 +108,8 @@ async fn create(
     found.ok_or_else(|| AppError::Internal("a client vanished while it was made".into()))
 }
 
-fn first_terms() -> EnrollmentTerms {
+/// What the token of a new client is.
+pub(crate) fn first_terms() -> EnrollmentTerms {
     let description = clientbook_model::enrollment::Description::new(FIRST_TOKEN).ok();
     EnrollmentTerms { description, ..EnrollmentTerms::default() }
 }

@@ -129,7 +129,7 @@ impl App {
 }
 
 /// What is asked for, as far as the caller may see it.
-async fn filter(
+pub(crate) async fn filter(
     tx: &mut Tx,
     caller: &Caller,
     home: &Home,

@@ -22,8 +22,7 @@ pub(crate) async fn check(
     if let Patch::Set(id) = patch.client_type_id
         && !client_types::exists(tx, client.tenant_id, id).await?
     {
-        let message = "must be the id of a client type of the tenant";
-        violations.push(Violation::new("exists", message).below("/client_type_id"));
+        violations.push(no_such_type());
     }
     match patch.parent_client_id {
         Patch::Set(parent) if client.parent_client_id != Some(parent) => {
@@ -33,6 +32,19 @@ pub(crate) async fn check(
         _ => {}
     }
     Ok(())
+}
+
+pub(crate) fn no_such_type() -> Violation {
+    let message = "must be the id of a client type of the tenant";
+    Violation::new("exists", message).below("/client_type_id")
+}
+
+pub(crate) fn no_such_parent() -> Violation {
+    Violation::new("exists", "must be the number of a client of the same tenant")
+}
+
+pub(crate) fn circle() -> Violation {
+    Violation::new("no_cycle", "must not be the client itself or one that stands below it")
 }
 
 /// A parent that the caller may not read is answered like one that is not there.
@@ -54,12 +66,10 @@ async fn check_parent(
         policy::permits(&caller.principal, Permission::ClientsView, &facts) == Decision::Allow
     };
     if !found.as_ref().is_some_and(readable) {
-        let message = "must be the number of a client of the same tenant";
-        return Ok(Some(Violation::new("exists", message)));
+        return Ok(Some(no_such_parent()));
     }
     if clients::is_above_or_same(tx, client.tenant_id, client.number, parent).await? {
-        let message = "must not be the client itself or one that stands below it";
-        return Ok(Some(Violation::new("no_cycle", message)));
+        return Ok(Some(circle()));
     }
     Ok(None)
 }

@@ -31,6 +31,18 @@ impl<T: Clone> Patch<T> {
     }
 }
 
+impl<T: Parse> Patch<T> {
+    /// Reads what a request says of a field: `None` where it says nothing.
+    pub fn read(value: Option<&Value>) -> Result<Self, Violation> {
+        match value {
+            None => Ok(Self::Absent),
+            Some(Value::Null) => Ok(Self::Clear),
+            Some(Value::String(text)) if text.is_empty() && T::EMPTY_CLEARS => Ok(Self::Clear),
+            Some(value) => T::parse(value).map(Self::Set),
+        }
+    }
+}
+
 /// A value that can be read from one JSON value. The type's own docs state its limits.
 pub trait Parse: Sized {
     /// Whether an empty string clears an optional field of this type.

@@ -11,6 +11,7 @@ mod failure;
 mod http;
 mod jwks;
 mod log;
+mod moving;
 mod open_files;
 mod output;
 mod progress;
@@ -34,6 +35,8 @@ fn main() -> ExitCode {
     let outcome = match cli::parse() {
         Command::Serve(args) => serve::run(args),
         Command::Token(TokenCommand::Create(args)) => token::create(args),
+        Command::Import(args) => moving::import(&args),
+        Command::Export(args) => moving::export(&args),
         Command::Copy(args) => copy::run(&args),
         Command::Audit(AuditCommand::Verify(args)) => audit::verify(args),
     };

@@ -23,12 +23,14 @@ mod value;
 
 pub mod api_tokens;
 pub mod audit;
+pub mod client_keys;
 pub mod client_listings;
 pub mod client_lists;
 pub mod client_types;
 pub mod clients;
 pub mod copy;
 pub mod enrollment_tokens;
+pub mod imports;
 pub mod settings;
 pub mod tenants;
 

@@ -14,6 +14,8 @@ pub(crate) struct Doc {
     pub(super) refusals: Vec<Refusal>,
     /// Its answer may say where the next page is.
     pub(super) linked: bool,
+    /// Media types of a body that is read while it comes.
+    pub(super) reads: &'static [&'static str],
 }
 
 /// How an operation answers when it does what it was asked.
@@ -21,6 +23,8 @@ pub(super) struct Success {
     pub(super) status: u16,
     pub(super) about: &'static str,
     pub(super) content: Option<Content>,
+    /// Media types of an answer that is made while it is sent.
+    pub(super) streams: &'static [&'static str],
     /// It has an entity tag, and reads answer 304.
     pub(super) tagged: bool,
     /// It says where what was made can be read, and has an entity tag.
@@ -52,6 +56,8 @@ pub(crate) enum Refusal {
     TitleTaken,
     /// No device may join a client in the mode `deleted`.
     ClientDeleted,
+    /// Another import has the id.
+    OtherImport,
     /// Nothing leaves the mode `deleted`.
     Transition,
 }
@@ -80,11 +86,12 @@ impl Doc {
             status,
             about,
             content: None,
+            streams: &[],
             tagged: false,
             located: false,
             preconditioned: false,
         };
-        Self { id, summary, success, body: None, refusals: Vec::new(), linked: false }
+        Self { id, summary, success, body: None, refusals: Vec::new(), linked: false, reads: &[] }
     }
 
     /// Answers JSON of this shape.
@@ -117,6 +124,23 @@ impl Doc {
         self.success.content = Some(Content { media_type, shape: None, example: None });
         (self.success.status, self.success.about) = (200, about);
         self.tagged()
+    }
+
+    /// Answers 200 with rows of one of these media types.
+    pub(crate) fn streams(
+        mut self,
+        media_types: &'static [&'static str],
+        about: &'static str,
+    ) -> Self {
+        self.success.streams = media_types;
+        (self.success.status, self.success.about) = (200, about);
+        self
+    }
+
+    /// Takes rows of one of these media types.
+    pub(crate) fn reads(mut self, media_types: &'static [&'static str]) -> Self {
+        self.reads = media_types;
+        self
     }
 
     /// Its answer has an entity tag.

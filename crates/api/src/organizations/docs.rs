@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "shapes of requests and errors to describe; nobody builds them")]
 
 pub(super) mod enrollment_tokens;
+pub(super) mod moving;
 pub(super) mod tenants;
 
 use super::views::{ApiTokenView, ClientView, EntryView, ListView, NewApiTokenView};

@@ -6,7 +6,9 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use clientbook_app::{ClientRecord, ReadClient, Shown};
 use clientbook_model::audit::Surface;
+use futures_util::Stream;
 use serde::Serialize;
+use std::io;
 
 /// An answer before it gets the headers that all answers have.
 pub(crate) struct Answer {
@@ -26,6 +28,10 @@ pub(crate) struct Answer {
     pub(crate) security_policy: Option<&'static str>,
     /// Where what was made can be read.
     pub(crate) location: Option<String>,
+    /// What comes in place of the body, piece by piece.
+    pub(crate) stream: Option<axum::body::Body>,
+    /// The name under which browsers keep it.
+    pub(crate) file_name: Option<&'static str>,
 }
 
 impl Answer {
@@ -85,6 +91,16 @@ impl Answer {
         Self { content_type, version: Some(0), ..Self::of(StatusCode::OK, body) }
     }
 
+    /// 200 with bytes that are made while they are sent; an error among them breaks the connection
+    /// off, so that nobody takes what came before for all there is.
+    pub(crate) fn stream<S>(content_type: &'static str, bytes: S) -> Self
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        let stream = Some(axum::body::Body::from_stream(bytes));
+        Self { content_type, stream, ..Self::of(StatusCode::OK, Bytes::new()) }
+    }
+
     fn of(status: StatusCode, body: impl Into<Bytes>) -> Self {
         Self {
             status,
@@ -96,6 +112,8 @@ impl Answer {
             next: None,
             security_policy: None,
             location: None,
+            stream: None,
+            file_name: None,
         }
     }
 }

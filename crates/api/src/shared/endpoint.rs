@@ -4,7 +4,8 @@
 use super::answer::Answer;
 use super::call::Call;
 use super::error::{ApiError, Details, Problem};
-use super::operation::{Access, Operation};
+use super::incoming::Incoming;
+use super::operation::{Access, BodyRule, Operation};
 use super::query::Query;
 use super::routes::{Found, Routes, Segments};
 use super::shape::{self, Told};
@@ -23,7 +24,7 @@ use futures_util::FutureExt as _;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -112,11 +113,26 @@ async fn handle(
             return Err(error);
         }
     };
-    let body = body::read(operation.body, &asked.parts.method, headers, body).await?;
+    let (body, stream) = if operation.body == BodyRule::Stream {
+        (Bytes::new(), Some(Incoming::new(headers.clone(), body)))
+    } else {
+        (body::read(operation.body, &asked.parts.method, headers, body).await?, None)
+    };
     let (app, public_url) = (state.app.clone(), Arc::clone(&state.public_url));
     let precondition = conditional::precondition(headers);
     let (route, path) = (operation.path, asked.path.take().ok_or(ApiError::NoRoute)?);
-    let call = Call { app, caller, permission, route, path, query, precondition, body, public_url };
+    let call = Call {
+        app,
+        caller,
+        permission,
+        route,
+        path,
+        query,
+        precondition,
+        body,
+        stream: Mutex::new(stream),
+        public_url,
+    };
     // A defect that panics costs its own request, not the connection's others.
     let mut handled = AssertUnwindSafe((operation.handler)(call)).catch_unwind();
     // What is ready at once takes no timer.
@@ -223,6 +239,16 @@ fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<B
             body = Bytes::new();
         }
         headers.insert(header::ETAG, value(tag)?);
+    }
+    if let Some(name) = answer.file_name {
+        let disposition = format!("attachment; filename=\"{name}\"");
+        headers.insert(header::CONTENT_DISPOSITION, value(disposition)?);
+    }
+    if let Some(stream) = answer.stream {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+        let mut response = response(status, headers, Bytes::new());
+        *response.body_mut() = stream;
+        return Ok(response);
     }
     if !body.is_empty() {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
