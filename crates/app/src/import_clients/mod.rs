@@ -27,7 +27,6 @@ use clientbook_model::time::Timestamp;
 use clientbook_model::violation::Violation;
 use clientbook_store::imports::{self, ImportMark};
 use clientbook_store::{Repeat, Tx};
-use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -46,7 +45,7 @@ const ERRORS: i64 = 500;
 const TRIES: usize = 5;
 
 /// A row that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowError {
     /// Its place in the file, from 1.
     pub row: i64,
@@ -55,6 +54,12 @@ pub struct RowError {
 }
 
 impl RowError {
+    /// One JSON object: the row, what is wrong as a sentence, and the rules.
+    pub fn json(&self) -> String {
+        let (row, message, fields) = (self.row, Value::from(self.sentence()), &self.fields);
+        format!(r#"{{"row":{row},"message":{message},"fields":{fields}}}"#)
+    }
+
     /// The rules as one sentence.
     pub fn sentence(&self) -> String {
         let told = |field: &Value| {

@@ -13,7 +13,7 @@ use clientbook_app::{App, AppError, Bootstrap, Caller, Env, Import, ImportTerms}
 use clientbook_model::moving::{Format, Gather, SourceRow};
 use clientbook_model::violation::Violation;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fs::File;
 use std::io::Read as _;
 use std::pin::pin;
@@ -209,10 +209,7 @@ async fn tell_errors(import: &Import, report: &mut Report) -> Result<(), AppErro
         }
         told += i64::try_from(errors.len()).unwrap_or(i64::MAX);
         for error in errors {
-            let message = error.sentence();
-            let line: Value =
-                json!({ "row": error.row, "message": message, "fields": error.fields });
-            report.line(&line.to_string())?;
+            report.line(&error.json())?;
         }
     }
 }

@@ -230,16 +230,17 @@ impl Lines {
                     io::Error::other("the import broke off")
                 })?;
                 self.told += i64::try_from(errors.len()).unwrap_or(i64::MAX);
-                return Ok(Some(lines(errors.iter().map(line))));
+                return Ok(Some(lines(errors.iter().map(RowError::json))));
             }
             if let Some(end) = heard.end {
                 self.ended = true;
-                return Ok(Some(lines([end])));
+                return Ok(Some(lines([end.to_string()])));
             }
             match tokio::time::timeout(PROGRESS, self.hearer.changed()).await {
                 Ok(changed) => changed.map_err(broken)?,
                 Err(_elapsed) => {
-                    return Ok(Some(lines([json!({ "progress": { "rows": heard.mark.read } })])));
+                    let progress = json!({ "progress": { "rows": heard.mark.read } });
+                    return Ok(Some(lines([progress.to_string()])));
                 }
             }
         }
@@ -247,10 +248,6 @@ impl Lines {
     }
 }
 
-fn line(error: &RowError) -> Value {
-    json!({ "row": error.row, "message": error.sentence(), "fields": error.fields })
-}
-
-fn lines(values: impl IntoIterator<Item = Value>) -> Bytes {
-    values.into_iter().map(|value| format!("{value}\n")).collect::<String>().into()
+fn lines(lines: impl IntoIterator<Item = String>) -> Bytes {
+    lines.into_iter().map(|line| line + "\n").collect::<String>().into()
 }
