@@ -51,10 +51,15 @@ fn access(operation: &Operation) -> &'static str {
     }
 }
 
+const EXPORT: &str = "/v2/clients/export";
+const IMPORT: &str = "/v2/clients/import";
+
 /// Calls whose tenant stands neither in the path nor is that of a client in it.
-const NAMED_IN_REQUEST: [&str; 7] = [
+const NAMED_IN_REQUEST: [&str; 9] = [
     "/v2/api-tokens",
     "/v2/clients",
+    EXPORT,
+    IMPORT,
     "/client",
     "/v2/client",
     "/client-types",
@@ -80,7 +85,8 @@ fn fill(operation: &Operation, target: Target, token_id: &str) -> String {
         }
     });
     let path = segments.collect::<Vec<_>>().join("/");
-    if operation.method == Method::GET && NAMED_IN_REQUEST.contains(&operation.path) {
+    let in_query = operation.method == Method::GET || operation.path == IMPORT;
+    if in_query && NAMED_IN_REQUEST.contains(&operation.path) {
         format!("{path}?tenant={tenant}")
     } else {
         path
@@ -237,9 +243,15 @@ async fn attempt(
     }
     let before = state(app).await;
     let request = actor.request(operation.method.clone(), &fill(operation, target, &token_id));
-    let request = match body(operation, target, name) {
-        Some(body) => request.json(&body),
-        None => request,
+    let request = if operation.path == IMPORT {
+        // Rows of a file.
+        let row = json!({ "name": format!("{name}'s row") });
+        request.header("content-type", "application/x-ndjson").body(row.to_string())
+    } else {
+        match body(operation, target, name) {
+            Some(body) => request.json(&body),
+            None => request,
+        }
     };
     let answer = actor.send(request).await;
     let class = match answer.status {

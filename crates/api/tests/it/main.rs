@@ -17,6 +17,7 @@ mod kept;
 mod limits;
 mod lists;
 mod managing_tenants;
+mod moving;
 mod openapi;
 mod openapi_limits;
 mod organizations;

@@ -2,6 +2,7 @@
 
 mod book;
 mod copy;
+mod moving;
 mod rows;
 mod starts;
 mod tampering;

@@ -60,7 +60,13 @@ pub(crate) fn run(args: &cli::Import) -> Result<ExitCode, Failure> {
             let begin = Begin::new(args, url).await?;
             let state = State::of(args, &shown, &metadata)?;
             let mut report = Report::new(args);
-            let summary = begin.run(args, &state, source, &mut report).await?;
+            let summary = match begin.run(args, &state, source, &mut report).await {
+                Ok(summary) => summary,
+                Err(failure) => {
+                    state.failed()?;
+                    return Err(failure);
+                }
+            };
             let (resumed, report) = (state.resumed, report.finish()?);
             state.remove()?;
             Ok((summary, resumed, report))
@@ -137,7 +143,7 @@ impl<'a> Begin<'a> {
     ) -> Result<Summary, Failure> {
         match self {
             Self::Store(app) => into_store(&app, args, state, source, report).await,
-            Self::Server(server) => remote::import(args, server, state.id, source, report).await,
+            Self::Server(server) => remote::import(args, server, state, source, report).await,
         }
     }
 }
@@ -176,6 +182,7 @@ async fn into_store(
         // The next rows are read while these are written.
         let (taken, read) = tokio::join!(import.take(batch), async { rows.next() });
         taken?;
+        state.begins();
         next = read?;
         progress.at("", unsigned(import.mark().read));
     }

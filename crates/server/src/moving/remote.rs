@@ -2,6 +2,7 @@
 
 use super::import::{Source, Summary};
 use super::report::Report;
+use super::state::State;
 use crate::cli;
 use crate::failure::Failure;
 use crate::output;
@@ -14,7 +15,6 @@ use serde_json::Value;
 use std::io::Read as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use uuid::Uuid;
 
 /// Bytes that are sent at a time.
 const BLOCK: usize = 64 << 10;
@@ -26,7 +26,7 @@ const LINE: usize = 1 << 20;
 pub(super) async fn import(
     args: &cli::Import,
     server: &str,
-    id: Uuid,
+    state: &State,
     source: Source,
     report: &mut Report,
 ) -> Result<Summary, Failure> {
@@ -38,7 +38,7 @@ pub(super) async fn import(
     }
     let broken = |error: &reqwest::Error| broken(&server, error);
     let client = patient_client(&server).map_err(|error| broken(&error))?;
-    let id = id.to_string();
+    let id = state.id.to_string();
     let mut query = vec![("import_id", id.as_str())];
     query.extend(args.place.tenant.as_deref().map(|tenant| ("tenant", tenant)));
     query.extend(args.match_by.map(|by| ("match", by.as_str())));
@@ -58,6 +58,7 @@ pub(super) async fn import(
         let answer = serde_json::from_slice(&answer).unwrap_or_default();
         return Err(Failure::Failed(refusal(&server, status, &answer)));
     }
+    state.begins();
     let mut lines = Lines { response, waiting: BytesMut::new() };
     let mut progress = Progress::begin("importing", 0, 0);
     while let Some(line) = lines.next(&server).await? {

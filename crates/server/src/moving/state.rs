@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use clientbook_app::Env;
 use clientbook_model::moving::MatchBy;
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ pub(super) struct State {
     pub(super) id: Uuid,
     /// Whether it has begun before.
     pub(super) resumed: bool,
+    /// Whether rows may be in.
+    begun: Cell<bool>,
 }
 
 /// What stands in it. Another file, or other wishes, would be another import.
@@ -44,7 +47,7 @@ impl State {
     pub(super) fn of(args: &cli::Import, place: &str, file: &Metadata) -> Result<Self, Failure> {
         let fresh = Env::system().random_uuid();
         if args.dry_run {
-            return Ok(Self { path: None, id: fresh, resumed: false });
+            return Ok(Self { path: None, id: fresh, resumed: false, begun: Cell::new(false) });
         }
         let path = beside(&args.file, ".import.json");
         let modified = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
@@ -76,7 +79,17 @@ impl State {
         if !resumed {
             write(&path, &wanted).map_err(|error| unwritable(&path, &error))?;
         }
-        Ok(Self { path: Some(path), id: wanted.import_id, resumed })
+        Ok(Self { path: Some(path), id: wanted.import_id, resumed, begun: Cell::new(resumed) })
+    }
+
+    /// From now on rows may be in.
+    pub(super) fn begins(&self) {
+        self.begun.set(true);
+    }
+
+    /// It failed. If nothing is in, the next command is a new import: perhaps of a mended file.
+    pub(super) fn failed(self) -> Result<(), Failure> {
+        if self.begun.get() { Ok(()) } else { self.remove() }
     }
 
     /// All is done and told.

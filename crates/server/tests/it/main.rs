@@ -4,6 +4,7 @@ mod config;
 mod copy;
 mod crash;
 mod lock;
+mod moving;
 mod pgbouncer;
 mod process;
 mod serve;
