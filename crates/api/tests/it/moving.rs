@@ -39,10 +39,10 @@ async fn an_export_is_what_the_caller_may_see() {
     assert_eq!(lines(&some).len(), 1);
     let none = admin.get("/v2/clients/export?status=terminated").await.expect(200);
     assert_eq!(none.text, "");
-    let bound = app.grant(&json!({
+    let bound = json!({
         "tenant": "tenant123", "permissions": ["clients.view"], "client_ids": [ACME],
-    }));
-    let own = bound.await.get("/v2/clients/export").await.expect(200);
+    });
+    let own = app.grant(&bound).await.get("/v2/clients/export").await.expect(200);
     assert_eq!(lines(&own).len(), 1);
     admin.get("/v2/clients/export?format=xml").await.expect(400);
     admin.get("/v2/clients/export?tenant=tenant999").await.expect(403);
