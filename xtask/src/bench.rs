@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::postgres::{self, Cluster};
 use crate::step::{self, Failure};
@@ -11,7 +11,10 @@ use crate::workspace::Workspace;
 
 /// The command line of `bench`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Bench {
+    #[command(subcommand)]
+    scale: Option<Kind>,
     /// Three short rounds instead of five: two minutes, coarser figures
     #[arg(long)]
     quick: bool,
@@ -26,17 +29,50 @@ pub(crate) struct Bench {
     assert: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum Kind {
+    /// Measures lists, searches and reads on a large store
+    ///
+    /// The store stays in target/bench for the next run. To make one of a million clients takes some
+    /// minutes.
+    Scale(Scale),
+}
+
+#[derive(Debug, Args)]
+struct Scale {
+    /// How many clients the store has
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..))]
+    clients: u32,
+    /// On a throw-away PostgreSQL server
+    #[arg(long)]
+    postgres: bool,
+    /// Fail where a target is missed
+    #[arg(long)]
+    assert: bool,
+}
+
 pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<(), Failure> {
-    // Two builds: one of both crates would give the server the features that the bench needs.
-    for package in ["clientbook", "clientbook-bench"] {
-        let build = ["build", "--release", "--locked", "-p", package];
-        step::run(&format!("bench: build {package}"), &mut workspace.cargo(build))?;
-    }
+    build(workspace)?;
     let release = workspace.target.join("release");
     // Not in a temporary directory of the system's, which may be memory: there fsync is free.
     let directory = workspace.target.join("bench");
     std::fs::create_dir_all(&directory).map_err(Failure::new)?;
     let mut command = Command::new(release.join("clientbook-bench"));
+    if let Some(Kind::Scale(scale)) = &bench.scale {
+        command.arg("scale").args(["--clients", &scale.clients.to_string()]);
+        let _cluster = if scale.postgres {
+            let programs = postgres::programs()?;
+            let cluster = Cluster::durable(&programs, directory.join("postgres").as_std_path())?;
+            command.env("CLIENTBOOK_BENCH_DATABASE", cluster.url());
+            Some(cluster)
+        } else {
+            None
+        };
+        command.arg("--server").arg(release.join("clientbook"));
+        command.arg("--directory").arg(directory);
+        command.args(scale.assert.then_some("--assert"));
+        return step::run("bench scale", &mut command);
+    }
     // Runs until the command has ended.
     let _cluster = if bench.postgres {
         let programs = postgres::programs()?;
@@ -55,6 +91,15 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<(), Failure> {
     command.args(bench.json.iter().flat_map(|file| ["--json", file]));
     command.args(bench.assert.then_some("--assert"));
     step::run("bench", &mut command)
+}
+
+/// Two builds: one of both crates would give the server the features that the bench needs.
+fn build(workspace: &Workspace) -> Result<(), Failure> {
+    for package in ["clientbook", "clientbook-bench"] {
+        let build = ["build", "--release", "--locked", "-p", package];
+        step::run(&format!("bench: build {package}"), &mut workspace.cargo(build))?;
+    }
+    Ok(())
 }
 
 fn length(bench: &Bench) -> [&'static str; 4] {

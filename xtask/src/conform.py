@@ -17,6 +17,19 @@ ECHOES = {
 CLIENTS = ["aa7cf840-9ca9-46a3-9778-9015d6580d50", "aa7cf840-9ca9-46a3-9778-9015d6580d51"]
 
 
+# By surface, a parameter of the path and what there is of it.
+IDS = {"workspace": ("client_id", "507f1f77bcf86cd799439011")}
+
+
+def known(document, name, value):
+    """Made-up ids would only ever be answered 404."""
+    for path in document["paths"].values():
+        for method in ("get", "patch"):
+            for parameter in path.get(method, {}).get("parameters", []):
+                if parameter["name"] == name:
+                    parameter["schema"] = {"enum": [value, value.upper()]}
+
+
 def narrow(schemas, surface, role):
     if surface == "workspace":
         workspace(schemas)
@@ -120,6 +133,8 @@ def main():
     for name in ECHOES.get(surface, "").split():
         del schemas["ClientPatch"]["properties"][name]
     narrow(schemas, surface, role)
+    if surface in IDS:
+        known(document, *IDS[surface])
     with open(target, "w", encoding="utf-8") as file:
         json.dump(document, file)
 

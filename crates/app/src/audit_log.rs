@@ -4,8 +4,9 @@ use crate::App;
 use crate::caller::Caller;
 use crate::cursor::Page;
 use crate::error::{AppError, invalid};
-use crate::load::{self, ClientRef, Purpose};
+use crate::load::{self, ClientRef};
 use clientbook_model::audit::{EntityType, Entry};
+use clientbook_model::policy;
 use clientbook_model::principal::Permission;
 use clientbook_store::Tx;
 use clientbook_store::audit::{self, CollectionControlFilter};
@@ -38,11 +39,10 @@ impl App {
         self.0
             .db
             .scan(async move |tx: &mut Tx| {
-                let permission = Permission::AuditView;
-                let record = load::client(tx, &caller, &target, permission, Purpose::Read).await?;
+                let trail = load::trail(tx, &caller, &target, &[Permission::AuditView]).await?;
                 let filter = CollectionControlFilter {
-                    tenant_id: record.client.tenant_id,
-                    client_id: record.client.id,
+                    tenant_id: trail.tenant_id,
+                    client_id: trail.client_id,
                     entity_type: query.entity_type,
                     entity_id: query.entity_id,
                 };
@@ -62,6 +62,9 @@ impl App {
                 let total = audit::count_collection_control(tx, &filter).await?;
                 let next_cursor = cut(&mut rows, size)
                     .map(|last| cursors.write(&scope, &last.sequence.to_string()));
+                for entry in &mut rows {
+                    policy::conceal(&caller.principal, entry);
+                }
                 Ok(Page { rows, total, total_is_lower_bound: false, next_cursor })
             })
             .await

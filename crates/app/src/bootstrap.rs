@@ -4,6 +4,7 @@ use crate::api_tokens;
 use crate::caller::Caller;
 use crate::cursor::Cursors;
 use crate::env::Env;
+use crate::erase_client::scrub;
 use crate::error::AppError;
 use crate::jwt::Issuers;
 use crate::kept::Kept;
@@ -62,7 +63,13 @@ impl App {
             })
             .await?;
         list_clients(&db).await?;
-        Ok((Self::over(db, env, Cursors::new(&key)), bootstrap))
+        // Whoever asked for an erasure that was cut off has no answer yet.
+        if let Err(error) = scrub(&db).await {
+            tracing::warn!(?error, "bytes of erased clients may still be in the files");
+        }
+        let app = Self::over(db, env, Cursors::new(&key));
+        app.go_on_deleting_fields().await?;
+        Ok((app, bootstrap))
     }
 
     /// Opens `db` to read its audit trail; changes nothing.
@@ -72,8 +79,8 @@ impl App {
     }
 
     fn over(db: Db, env: Env, cursors: Cursors) -> Self {
-        let (issuers, kept) = (Issuers::default(), Kept::new());
-        Self(Arc::new(Parts { db, env, cursors, issuers, kept }))
+        let (issuers, kept, scrubs) = (Issuers::default(), Kept::new(), Arc::default());
+        Self(Arc::new(Parts { db, env, cursors, issuers, kept, scrubs }))
     }
 }
 
@@ -140,6 +147,8 @@ async fn make_system_tenant(
         name: TenantName::new("Clientbook").map_err(broken)?,
         created_at: env.now(),
         version: 1,
+        strict_fields: false,
+        fields_revision: None,
     };
     crate::create::add_tenant(tx, env, caller, operation_id, &tenant).await
 }

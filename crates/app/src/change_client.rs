@@ -7,9 +7,11 @@ use crate::error::{AppError, Forbidden, Missing, enforce};
 use crate::load::{self, ClientRef, Purpose};
 use crate::recorder::Recorder;
 use crate::references;
+use crate::values::ValueRules;
 use clientbook_model::audit::{Action, EntityType, Event};
 use clientbook_model::client::{Client, ClientPatch, FieldChange, Refusal};
 use clientbook_model::collection::CollectionMode;
+use clientbook_model::custom_field::CustomWish;
 use clientbook_model::patch::Patch;
 use clientbook_model::policy::{self, ClientFacts};
 use clientbook_model::principal::Permission;
@@ -37,6 +39,8 @@ pub struct ClientChange {
     pub permission: Permission,
     /// The wishes.
     pub patch: ClientPatch,
+    /// Custom values to set or remove, as sent.
+    pub custom: Vec<CustomWish>,
     /// A client type by its title; counts where no id is given.
     pub client_type_title: Patch<String>,
     /// Fields that must be as the record has them.
@@ -50,8 +54,8 @@ impl ClientChange {
     /// A change with nothing in it yet.
     pub fn new(permission: Permission) -> Self {
         let (patch, client_type_title) = (ClientPatch::default(), Patch::Absent);
-        let (echoes, violations) = (Vec::new(), Vec::new());
-        Self { permission, patch, client_type_title, echoes, violations }
+        let (custom, echoes, violations) = (Vec::new(), Vec::new(), Vec::new());
+        Self { permission, patch, custom, client_type_title, echoes, violations }
     }
 }
 
@@ -107,8 +111,9 @@ impl App {
         let operation_id = env.uuid(env.now());
         let done = self.0.db.write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
             let standing = load::standing(tx, &caller).await?;
-            let purpose = Purpose::Change;
             let asked = &change.change;
+            let purpose =
+                if asked.custom.is_empty() { Purpose::Change } else { Purpose::ChangeValues };
             let record = load::client(tx, &caller, &target, asked.permission, purpose).await;
             standing.check(tx, env.now()).await?;
             let record = record?;
@@ -136,7 +141,7 @@ impl Precondition {
 }
 
 /// Applies `change` to a loaded record, writes it and its audit entries.
-async fn apply(
+pub(crate) async fn apply(
     tx: &mut Tx,
     env: &Env,
     caller: &Caller,
@@ -147,7 +152,9 @@ async fn apply(
 ) -> Result<ClientRecord, AppError> {
     let mut violations = change.violations.clone();
     violations.extend(broken_echoes(&record, &change.echoes));
-    let patch = resolve_client_type(tx, &record, change, &mut violations).await?;
+    let mut patch = resolve_client_type(tx, &record, change, &mut violations).await?;
+    let rules = ValueRules { tenant: &record.tenant, fields: record.fields.as_deref() };
+    rules.resolve(&record.client, &change.custom, &mut patch, &mut violations);
     references::check(tx, caller, &record.client, &patch, &mut violations).await?;
     let (next, changes) = decide(&record.client, &patch, violations)?;
     authorize(caller, &record.client, &next, &changes)?;
@@ -157,6 +164,7 @@ async fn apply(
     if changes.is_empty() {
         return Ok(record);
     }
+    rules.check_unique(tx, &record.client, &next, &change.custom).await?;
     let now = env.now().max(record.client.updated_at);
     let tenant_id = record.client.tenant_id;
     let recorder = Recorder { env, caller, tenant_id, operation_id, now };
@@ -258,7 +266,7 @@ pub(crate) async fn write(
         revoke_enrollment_token(tx, recorder, &mut record).await?;
     }
     let client = &record.client;
-    clients::update(tx, &old, client).await?;
+    clients::update(tx, &old, client, record.fields.as_deref()).await?;
     let embeds_change = old.parent_client_id != client.parent_client_id
         || old.client_type_id != client.client_type_id;
     if embeds_change {

@@ -7,6 +7,7 @@ use crate::recorder::Recorder;
 use clientbook_model::audit::{Action, ChainHead, EntityType, Event};
 use clientbook_model::client::{Client, FieldChange};
 use clientbook_model::enrollment::EnrollmentToken;
+use clientbook_model::field::Fields;
 use clientbook_model::success::ClientType;
 use clientbook_model::tenant::Tenant;
 use clientbook_model::time::Timestamp;
@@ -25,11 +26,14 @@ pub(crate) async fn add_tenant(
     tenants::insert(tx, tenant).await?;
     let (tenant_id, now) = (tenant.id, tenant.created_at);
     let recorder = Recorder { env, caller, tenant_id, operation_id, now };
-    let changes = [
+    let mut changes = vec![
         first("slug", json!(tenant.slug.as_str())),
         first("object_id", json!(tenant.object_id)),
         first("name", json!(tenant.name)),
     ];
+    if tenant.strict_fields {
+        changes.push(first("strict_fields", json!(true)));
+    }
     let (entity_type, action) = (EntityType::Tenant, Action::TenantCreated);
     let event = Event { entity_type, entity_id: tenant.id.0, action, changes: &changes };
     Ok(recorder.append_to_tenant(tx, &event).await?)
@@ -52,15 +56,17 @@ pub(crate) async fn add_client_type(
     Ok(recorder.append_to_tenant(tx, &event).await?)
 }
 
-/// Writes a client, its enrolment token if it has one, and the first entries of its chain.
+/// Writes a client, its enrolment token if it has one, and the first entries of its chain. `fields`
+/// are its tenant's definitions.
 pub(crate) async fn add_client(
     tx: &mut Tx,
     recorder: &Recorder<'_>,
     client: Client,
     token: Option<&EnrollmentToken>,
+    fields: Option<&Fields>,
 ) -> Result<Client, AppError> {
     let token_at = token.map_or(recorder.now, |token| token.created_at);
-    let client = insert_client(tx, recorder, client, token, token_at).await?;
+    let client = insert_client(tx, recorder, client, token, (token_at, fields)).await?;
     tenants::reserve_client_number(tx, client.tenant_id, client.number).await?;
     Ok(client)
 }
@@ -72,7 +78,7 @@ pub(crate) async fn insert_client(
     recorder: &Recorder<'_>,
     mut client: Client,
     token: Option<&EnrollmentToken>,
-    token_at: Timestamp,
+    (token_at, fields): (Timestamp, Option<&Fields>),
 ) -> Result<Client, AppError> {
     client.audit = ChainHead::default();
     let mut changes = client.first_changes();
@@ -99,7 +105,7 @@ pub(crate) async fn insert_client(
         let recorder = Recorder { now: token_at, ..*recorder };
         recorder.append(tx, client.id.0, &mut client.audit, &event).await?;
     }
-    clients::insert(tx, &client).await?;
+    clients::insert(tx, &client, fields).await?;
     if let Some(token) = token {
         enrollment_tokens::insert(tx, token).await?;
     }

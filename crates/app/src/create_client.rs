@@ -10,7 +10,10 @@ use crate::error::{AppError, Forbidden, Missing, enforce};
 use crate::load::{self, Home};
 use crate::recorder::Recorder;
 use crate::references;
+use crate::values::ValueRules;
 use clientbook_model::client::{Client, ClientPatch, FieldChange, Identity};
+use clientbook_model::custom_field::CustomWish;
+use clientbook_model::field::Fields;
 use clientbook_model::id::ClientId;
 use clientbook_model::patch::Patch;
 use clientbook_model::policy::{self, ClientFacts};
@@ -19,7 +22,8 @@ use clientbook_model::tenant::Tenant;
 use clientbook_model::text::ScopeId;
 use clientbook_model::violation::Violation;
 use clientbook_store::clients::{ClientKey, ClientRecord};
-use clientbook_store::{Repeat, Tx, clients, tenants};
+use clientbook_store::{Repeat, Tx, clients, fields, tenants};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// What a client's first enrolment token is for.
@@ -32,6 +36,8 @@ pub struct NewClient {
     pub home: Home,
     /// What is said of it; the name must be there.
     pub patch: ClientPatch,
+    /// Its custom values, as sent.
+    pub custom: Vec<CustomWish>,
     /// What reading the request found wrong. Told together with what the tenant has to say, once
     /// the caller is known to be allowed here.
     pub violations: Vec<Violation>,
@@ -79,8 +85,11 @@ async fn create(
 ) -> Result<ClientRecord, AppError> {
     let now = env.now();
     let id = ClientId(env.uuid(now));
-    let patch = within_scope(&caller.principal, &new.patch);
+    let mut patch = within_scope(&caller.principal, &new.patch);
     admit(caller, &tenant, id, &patch)?;
+    // Before the tenant's row is taken for the number.
+    let (tenant, fields) = defined(tx, tenant, &new.custom).await?;
+    let rules = ValueRules { tenant: &tenant, fields: fields.as_deref() };
     let number = tenants::next_client_number(tx, tenant.id).await?;
     let object_id = env.object_id(now);
     let identity = Identity { id, tenant_id: tenant.id, number, object_id, created_at: now };
@@ -93,19 +102,40 @@ async fn create(
         tenant.name.clone()
     });
     let blank = Client::blank(identity, name);
+    rules.resolve(&blank, &new.custom, &mut patch, &mut violations);
+    if caller.origin.surface.has_custom_fields() {
+        violations.extend(rules.missing(&new.custom, &patch));
+    }
     references::check(tx, caller, &blank, &patch, &mut violations).await?;
     let (client, changes) = decide(&blank, &patch, violations)?;
     authorize(caller, &changes)?;
+    rules.check_unique(tx, &blank, &client, &new.custom).await?;
     let token = enrollment_tokens::fresh(env, &client, first_terms(), now);
     let recorder = Recorder { env, caller, tenant_id: tenant.id, operation_id, now };
-    let client = add_client(tx, &recorder, client, Some(&token)).await?;
+    let client = add_client(tx, &recorder, client, Some(&token), fields.as_deref()).await?;
     if client.parent_client_id.is_none() && client.client_type_id.is_none() {
         let (parent, client_type) = (None, None);
         let enrollment_token = Some(token);
-        return Ok(ClientRecord { client, tenant, enrollment_token, parent, client_type });
+        return Ok(ClientRecord { client, tenant, enrollment_token, parent, client_type, fields });
     }
     let found = clients::get(tx, tenant.id, ClientKey::Id(client.id)).await?;
     found.ok_or_else(|| AppError::Internal("a client vanished while it was made".into()))
+}
+
+/// The tenant and its definitions of fields; they stay as they are where values are to be written.
+async fn defined(
+    tx: &mut Tx,
+    tenant: Tenant,
+    custom: &[CustomWish],
+) -> Result<(Tenant, Option<Arc<Fields>>), AppError> {
+    let mut tenant = tenant;
+    if !custom.is_empty() {
+        fields::share(tx, tenant.id).await?;
+        let gone = || AppError::Internal("a tenant vanished while its client was made".into());
+        tenant = tenants::get(tx, tenant.id).await?.ok_or_else(gone)?;
+    }
+    let fields = clients::fields_of(tx, &tenant).await?;
+    Ok((tenant, fields))
 }
 
 /// What the token of a new client is.

@@ -131,6 +131,8 @@ impl Load<'_> {
                 name: known(TenantName::new(tenant.name))?,
                 created_at: created,
                 version: 1,
+                strict_fields: false,
+                fields_revision: None,
             };
             add_tenant(tx, self.env, self.caller, self.operation_id, &tenant).await?;
         }
@@ -153,11 +155,12 @@ impl Load<'_> {
             created_at: time("2026-01-15T10:00:00Z")?,
             revoked_at: None,
         };
-        let acme = add_client(tx, &ours, client(&OURS, &ACME, created)?, Some(&token)).await?;
+        let acme =
+            add_client(tx, &ours, client(&OURS, &ACME, created)?, Some(&token), None).await?;
         self.profile(tx, acme).await?;
-        add_client(tx, &ours, client(&OURS, &GLOBEX, created)?, None).await?;
+        add_client(tx, &ours, client(&OURS, &GLOBEX, created)?, None, None).await?;
         let rival = self.recorder(&RIVAL, created);
-        add_client(tx, &rival, client(&RIVAL, &INITECH, created)?, None).await?;
+        add_client(tx, &rival, client(&RIVAL, &INITECH, created)?, None, None).await?;
         Ok(())
     }
 
@@ -181,7 +184,7 @@ impl Load<'_> {
         };
         let recorder = self.recorder(&OURS, now);
         recorder.append(tx, next.id.0, &mut next.audit, &event).await?;
-        Ok(clients::update(tx, &acme, &next).await?)
+        Ok(clients::update(tx, &acme, &next, None).await?)
     }
 
     fn recorder(&self, tenant: &DemoTenant, now: Timestamp) -> Recorder<'_> {

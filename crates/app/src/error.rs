@@ -15,6 +15,8 @@ pub enum AppError {
     Forbidden(Forbidden),
     /// There is no such thing, or the caller may not know of it.
     NotFound(Missing),
+    /// It was there, and was erased.
+    Gone(Missing),
     /// Fields break rules; every one is listed.
     Invalid(Vec<Violation>),
     /// The state machine of collection control forbids it.
@@ -81,13 +83,19 @@ impl From<DbError> for AppError {
 }
 
 /// Which values callers choose that must be unique, by the index that says so.
-const UNIQUE: [(&str, &str, &str); 5] = [
+const UNIQUE: [(&str, &str, &str); 7] = [
     (
         "clients_external_id",
         "/external_id",
         "another client of the tenant already has this external id",
     ),
     ("client_types_title", "/title", "another client type of the tenant already has this title"),
+    ("fields_field_key", "/key", "another field of the workspace already has this key"),
+    (
+        "client_values_field_key_digest",
+        "/custom",
+        "another client of the tenant already has a value that must be unique",
+    ),
     ("tenants_id", "/id", "another tenant already has this id"),
     ("tenants_object_id", "/object_id", "another tenant already has this object id"),
     ("tenants_slug", "/slug", "another tenant already has this slug"),

@@ -107,7 +107,8 @@ impl Export {
         let writer = Writer::new(self.terms.format);
         for row in &rows {
             let (client_type, token) = (row.client_type.as_ref(), row.enrollment_token.as_ref());
-            writer.row(bytes, &cells(&row.client, client_type, token));
+            let fields = row.fields.as_deref();
+            writer.row(bytes, &cells(&row.client, fields, client_type, token));
         }
         self.rows += rows.len() as u64;
         self.total = total.count;

@@ -4,11 +4,13 @@
 //! randomness come in as values (`Env`).
 
 mod api_tokens;
+mod as_of;
 mod audit_log;
 mod authenticate;
 mod bootstrap;
 mod caller;
 mod change_client;
+mod checkpoint;
 mod client_types;
 mod create;
 mod create_client;
@@ -16,20 +18,25 @@ mod cursor;
 mod demo;
 mod enrollment_tokens;
 mod env;
+mod erase_client;
 mod error;
 mod export_clients;
+mod fields;
 mod import_clients;
 mod issuer;
 mod jwt;
 mod kept;
+mod list_audit;
 mod list_clients;
 mod load;
 mod read_client;
 mod recorder;
 mod references;
 mod remove_client;
+mod revert_client;
 mod sample;
 mod tenants;
+mod values;
 mod verify_audit;
 
 pub use api_tokens::{ApiTokenQuery, NewApiToken};
@@ -37,6 +44,7 @@ pub use audit_log::CollectionControlQuery;
 pub use bootstrap::Bootstrap;
 pub use caller::Caller;
 pub use change_client::{Change, ClientChange, Echo, Precondition};
+pub use checkpoint::{Checkpoint, SigningKey, VerifyingKey};
 pub use client_types::NewClientType;
 pub use clientbook_store::client_lists::{Order, Sort};
 pub use clientbook_store::clients::{ClientKey, ClientRecord, Parent};
@@ -47,8 +55,10 @@ pub use enrollment_tokens::{EnrollmentTerms, EnrollmentTokenQuery};
 pub use env::{Clock, Entropy, Env};
 pub use error::{AppError, Forbidden, Missing, Unauthenticated};
 pub use export_clients::{Export, ExportTerms};
+pub use fields::{FieldChangeWish, FieldEcho, FieldRef, NewField, Reordering};
 pub use import_clients::{Import, ImportReport, ImportTerms, RowError};
 pub use issuer::{ClaimNames, FetchKeys, IssuerSettings, KeySource, check_keys};
+pub use list_audit::{AuditExport, AuditQuery, Whose};
 pub use list_clients::{ClientListQuery, ClientPage, NumberedQuery};
 pub use load::{ClientRef, Home};
 pub use read_client::{ReadClient, Shown};
@@ -74,6 +84,7 @@ struct Parts {
     cursors: Cursors,
     issuers: Issuers,
     kept: Kept,
+    scrubs: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl App {

@@ -2,14 +2,17 @@
 
 use crate::caller::Caller;
 use crate::error::{AppError, Forbidden, Missing, Unauthenticated, enforce, invalid};
-use clientbook_model::id::{ApiTokenId, TenantId, parse_uuid};
+use clientbook_model::audit::ChainHead;
+use clientbook_model::client::Client;
+use clientbook_model::id::{ApiTokenId, ClientId, TenantId, parse_uuid};
 use clientbook_model::policy::{self, ClientFacts, Overreach};
 use clientbook_model::principal::{ActorKind, Permission, Reach};
 use clientbook_model::tenant::{Tenant, TenantKey};
 use clientbook_model::time::Timestamp;
 use clientbook_store::api_tokens::{self, AskedToken};
 use clientbook_store::clients::{self, ClientKey, ClientRecord};
-use clientbook_store::{Tx, tenants};
+use clientbook_store::erased_clients::{self, ErasedClient};
+use clientbook_store::{Tx, fields, tenants};
 
 /// How a request names the tenant of what it makes or lists.
 #[derive(Debug, Clone)]
@@ -37,7 +40,7 @@ pub struct ClientRef {
 }
 
 impl ClientRef {
-    fn missing(&self) -> Missing {
+    pub(crate) fn missing(&self) -> Missing {
         Missing { kind: "client", id: self.asked.clone() }
     }
 }
@@ -47,6 +50,8 @@ impl ClientRef {
 pub(crate) enum Purpose {
     Read,
     Change,
+    /// Of custom values, too: the definitions of fields stay as they are meanwhile.
+    ChangeValues,
 }
 
 /// Whether a caller's credentials still work: asked, and not answered yet.
@@ -114,12 +119,79 @@ pub(crate) async fn client(
     let found = match purpose {
         Purpose::Read => clients::get(tx, tenant, key).await?,
         Purpose::Change => clients::get_for_update(tx, tenant, key).await?,
+        Purpose::ChangeValues => {
+            fields::share(tx, tenant).await?;
+            clients::get_for_update(tx, tenant, key).await?
+        }
     };
     let shown = found.filter(|record| record.client.shows_on(caller.origin.surface));
     let record = shown.ok_or_else(outside)?;
     let facts = ClientFacts::from(&record.client);
     enforce(policy::permits(principal, permission, &facts), || target.missing())?;
     Ok(record)
+}
+
+/// A client's audit trail, which outlives the client.
+pub(crate) struct Trail {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) client_id: ClientId,
+    pub(crate) head: ChainHead,
+    /// Whether nothing else is left of the client.
+    pub(crate) is_erased: bool,
+}
+
+/// The trail of the client that `target` names, if the caller may do there all that `permissions`
+/// name. What is left of an erased client tells nobody which organization it was of: whoever is
+/// bound to some clients does not see it.
+pub(crate) async fn trail(
+    tx: &mut Tx,
+    caller: &Caller,
+    target: &ClientRef,
+    permissions: &[Permission],
+) -> Result<Trail, AppError> {
+    let first = permissions.first().copied().unwrap_or(Permission::AuditView);
+    let missing = match client(tx, caller, target, first, Purpose::Read).await {
+        Ok(record) => {
+            let facts = ClientFacts::from(&record.client);
+            for permission in permissions {
+                let decision = policy::permits(&caller.principal, *permission, &facts);
+                enforce(decision, || target.missing())?;
+            }
+            let Client { tenant_id, id, audit, .. } = record.client;
+            return Ok(Trail { tenant_id, client_id: id, head: audit, is_erased: false });
+        }
+        Err(missing @ AppError::NotFound(_)) => missing,
+        Err(other) => return Err(other),
+    };
+    match erased(tx, caller, target, permissions).await? {
+        Some(erased) => Ok(Trail {
+            tenant_id: erased.tenant_id,
+            client_id: erased.id,
+            head: erased.audit,
+            is_erased: true,
+        }),
+        None => Err(missing),
+    }
+}
+
+/// The erased client that `target` names, if the caller may do there all that `permissions` name.
+pub(crate) async fn erased(
+    tx: &mut Tx,
+    caller: &Caller,
+    target: &ClientRef,
+    permissions: &[Permission],
+) -> Result<Option<ErasedClient>, AppError> {
+    let principal = &*caller.principal;
+    let bound =
+        principal.clients.is_some() || principal.org_id.is_some() || principal.project_id.is_some();
+    let has_all = permissions.iter().all(|one| principal.permissions.has(*one));
+    let Some(ClientKey::Id(id)) = target.key.filter(|_| has_all && !bound) else {
+        return Ok(None);
+    };
+    match tenant_of(tx, caller, target).await? {
+        Some(tenant) => Ok(erased_clients::get(tx, tenant, id).await?),
+        None => Ok(None),
+    }
 }
 
 /// The tenant to look in. `None` where an operator's path names no tenant and the client's id is

@@ -47,9 +47,20 @@ impl Recorder<'_> {
         tx: &mut Tx,
         event: &Event<'_>,
     ) -> Result<(), DbError> {
+        self.append_all_to_tenant(tx, std::slice::from_ref(event)).await
+    }
+
+    /// Likewise with several.
+    pub(crate) async fn append_all_to_tenant(
+        &self,
+        tx: &mut Tx,
+        events: &[Event<'_>],
+    ) -> Result<(), DbError> {
         let head = tenants::chain_head_for_update(tx, self.tenant_id).await?;
         let mut head = head.ok_or_else(|| DbError::Refused("the tenant is gone".into()))?;
-        self.append(tx, self.tenant_id.0, &mut head, event).await?;
+        for event in events {
+            self.append(tx, self.tenant_id.0, &mut head, event).await?;
+        }
         tenants::set_chain_head(tx, self.tenant_id, &head).await
     }
 }

@@ -52,6 +52,8 @@ impl App {
             name: known(TenantName::new("TechPartner Inc."))?,
             created_at: now,
             version: 1,
+            strict_fields: false,
+            fields_revision: None,
         };
         let sample = Sample {
             env: self.0.env.clone(),
@@ -110,7 +112,7 @@ impl Sample {
             created_at: self.tenant.created_at,
             revoked_at: None,
         };
-        add_client(tx, &self.recorder(), client, Some(&token)).await
+        add_client(tx, &self.recorder(), client, Some(&token), None).await
     }
 
     fn recorder(&self) -> Recorder<'_> {

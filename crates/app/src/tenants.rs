@@ -28,6 +28,8 @@ pub struct NewTenant {
     pub slug: Slug,
     /// What people call it.
     pub name: TenantName,
+    /// Whether custom values are of defined fields only.
+    pub strict_fields: bool,
 }
 
 /// A change of a tenant.
@@ -119,6 +121,8 @@ impl App {
                     name: new.name.clone(),
                     created_at: now,
                     version: 1,
+                    strict_fields: new.strict_fields,
+                    fields_revision: None,
                 };
                 add_tenant(tx, &env, &caller, operation_id, &tenant).await?;
                 Ok(tenant)

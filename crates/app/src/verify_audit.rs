@@ -53,7 +53,7 @@ impl App {
     /// chain tells of are what its entries make them. Runs beside a server that writes.
     pub async fn verify_audit(&self, scope: AuditScope) -> Result<AuditReport, AppError> {
         let mut report = AuditReport::default();
-        let tenant = self.scope_tenant(&scope).await?;
+        let tenant = self.tenant_by_name(scope.tenant.clone()).await?;
         if let Some(asked) = &scope.client {
             let missing = || AppError::NotFound(Missing { kind: "client", id: asked.clone() });
             let id = ClientId(parse_uuid(asked).ok_or_else(missing)?);
@@ -70,12 +70,17 @@ impl App {
         }
         self.check_tenants(tenant, &mut report).await?;
         self.check_clients(tenant, &mut report).await?;
+        self.check_erased(tenant, &mut report).await?;
         self.check_orphans(tenant, &mut report).await?;
         Ok(report)
     }
 
-    async fn scope_tenant(&self, scope: &AuditScope) -> Result<Option<TenantId>, AppError> {
-        let Some(asked) = scope.tenant.clone() else {
+    /// The tenant of one of its three names.
+    pub(crate) async fn tenant_by_name(
+        &self,
+        asked: Option<String>,
+    ) -> Result<Option<TenantId>, AppError> {
+        let Some(asked) = asked else {
             return Ok(None);
         };
         self.0
@@ -141,6 +146,34 @@ impl App {
                 if only.is_some_and(|only| tenant.uuid() != Some(only.0)) {
                     return Ok(());
                 }
+                match (tenant.uuid(), client.uuid()) {
+                    (Some(tenant), Some(id)) => self.check(TenantId(tenant), id, report).await?,
+                    _ => report.damaged(tenant, client),
+                }
+            }
+            let Some(last) = last_if_full(page) else {
+                return Ok(());
+            };
+            (from, seen) = (last, 1);
+        }
+    }
+
+    async fn check_erased(
+        &self,
+        only: Option<TenantId>,
+        report: &mut AuditReport,
+    ) -> Result<(), AppError> {
+        let (mut from, mut seen) = ((RawId::FIRST, RawId::FIRST), 0);
+        loop {
+            let page = self
+                .0
+                .db
+                .scan(async move |tx: &mut Tx| {
+                    Ok::<_, AppError>(audit::erased_chains_across_tenants(tx, &from, PAGE).await?)
+                })
+                .await?;
+            let wanted = |tenant: &RawId| only.is_none_or(|only| tenant.uuid() == Some(only.0));
+            for (tenant, client) in page.iter().skip(seen).filter(|(tenant, _)| wanted(tenant)) {
                 match (tenant.uuid(), client.uuid()) {
                     (Some(tenant), Some(id)) => self.check(TenantId(tenant), id, report).await?,
                     _ => report.damaged(tenant, client),

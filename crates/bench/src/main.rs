@@ -97,7 +97,7 @@ struct ScaleArgs {
     /// Where the store is made, or was made before
     #[arg(long)]
     directory: PathBuf,
-    /// The URL of an empty PostgreSQL database to use instead; what is in it is kept there, too
+    /// The URL of an empty PostgreSQL database to use instead
     #[arg(long, env = "CLIENTBOOK_BENCH_DATABASE", hide_env_values = true)]
     database: Option<String>,
     /// How many clients the store has

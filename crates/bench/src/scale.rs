@@ -1,9 +1,13 @@
-//! Lists and searches on a large store: one request after the other, as one user waits for them.
+//! A large store. Lists and searches: one request after the other, as one user waits for them. Reads of
+//! one client: from many connections, beside the same on a small store.
 
 use crate::child::Server;
+use crate::generator::{self, Load};
 use crate::machine;
+use crate::round::{Pace, pace};
 use crate::stats::Latencies;
 use crate::surface::TENANT;
+use crate::work::Reads;
 use crate::{Failure, ScaleArgs, store};
 use serde_json::Value;
 use std::path::Path;
@@ -11,6 +15,15 @@ use std::time::Instant;
 
 /// What a list may take, 99 times of 100, in milliseconds.
 const TARGET: f64 = 60.0;
+
+/// What the p99 of a read may be of that on a small store.
+const GROWTH: f64 = 1.3;
+
+/// Clients of a small store.
+const SMALL: u32 = 1_000;
+
+/// Rounds of reads; the median of their ratios is told.
+const ROUNDS: usize = 5;
 
 /// How long a start may take, in seconds.
 const START: f64 = 2.0;
@@ -23,30 +36,31 @@ const WALK: u32 = 500;
 
 /// Whether all went as it should: without `--assert`, missed targets do.
 pub(crate) fn run(args: &ScaleArgs) -> Result<bool, Failure> {
-    let name = if args.database.is_some() { "scale-postgres" } else { "scale" };
-    let path = args.directory.join(format!("{name}-{}.db", args.clients));
-    let url = args.database.clone().unwrap_or_else(|| store::url(&path));
-    let token = token(&path.with_extension("token"), &url, args.clients)?;
-    let log = args.directory.join("scale.log");
     let begun = Instant::now();
-    let server = Server::clientbook(&args.server, &url, &log)?;
+    let bench = Bench::start(args, args.clients, args.database.as_deref())?;
     let started = begun.elapsed().as_secs_f64();
-    println!("ready after {started:.2} s");
-    let bench = Bench { server, token };
-    let walk = bench.walk(args.clients)?;
     let mut met = started < START;
+    println!("ready after {started:.2} s{}", mark(met));
+    let walk = bench.walk(args.clients)?;
     for (name, path) in requests(args.clients, &walk) {
         met &= bench.measure(name, &path, args.repeat)?;
     }
+    if args.database.is_none() {
+        met &= bench.compare(args, &walk.ids)?;
+    }
     let peak = machine::peak_memory(bench.server.target().process)? >> 20;
-    println!("server's peak memory: {peak} MiB");
+    println!("server's peak memory: {peak} MiB{}", mark(peak < MEMORY));
     bench.server.stop()?;
     Ok(!args.assert || (met && peak < MEMORY))
 }
 
+fn mark(met: bool) -> &'static str {
+    if met { "" } else { "  over the target" }
+}
+
 /// Makes the store unless `kept` tells that it is there; an admin's token.
-fn token(kept: &Path, url: &str, clients: u32) -> Result<String, Failure> {
-    if kept.exists() {
+fn token(kept: Option<&Path>, url: &str, clients: u32) -> Result<String, Failure> {
+    if let Some(kept) = kept.filter(|kept| kept.exists()) {
         return Ok(std::fs::read_to_string(kept)?);
     }
     println!("Making a store of {clients} clients");
@@ -54,7 +68,9 @@ fn token(kept: &Path, url: &str, clients: u32) -> Result<String, Failure> {
     let token = store::fill_only(url, clients)?;
     let seconds = begun.elapsed().as_secs_f64();
     println!("made in {seconds:.0} s: {:.0} clients/s", f64::from(clients) / seconds);
-    std::fs::write(kept, &token)?;
+    if let Some(kept) = kept {
+        std::fs::write(kept, &token)?;
+    }
     Ok(token)
 }
 
@@ -63,6 +79,8 @@ struct Walk {
     second: String,
     middle: String,
     last: String,
+    /// Of all clients, in no order of the store's.
+    ids: Vec<String>,
 }
 
 struct Bench {
@@ -71,6 +89,50 @@ struct Bench {
 }
 
 impl Bench {
+    /// A server of a store with so many clients; the store is made before, if it is not there.
+    fn start(args: &ScaleArgs, clients: u32, database: Option<&str>) -> Result<Self, Failure> {
+        let path = args.directory.join(format!("scale-{clients}.db"));
+        let url = database.map_or_else(|| store::url(&path), str::to_owned);
+        let kept = database.is_none().then(|| path.with_extension("token"));
+        let token = token(kept.as_deref(), &url, clients)?;
+        let server = Server::clientbook(&args.server, &url, &args.directory.join("scale.log"))?;
+        Ok(Self { server, token })
+    }
+
+    /// Reads of one client here beside reads on a small store, in turns.
+    fn compare(&self, args: &ScaleArgs, ids: &[String]) -> Result<bool, Failure> {
+        let small = Self::start(args, SMALL, None)?;
+        let few = small.walk(SMALL)?.ids;
+        let mut growth = Vec::new();
+        let mut same = Vec::new();
+        for _ in 0..ROUNDS {
+            let least = small.read("GET of 1,000 clients, which are all", &few)?;
+            let part = self.read("GET of 1,000 of the many", &ids[..few.len()])?;
+            let all = self.read("GET of all of the many, each in turn", ids)?;
+            same.push(part.p99 / least.p99);
+            growth.push(all.p99 / least.p99);
+        }
+        small.server.stop()?;
+        let [same, growth] = [same, growth].map(|mut ratios| {
+            ratios.sort_by(f64::total_cmp);
+            ratios[ROUNDS / 2]
+        });
+        println!("p99 of the many to that of 1,000: {same:.2} where 1,000 are asked for");
+        println!("    {growth:.2} where all are{}", mark(growth < GROWTH));
+        Ok(growth < GROWTH)
+    }
+
+    fn read(&self, what: &str, ids: &[String]) -> Result<Pace, Failure> {
+        let load = Load { connections: 64, threads: 1, seconds: 2.0, engine: None };
+        let reads = Reads::by_id(&self.token, ids.iter().map(String::as_str));
+        let seen = pace(&generator::drive(&load, &[self.server.target()], &reads)?);
+        let Pace { per_second, p50, p99, cpu, .. } = seen;
+        println!(
+            "{what:<46} p50 {p50:6.2} ms  p99 {p99:6.2} ms  {per_second:.0}/s, CPU {cpu:.1} µs"
+        );
+        Ok(seen)
+    }
+
     fn fetch(&self, path: &str) -> Result<String, Failure> {
         let token = &self.token;
         let head = format!("GET {path} HTTP/1.1\r\nHost: bench\r\n");
@@ -84,12 +146,13 @@ impl Bench {
 
     /// Reads the whole list by name: every client has to be there, and once.
     fn walk(&self, clients: u32) -> Result<Walk, Failure> {
-        let (mut cursors, mut seen) = (Vec::new(), 0);
+        let (mut cursors, mut ids) = (Vec::new(), Vec::new());
         let begun = Instant::now();
         let mut cursor = None;
         loop {
             let page: Value = serde_json::from_str(&self.fetch(&page(WALK, cursor.as_deref()))?)?;
-            seen += page["data"].as_array().map_or(0, Vec::len);
+            let rows = page["data"].as_array().into_iter().flatten();
+            ids.extend(rows.filter_map(|row| row["id"].as_str().map(str::to_owned)));
             if page["total_count"] != clients {
                 return Err(format!("a page counts {}", page["total_count"]).into());
             }
@@ -99,14 +162,17 @@ impl Bench {
                 None => break,
             }
         }
-        if seen != clients as usize {
-            return Err(format!("the walk saw {seen} clients").into());
+        // The end of an id is random.
+        ids.sort_by(|one, other| one[19..].cmp(&other[19..]));
+        ids.dedup();
+        if ids.len() != clients as usize {
+            return Err(format!("the walk saw {} clients", ids.len()).into());
         }
         let rate = f64::from(clients) / begun.elapsed().as_secs_f64();
         println!("the list by name was walked at {rate:.0} clients/s, {WALK} a page");
         let at = |place: usize| cursors.get(place).cloned().ok_or("the list has one page");
         let (middle, last) = (cursors.len() / 2, cursors.len().saturating_sub(1));
-        Ok(Walk { second: at(0)?, middle: at(middle)?, last: at(last)? })
+        Ok(Walk { second: at(0)?, middle: at(middle)?, last: at(last)?, ids })
     }
 
     fn measure(&self, name: &str, path: &str, repeat: u32) -> Result<bool, Failure> {
@@ -125,7 +191,7 @@ impl Bench {
         let total = total.map_or("none".to_owned(), |total| total.to_string());
         let [median, p99, max] = [50.0, 99.0, 100.0].map(|percent| latencies.percentile(percent));
         let met = p99 < TARGET;
-        let mark = if met { "" } else { "  over the target" };
+        let mark = mark(met);
         println!(
             "{name:<46} p50 {median:6.2} ms  p99 {p99:6.2} ms  max {max:6.2} ms  {rows:>3} rows of \
              {total}{mark}"

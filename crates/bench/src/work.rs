@@ -63,6 +63,17 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
+    /// Reads clients by their UUIDs, in this order, again and again.
+    pub(crate) fn by_id<'a>(token: &str, ids: impl Iterator<Item = &'a str>) -> Self {
+        let request = |id| {
+            let mut bytes = Vec::new();
+            let request = Request { path: format!("/v2/clients/{id}"), body: String::new() };
+            write(&mut bytes, "GET", token, &request);
+            (bytes, format!(r#"{{"id":"{id}","#))
+        };
+        Self { requests: ids.map(request).collect(), next: AtomicUsize::new(0), constant: None }
+    }
+
     /// The same requests, to a server whose answer never changes.
     pub(crate) fn of_constant(self, body: &[u8]) -> Self {
         Self { constant: Some(body.to_owned()), ..self }

@@ -9,10 +9,11 @@
 //! only as digests, `SHA-256(salt || text)`, where text is the value's JSON; each has a salt of its
 //! own. Salts and texts are kept beside the chain, so erasing them leaves the chain whole.
 
-use crate::id::{EntryId, TenantId, hex, unhex};
+pub use crate::sealed::{Contents, Sealed, SealedChange};
+
+use crate::id::{EntryId, TenantId, hex};
 use crate::principal::{Actor, ActorKind};
 use crate::time::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
@@ -73,6 +74,8 @@ names! {
         Tenant = "tenant",
         /// A client type.
         ClientType = "client_type",
+        /// The definition of a custom field.
+        Field = "field",
     }
 }
 
@@ -81,6 +84,8 @@ names! {
     Action {
         /// A client was made.
         ClientCreated = "client_created",
+        /// A client was erased: values of the entries before this one are gone.
+        ClientErased = "client_erased",
         /// Fields of a client other than its collection mode changed.
         ClientUpdated = "client_updated",
         /// A client's collection mode changed.
@@ -105,6 +110,12 @@ names! {
         TenantUpdated = "tenant_updated",
         /// A client type was made.
         ClientTypeCreated = "client_type_created",
+        /// A custom field was defined.
+        FieldCreated = "field_created",
+        /// The definition of a custom field changed.
+        FieldUpdated = "field_updated",
+        /// The definition of a custom field is gone, and so are all of its values.
+        FieldDeleted = "field_deleted",
     }
 }
 
@@ -139,71 +150,11 @@ names! {
     }
 }
 
-/// A value in the trail: readable, or erased down to its digest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Sealed {
-    /// The value's JSON text with its salt.
-    Open {
-        /// Its salt, hex.
-        #[serde(with = "hex_bytes")]
-        salt: Salt,
-        /// The value's JSON. The digest covers this very text.
-        text: String,
-    },
-    /// All that erasure leaves.
-    Erased {
-        /// SHA-256 of salt and text, hex.
-        #[serde(with = "hex_bytes")]
-        digest: Hash,
-    },
-}
-
-impl Sealed {
-    /// Seals a value.
-    pub fn new(value: &Value, salt: Salt) -> Self {
-        Self::Open { salt, text: value.to_string() }
+impl Surface {
+    /// Whether it shows custom fields and can set them: what is required is demanded only there.
+    pub fn has_custom_fields(self) -> bool {
+        matches!(self, Self::Workspace | Self::CustomerSuccess)
     }
-
-    /// What the chain holds of the value.
-    pub fn digest(&self) -> Hash {
-        match self {
-            Self::Open { salt, text } => {
-                Sha256::new().chain_update(salt).chain_update(text.as_bytes()).finalize().into()
-            }
-            Self::Erased { digest } => *digest,
-        }
-    }
-
-    /// The value, or `{"erased": true}`.
-    pub fn value(&self) -> Value {
-        match self {
-            Self::Open { text, .. } => serde_json::from_str(text).unwrap_or(Value::Null),
-            Self::Erased { .. } => serde_json::json!({ "erased": true }),
-        }
-    }
-}
-
-/// One field of an entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SealedChange {
-    /// The field's name.
-    pub field: String,
-    /// Its value before.
-    pub before: Sealed,
-    /// Its value after.
-    pub after: Sealed,
-}
-
-/// What of an entry can be erased.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Contents {
-    /// The actor's name.
-    pub actor_name: Sealed,
-    /// The address the request came from.
-    pub source_address: Sealed,
-    /// The fields that changed.
-    pub changes: Vec<SealedChange>,
 }
 
 /// One entry of the trail.
@@ -328,6 +279,19 @@ impl Entry {
         entry
     }
 
+    /// Hides the values of fields that a reader may not see.
+    pub fn hide(&mut self, shows: impl Fn(&str) -> bool) {
+        for change in self.contents.changes.iter_mut().filter(|change| !shows(&change.field)) {
+            change.before.hide();
+            change.after.hide();
+        }
+    }
+
+    /// Hides the actor's name; its id stays.
+    pub fn hide_actor_name(&mut self) {
+        self.contents.actor_name.hide();
+    }
+
     /// The canonical form, as the module says.
     pub fn canonical(&self) -> String {
         let mut text = String::with_capacity(1024);
@@ -426,21 +390,5 @@ impl ChainCheck {
             return Ok(());
         }
         Err(ChainFault::Head { expected: head.count, found: self.at.count })
-    }
-}
-
-mod hex_bytes {
-    use super::{hex, unhex};
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex(bytes))
-    }
-
-    pub(super) fn deserialize<'de, const N: usize, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<[u8; N], D::Error> {
-        let text = String::deserialize(deserializer)?;
-        unhex(&text).ok_or_else(|| D::Error::custom("not hex digits of that length"))
     }
 }

@@ -3,7 +3,7 @@
 use crate::audit::{ChainHead, Surface};
 use crate::collection::{CollectionMode, TransitionError};
 use crate::contact::{ContactMethods, EmailAddress};
-use crate::custom_field::{self, CustomPatch, CustomValues};
+use crate::custom_field::{self, CustomPatch, CustomValues, FieldKey};
 use crate::id::{ClientId, ClientNumber, ObjectId, TenantId};
 use crate::number::Reference;
 use crate::patch::Patch;
@@ -123,6 +123,8 @@ pub struct ClientPatch {
     pub client_type_id: Patch<Reference>,
     /// Customer-success attributes.
     pub success: SuccessPatch,
+    /// When the workspace surface had removed it; counts while the status is `terminated`.
+    pub workspace_deleted_at: Option<Timestamp>,
 }
 
 /// One field of the record, before and after a change.
@@ -219,6 +221,14 @@ impl Client {
         (next, changes)
     }
 
+    /// The client without its value of a custom field, and what changed.
+    pub fn without_custom(&self, key: &FieldKey) -> (Self, Vec<FieldChange>) {
+        let mut next = self.clone();
+        next.custom_values.remove(key);
+        let changes = self.differences(&next);
+        (next, changes)
+    }
+
     /// The client after `patch` and what changed; an empty list means that nothing did.
     pub fn apply(&self, patch: &ClientPatch) -> Result<(Self, Vec<FieldChange>), Refusal> {
         let mut next = self.clone();
@@ -253,6 +263,8 @@ impl Client {
         }
         if next.status != Status::Terminated {
             next.workspace_deleted_at = None;
+        } else if patch.workspace_deleted_at.is_some() {
+            next.workspace_deleted_at = patch.workspace_deleted_at;
         }
         let changes = self.differences(&next);
         if !changes.is_empty() && next.size() > MAX_SIZE.max(self.size()) {

@@ -60,6 +60,10 @@ uuid_id!(
     /// An entry of the audit trail.
     EntryId
 );
+uuid_id!(
+    /// The definition of a custom field.
+    FieldId
+);
 
 impl TenantId {
     /// The tenant of what belongs to no customer: operators' tokens and their audit chain. No path

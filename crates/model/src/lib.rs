@@ -7,12 +7,15 @@
 
 pub mod api_token;
 pub mod audit;
+pub mod audit_filter;
 pub mod client;
 pub mod client_filter;
+pub mod client_trail;
 pub mod collection;
 pub mod contact;
 pub mod custom_field;
 pub mod enrollment;
+pub mod field;
 pub mod id;
 pub mod moving;
 pub mod nearest;
@@ -20,6 +23,7 @@ pub mod number;
 pub mod patch;
 pub mod policy;
 pub mod principal;
+pub mod sealed;
 pub mod search;
 pub mod secret;
 pub mod status;

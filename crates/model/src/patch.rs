@@ -1,6 +1,7 @@
 //! What a request says about one field: nothing, "clear it", or a new value.
 
 use crate::violation::Violation;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// A nullable field in a merge patch (RFC 7396): absent and null are different wishes.
@@ -41,6 +42,21 @@ impl<T: Parse> Patch<T> {
             Some(value) => T::parse(value).map(Self::Set),
         }
     }
+}
+
+/// The wish to have a value again that the trail holds; null clears.
+pub(crate) fn from_trail<T: DeserializeOwned>(value: &Value) -> Result<Patch<T>, Violation> {
+    if value.is_null() {
+        return Ok(Patch::Clear);
+    }
+    value_from_trail(value).map(Patch::Set)
+}
+
+/// A value that the trail holds.
+pub(crate) fn value_from_trail<T: DeserializeOwned>(value: &Value) -> Result<T, Violation> {
+    T::deserialize(value).map_err(|_| {
+        Violation::new("format", "cannot be put back: it had a form that there is no more")
+    })
 }
 
 /// A value that can be read from one JSON value. The type's own docs state its limits.

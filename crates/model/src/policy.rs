@@ -1,9 +1,11 @@
 //! The whole policy: who may do what to which client, and who may grant what.
 
 use crate::api_token::Grant;
+use crate::audit::{EntityType, Entry};
 use crate::client::Client;
+use crate::client_trail;
 use crate::id::{ClientId, TenantId};
-use crate::principal::{Permission, Permissions, Principal, Reach};
+use crate::principal::{ActorKind, Permission, Permissions, Principal, Reach};
 use crate::text::ScopeId;
 use crate::time::Timestamp;
 
@@ -119,6 +121,81 @@ pub fn permission_to_change(field: &str) -> Permission {
         "status" | "workspace_deleted_at" => Permission::ClientsStatus,
         "collection_mode" => Permission::CollectionUpdate,
         _ => Permission::ClientsUpdate,
+    }
+}
+
+/// Which of the two permissions that let somebody define fields counts: the one that is held, and
+/// the first where neither is.
+pub fn permission_to_define_fields(permissions: Permissions) -> Permission {
+    let one = [Permission::FieldsManage, Permission::ClientsUpdate];
+    one.into_iter().find(|one| permissions.has(*one)).unwrap_or(Permission::FieldsManage)
+}
+
+/// The permission that seeing a field takes, in whatever shows it: the record, the audit log, a file
+/// of it. `None` is a field that nobody is shown; one that is new is named here.
+pub fn permission_to_see(kind: EntityType, field: &str) -> Option<Permission> {
+    let one_of = |names: &[&str], permission| names.contains(&field).then_some(permission);
+    match kind {
+        // What is collected is told to whoever reads the collection-control log.
+        EntityType::Client if field == "collection_mode" => Some(Permission::AuditView),
+        EntityType::Client => client_trail::is_field(field).then_some(Permission::ClientsView),
+        EntityType::EnrollmentToken => one_of(
+            &["description", "site_id", "max_uses", "expires_at", "revoked_at"],
+            Permission::ClientsView,
+        ),
+        EntityType::Device => {
+            one_of(&["collection_state", "log_shipping_enabled"], Permission::AuditView)
+        }
+        EntityType::User => one_of(&["status"], Permission::AuditView),
+        EntityType::Tenant => {
+            one_of(&["slug", "object_id", "name", "strict_fields"], Permission::ClientsView)
+        }
+        EntityType::Field => one_of(
+            &[
+                "number",
+                "object_id",
+                "key",
+                "label",
+                "description",
+                "type",
+                "is_required",
+                "is_unique",
+                "is_filterable",
+                "order",
+                "status",
+                "metadata",
+            ],
+            Permission::ClientsView,
+        ),
+        EntityType::ClientType => one_of(&["id", "title"], Permission::ClientsView),
+        EntityType::ApiToken => one_of(
+            &[
+                "name",
+                "role",
+                "permissions",
+                "client_ids",
+                "org_id",
+                "project_id",
+                "expires_at",
+                "revoked_at",
+            ],
+            Permission::TokensManage,
+        ),
+    }
+}
+
+/// Hides of an entry what `principal`, who may read it, may not see in what it is about.
+pub fn conceal(principal: &Principal, entry: &mut Entry) {
+    let kind = entry.entity_type;
+    entry.hide(|field| {
+        permission_to_see(kind, field)
+            .is_some_and(|permission| principal.permissions.has(permission))
+    });
+    // The name of a token is shown to those who list tokens.
+    let named = permission_to_see(EntityType::ApiToken, "name");
+    let sees_tokens = named.is_some_and(|permission| principal.permissions.has(permission));
+    if entry.actor_kind == ActorKind::ApiToken && !sees_tokens {
+        entry.hide_actor_name();
     }
 }
 

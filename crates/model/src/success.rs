@@ -94,6 +94,9 @@ macro_rules! attributes {
             $($(#[$doc])* pub $field: Patch<$type>,)*
         }
 
+        /// The names of the attributes.
+        pub const FIELDS: &[&str] = &[$(stringify!($field)),*];
+
         impl SuccessPatch {
             /// Reads the attributes of an object that names them as the record does, and what is
             /// wrong with them, by name.
@@ -108,6 +111,14 @@ macro_rules! attributes {
                     }),)*
                 };
                 (patch, violations)
+            }
+
+            /// Sets the attribute `field` to a value as the trail holds it; `None` is another field.
+            pub(crate) fn set(&mut self, field: &str, value: &Value) -> Option<Result<(), Violation>> {
+                match field {
+                    $(stringify!($field) => Some(crate::patch::from_trail(value).map(|patch| self.$field = patch)),)*
+                    _ => None,
+                }
             }
 
             pub(crate) fn apply(&self, success: &mut Success) {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
+use uuid::Uuid;
 
 /// How many characters a slug has.
 pub const SLUG_LENGTH: RangeInclusive<usize> = 2..=63;
@@ -69,6 +70,10 @@ pub struct Tenant {
     pub created_at: Timestamp,
     /// Counts accepted changes; the first part of its `ETag`.
     pub version: i64,
+    /// Whether custom values are of defined fields only.
+    pub strict_fields: bool,
+    /// Another one after each change of its definitions of fields; absent while there was none.
+    pub fields_revision: Option<Uuid>,
 }
 
 /// What a request asks to change of a tenant.
@@ -78,6 +83,8 @@ pub struct TenantPatch {
     pub slug: Option<Slug>,
     /// New name.
     pub name: Option<TenantName>,
+    /// Whether custom values are to be of defined fields only.
+    pub strict_fields: Option<bool>,
 }
 
 impl Tenant {
@@ -90,7 +97,11 @@ impl Tenant {
         if let Some(name) = &patch.name {
             next.name = name.clone();
         }
+        if let Some(strict) = patch.strict_fields {
+            next.strict_fields = strict;
+        }
         let facts = [
+            ("strict_fields", json!(self.strict_fields), json!(next.strict_fields)),
             ("slug", json!(self.slug.as_str()), json!(next.slug.as_str())),
             ("name", json!(self.name), json!(next.name)),
         ];

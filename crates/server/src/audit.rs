@@ -2,7 +2,7 @@
 
 use crate::cli::AuditVerify;
 use crate::failure::Failure;
-use crate::{log, output, settings, store};
+use crate::{checkpoint, log, output, settings, store};
 use clientbook_app::{App, AuditFault, AuditReport, AuditScope, Env};
 use clientbook_model::id::TenantId;
 use serde::Serialize;
@@ -13,7 +13,16 @@ pub(crate) fn verify(args: AuditVerify) -> Result<ExitCode, Failure> {
     log::start(settings::log_filter("warn").map_err(Failure::Setting)?);
     let app = App::inspect(store::to_read(&args.database)?, Env::system());
     let scope = AuditScope { tenant: args.tenant, client: args.client };
-    let report = crate::runtime()?.block_on(app.verify_audit(scope))?;
+    let against = args.against.as_deref();
+    if let Some(path) = against {
+        checkpoint::check(path, args.public_key)?;
+    }
+    let runtime = crate::runtime()?;
+    let mut report = runtime.block_on(app.verify_audit(scope.clone()))?;
+    if let Some(path) = against {
+        let file = checkpoint::open(path)?;
+        runtime.block_on(app.verify_against(file, &scope, &mut report))?;
+    }
     let lines = if args.json { json(&report) } else { text(&report) };
     output::print(&lines).map_err(|error| {
         Failure::Failed(format!("what was found could not be printed: {error}"))

@@ -8,6 +8,7 @@ use crate::settings::{self, DEFAULT_DATABASE};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clientbook_app::VerifyingKey;
 use clientbook_model::api_token::ApiTokenName;
 use clientbook_model::id::ClientId;
 use clientbook_model::principal::Role;
@@ -56,12 +57,29 @@ Examples:
 
 const VERIFY_EXAMPLES: &str = "\
 Works beside a running server and changes nothing.
-Exit code 0: every chain is intact. 1: one is not, or the store cannot be read.
+Exit code 0: every chain is intact, and has all that the checkpoint says. 1: one is not, the
+checkpoint itself is not, or something cannot be read.
 
 Examples:
   clientbook audit verify
+  clientbook audit verify --against 2026-03.ndjson --public-key 5f0c...
   clientbook audit verify --tenant acme --json
   clientbook audit verify --client 0197a0b1-5a7c-7d3e-8f00-112233445566";
+
+const CHECKPOINT_EXAMPLES: &str = "\
+Works beside a running server and changes nothing. Lines of JSON: one for each chain, and for each
+tenant one that signs them. Keep them elsewhere: whoever can rewrite the store must not reach them.
+
+Examples:
+  clientbook audit checkpoint --key audit.key --output 2026-03.ndjson
+  clientbook audit checkpoint --key audit.key --tenant acme > acme.ndjson
+  clientbook audit verify --against 2026-03.ndjson";
+
+const KEY_EXAMPLES: &str = "\
+The public key alone goes to standard output. Give it to those who check.
+
+Examples:
+  clientbook audit key --output audit.key > audit.pub";
 
 const COPY_EXAMPLES: &str = "\
 Stop the server on the store that is copied first. The other store must be empty; its tables are made.
@@ -112,6 +130,10 @@ pub(crate) enum TokenCommand {
 pub(crate) enum AuditCommand {
     /// Check every audit chain: hashes, order, completeness, and the records against their trails
     Verify(AuditVerify),
+    /// Write down how every chain ends, signed: to be kept where nobody who can rewrite the store can
+    Checkpoint(AuditCheckpoint),
+    /// Make the key that checkpoints are signed with
+    Key(AuditKey),
 }
 
 #[derive(Args)]
@@ -200,9 +222,47 @@ pub(crate) struct AuditVerify {
     #[arg(long, env = "CLIENTBOOK_CLIENT", value_name = "UUID")]
     pub(crate) client: Option<String>,
 
+    /// A checkpoint: also find what was removed or built anew since it was made
+    #[arg(long, env = "CLIENTBOOK_AGAINST", value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
+
+    /// The public key that the checkpoint must be signed with, as `audit key` told it
+    /// [default: whichever the checkpoint names, which is then told]
+    #[arg(long, env = "CLIENTBOOK_PUBLIC_KEY", value_name = "HEX", requires = "against")]
+    #[arg(value_parser = settings::public_key)]
+    pub(crate) public_key: Option<VerifyingKey>,
+
     /// Print JSON
     #[arg(long, env = "CLIENTBOOK_JSON", value_parser = settings::yes_or_no)]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = CHECKPOINT_EXAMPLES)]
+pub(crate) struct AuditCheckpoint {
+    /// The file with the key, which `clientbook audit key` made
+    #[arg(long, env = "CLIENTBOOK_KEY", value_name = "FILE")]
+    pub(crate) key: PathBuf,
+
+    /// Where to write it; there must be no such file yet [default: standard output]
+    #[arg(long, env = "CLIENTBOOK_OUTPUT", value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// The store
+    #[arg(long, env = "CLIENTBOOK_DATABASE", value_name = "URL", default_value = DEFAULT_DATABASE)]
+    pub(crate) database: String,
+
+    /// Only this tenant: its slug, UUID or object id
+    #[arg(long, env = "CLIENTBOOK_TENANT")]
+    pub(crate) tenant: Option<String>,
+}
+
+#[derive(Args)]
+#[command(after_help = KEY_EXAMPLES)]
+pub(crate) struct AuditKey {
+    /// The file to make, readable by this user only; there must be no such file yet
+    #[arg(long, env = "CLIENTBOOK_OUTPUT", value_name = "FILE")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Args)]

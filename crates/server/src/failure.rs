@@ -47,6 +47,9 @@ fn sentence(error: AppError) -> String {
         AppError::NotFound(missing) => {
             format!("there is no {} {:?}", missing.kind.replace('_', " "), missing.id)
         }
+        AppError::Gone(missing) => {
+            format!("the {} {:?} was erased", missing.kind.replace('_', " "), missing.id)
+        }
         AppError::Invalid(violations) => {
             violations.iter().map(violation).collect::<Vec<_>>().join("; ")
         }

@@ -3,6 +3,7 @@
 mod addresses;
 mod audit;
 mod body;
+mod checkpoint;
 mod cli;
 mod config;
 mod copy;
@@ -39,6 +40,8 @@ fn main() -> ExitCode {
         Command::Export(args) => moving::export(&args),
         Command::Copy(args) => copy::run(&args),
         Command::Audit(AuditCommand::Verify(args)) => audit::verify(args),
+        Command::Audit(AuditCommand::Checkpoint(args)) => checkpoint::write(args),
+        Command::Audit(AuditCommand::Key(args)) => checkpoint::key(&args),
     };
     outcome.unwrap_or_else(|failure| failure.tell())
 }

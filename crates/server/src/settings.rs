@@ -1,5 +1,6 @@
 //! Checks of settings. Each refusal is one sentence: which setting, why, and what would be right.
 
+use clientbook_app::VerifyingKey;
 use clientbook_model::api_token::ApiTokenName;
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::id::{ClientId, parse_uuid};
@@ -247,6 +248,11 @@ pub(crate) fn collection_mode(text: &str) -> Result<CollectionMode, String> {
 /// What is searched for.
 pub(crate) fn words(text: &str) -> Result<String, String> {
     Words::new(text).map(|_| text.to_owned()).map_err(|violation| violation.message)
+}
+
+/// A public key.
+pub(crate) fn public_key(text: &str) -> Result<VerifyingKey, String> {
+    VerifyingKey::from_text(text).ok_or_else(|| "must be 64 hex digits".to_owned())
 }
 
 /// A client's UUID.

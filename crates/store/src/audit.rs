@@ -6,8 +6,9 @@ use crate::raw_id::RawId;
 use crate::row::Row;
 use crate::tx::Tx;
 use crate::value::Value;
-use clientbook_model::audit::{Action, Contents, EntityType, Entry};
-use clientbook_model::id::{ClientId, TenantId};
+use clientbook_model::audit::{Action, Contents, EntityType, Entry, Hash};
+use clientbook_model::id::{ClientId, EntryId, TenantId};
+use clientbook_model::time::Timestamp;
 use uuid::Uuid;
 
 /// Adds an entry. Its chain's head is written with the row it stands in.
@@ -129,6 +130,58 @@ pub async fn count_collection_control(
     tx.one(sql, &filter.args(), |row| row.get(0)).await
 }
 
+/// The entry of a chain with this id.
+pub async fn find(
+    tx: &mut Tx,
+    tenant: TenantId,
+    chain: Uuid,
+    id: EntryId,
+) -> Result<Option<Entry>, DbError> {
+    let sql = select_entry!("WHERE tenant_id = $1 AND chain_id = $2 AND id = $3");
+    tx.opt(sql, &[tenant.into(), chain.into(), id.into()], entry).await
+}
+
+/// The hash of a chain's entry with this sequence.
+pub async fn hash_at(
+    tx: &mut Tx,
+    tenant: TenantId,
+    chain: Uuid,
+    sequence: i64,
+) -> Result<Option<Hash>, DbError> {
+    let sql = "SELECT hash FROM audit_entries
+        WHERE tenant_id = $1 AND chain_id = $2 AND sequence = $3";
+    tx.opt(sql, &[tenant.into(), chain.into(), sequence.into()], |row| row.get(0)).await
+}
+
+/// How many entries a chain has.
+pub async fn length(tx: &mut Tx, tenant: TenantId, chain: Uuid) -> Result<i64, DbError> {
+    let sql = "SELECT count(*) FROM audit_entries WHERE tenant_id = $1 AND chain_id = $2";
+    tx.one(sql, &[tenant.into(), chain.into()], |row| row.get(0)).await
+}
+
+/// Changes of the tenant itself, oldest first, up to a time.
+pub async fn of_tenant(
+    tx: &mut Tx,
+    tenant: TenantId,
+    until: Timestamp,
+) -> Result<Vec<Entry>, DbError> {
+    let sql = select_entry!(
+        "WHERE tenant_id = $1 AND chain_id = $1 AND entity_type = 'tenant' AND created_at <= $2
+         ORDER BY sequence"
+    );
+    tx.all(sql, &[tenant.into(), until.into()], entry).await
+}
+
+/// Writes the contents of an entry anew: what erasure leaves of them.
+pub(crate) async fn set_contents(tx: &mut Tx, entry: &Entry) -> Result<(), DbError> {
+    let contents = serde_json::to_string(&entry.contents)
+        .map_err(|error| DbError::internal(error.to_string()))?;
+    let sql = "UPDATE audit_entries SET contents = $1
+        WHERE tenant_id = $2 AND chain_id = $3 AND sequence = $4";
+    let place = [entry.tenant_id.into(), entry.chain_id.into(), entry.sequence.into()];
+    tx.send(&[], sql, &[&[(&contents).into()][..], &place].concat()).await
+}
+
 /// A stretch of one chain, oldest first, starting with the entry with the sequence `from`.
 pub async fn chain(
     tx: &mut Tx,
@@ -167,6 +220,18 @@ pub async fn client_chains_across_tenants(
     tx.all(sql, &args, |row| Ok((row.get(0)?, row.get(1)?))).await
 }
 
+/// The same of erased clients, whose chains stay.
+pub async fn erased_chains_across_tenants(
+    tx: &mut Tx,
+    from: &(RawId, RawId),
+    limit: i64,
+) -> Result<Vec<(RawId, RawId)>, DbError> {
+    let sql = "SELECT tenant_id, id FROM erased_clients WHERE (tenant_id, id) >= ($1, $2)
+        ORDER BY tenant_id, id LIMIT $3";
+    let args = [(&from.0).into(), (&from.1).into(), limit.into()];
+    tx.all(sql, &args, |row| Ok((row.get(0)?, row.get(1)?))).await
+}
+
 /// Chains, of one tenant or of all, whose client or tenant is not there, though an entry or a row
 /// still names it; crosses tenants, for verification.
 pub async fn orphan_chains_across_tenants(
@@ -179,6 +244,8 @@ pub async fn orphan_chains_across_tenants(
         WHERE (a.tenant_id = $1 OR $1 IS NULL)
             AND NOT EXISTS (SELECT 1 FROM clients c
                 WHERE c.tenant_id = a.tenant_id AND c.id = a.chain_id)
+            AND NOT EXISTS (SELECT 1 FROM erased_clients x
+                WHERE x.tenant_id = a.tenant_id AND x.id = a.chain_id)
             AND NOT (a.chain_id = a.tenant_id AND EXISTS (SELECT 1 FROM tenants t
                 WHERE t.id = a.tenant_id))
         UNION
@@ -186,6 +253,8 @@ pub async fn orphan_chains_across_tenants(
         WHERE (i.tenant_id = $1 OR $1 IS NULL)
             AND NOT EXISTS (SELECT 1 FROM clients c
                 WHERE c.tenant_id = i.tenant_id AND c.id = i.id)
+            AND NOT EXISTS (SELECT 1 FROM erased_clients x
+                WHERE x.tenant_id = i.tenant_id AND x.id = i.id)
         UNION
         SELECT e.tenant_id, e.client_id FROM enrollment_tokens e
         WHERE (e.tenant_id = $1 OR $1 IS NULL)
@@ -199,7 +268,8 @@ pub async fn orphan_chains_across_tenants(
     tx.all(sql, &[only.into(), limit.into()], |row| Ok((row.get(0)?, row.get(1)?))).await
 }
 
-fn entry(row: &Row<'_>) -> Result<Entry, DbError> {
+/// An entry, of a row with the columns of `select_entry`.
+pub(crate) fn entry(row: &Row<'_>) -> Result<Entry, DbError> {
     let action: Action = row.name(7)?;
     // The one column that no hash covers: it would hide the entry from the log it belongs to.
     if row.get::<bool>(16)? != action.is_collection_control() {

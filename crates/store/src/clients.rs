@@ -1,14 +1,17 @@
 //! Clients, read with what every surface shows beside them.
 
-use crate::client_listings;
 use crate::error::DbError;
+use crate::fields::{self, Asked};
 use crate::row::Row;
 use crate::tx::Tx;
 use crate::value::Value;
+use crate::{client_listings, client_values};
 use clientbook_model::audit::ChainHead;
 use clientbook_model::client::Client;
 use clientbook_model::contact::EmailAddress;
+use clientbook_model::custom_field::CustomValues;
 use clientbook_model::enrollment::EnrollmentToken;
+use clientbook_model::field::Fields;
 use clientbook_model::id::{ClientId, ClientNumber, EnrollmentTokenId, ObjectId, TenantId};
 use clientbook_model::number::Reference;
 use clientbook_model::status::Status;
@@ -18,6 +21,8 @@ use clientbook_model::text::{ClientName, ScopeId, Text};
 use clientbook_model::web::WebUrl;
 use serde::Serialize;
 use std::collections::HashMap;
+use std::sync::Arc;
+use uuid::Uuid;
 
 /// A client and its surroundings, as of one snapshot.
 #[derive(Debug, Clone)]
@@ -32,6 +37,8 @@ pub struct ClientRecord {
     pub parent: Option<Parent>,
     /// Its type.
     pub client_type: Option<ClientType>,
+    /// Its tenant's definitions of custom fields, if there ever was one.
+    pub fields: Option<Arc<Fields>>,
 }
 
 /// What a client shows of its parent.
@@ -65,7 +72,8 @@ macro_rules! select_record {
                 c.client_type_id, c.success, c.version, c.created_at, c.updated_at, c.audit_count,
                 c.audit_hash, t.slug, t.object_id, t.name, t.created_at, e.id, e.value,
                 e.description, e.site_id, e.max_uses, e.uses, e.expires_at, e.created_at, p.id,
-                p.number, p.name, y.id, y.title, t.version, c.workspace_deleted_at
+                p.number, p.name, y.id, y.title, t.version, c.workspace_deleted_at, t.strict_fields,
+                t.fields_revision
              FROM clients c
              JOIN tenants t ON t.id = c.tenant_id
              LEFT JOIN enrollment_tokens e
@@ -92,6 +100,28 @@ macro_rules! lock_by {
 
 /// The client that `key` names in `tenant`.
 pub async fn get(
+    tx: &mut Tx,
+    tenant: TenantId,
+    key: ClientKey,
+) -> Result<Option<ClientRecord>, DbError> {
+    for _ in 0..ATTEMPTS {
+        let Some(mut record) = read(tx, tenant, key).await? else {
+            return Ok(None);
+        };
+        if let Asked::Found(fields) = fields::of(tx, &record.tenant).await? {
+            record.fields = fields;
+            return Ok(Some(record));
+        }
+    }
+    Err(DbError::Unavailable(RESTLESS.into()))
+}
+
+/// How often a client is read again because its tenant's definitions changed meanwhile.
+const ATTEMPTS: usize = 20;
+
+const RESTLESS: &str = "the definitions of custom fields change all the time";
+
+async fn read(
     tx: &mut Tx,
     tenant: TenantId,
     key: ClientKey,
@@ -178,20 +208,49 @@ pub async fn get_all(
         select_record!("c.id IN (SELECT unhex(value) FROM json_each($2))"),
         select_record!("c.id = ANY($2)"),
     ]);
-    let records = tx.all(sql, &[tenant.into(), Value::Uuids(&uuids)], record).await?;
+    let records = all_of(tx, tenant, sql, &uuids).await?;
     let keyed = records.into_iter().map(|record| (record.client.id, record));
     let mut by_id: HashMap<_, _> = keyed.collect();
     Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
 }
 
-/// Adds a client.
-pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
+async fn all_of(
+    tx: &mut Tx,
+    tenant: TenantId,
+    sql: &'static str,
+    ids: &[Uuid],
+) -> Result<Vec<ClientRecord>, DbError> {
+    for _ in 0..ATTEMPTS {
+        let mut records = tx.all(sql, &[tenant.into(), Value::Uuids(ids)], record).await?;
+        // One statement shows one state: all have the same tenant.
+        let Some(first) = records.first() else {
+            return Ok(records);
+        };
+        if let Asked::Found(fields) = fields::of(tx, &first.tenant).await? {
+            records.iter_mut().for_each(|record| record.fields.clone_from(&fields));
+            return Ok(records);
+        }
+    }
+    Err(DbError::Unavailable(RESTLESS.into()))
+}
+
+/// The definitions of a tenant's custom fields, as of the moment it was read or later.
+pub async fn fields_of(tx: &mut Tx, tenant: &Tenant) -> Result<Option<Arc<Fields>>, DbError> {
+    match fields::of(tx, tenant).await? {
+        Asked::Found(fields) => Ok(fields),
+        Asked::Changed => fields::list(tx, tenant.id).await.map(|fields| Some(Arc::new(fields))),
+    }
+}
+
+/// Adds a client. `fields` are its tenant's definitions.
+pub async fn insert(tx: &mut Tx, client: &Client, fields: Option<&Fields>) -> Result<(), DbError> {
     let sql = "INSERT INTO client_ids (id, tenant_id) VALUES ($1, $2)";
     tx.send(&[], sql, &[client.id.into(), client.tenant_id.into()]).await?;
-    let sql = "INSERT INTO clients (tenant_id, id, number, object_id, created_at, name, status,
-            collection_mode, email, tags, org_id, project_id, owner_id, avatar_url,
-            contact_methods, custom_values, external_id, parent_client_id, client_type_id, success,
-            version, updated_at, audit_count, audit_hash, workspace_deleted_at, bytes)
+    let sql =
+        "INSERT INTO clients (tenant_id, id, number, object_id, created_at, name, email, tags,
+            owner_id, avatar_url, contact_methods, custom_values, success, version, updated_at,
+            audit_count, audit_hash, bytes, status, collection_mode, org_id, project_id,
+            external_id, parent_client_id, client_type_id, workspace_deleted_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
             $19, $20, $21, $22, $23, $24, $25, $26)";
     let (json, object_id) = (JsonColumns::of(client)?, client.object_id.to_string());
@@ -200,22 +259,67 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
         [tenant, id, client.number.into(), (&object_id).into(), client.created_at.into()];
     let args: Vec<Value<'_>> = identity.into_iter().chain(columns(client, &json)).collect();
     tx.send(&[client.id.0], sql, &args).await?;
+    client_values::change(tx, &CustomValues::new(), client, fields).await?;
     client_listings::add(tx, client).await
 }
 
-/// Writes what can change of a client. `old` is the client as it was read in this transaction.
-pub async fn update(tx: &mut Tx, old: &Client, client: &Client) -> Result<(), DbError> {
-    let sql = "UPDATE clients SET name = $1, status = $2, collection_mode = $3, email = $4,
-            tags = $5, org_id = $6, project_id = $7, owner_id = $8, avatar_url = $9,
-            contact_methods = $10, custom_values = $11, external_id = $12, parent_client_id = $13,
-            client_type_id = $14, success = $15, version = $16, updated_at = $17,
-            audit_count = $18, audit_hash = $19, workspace_deleted_at = $20, bytes = $21
+/// Writes what can change of a client. `old` is the client as it was read in this transaction, and
+/// `fields` are its tenant's definitions.
+pub async fn update(
+    tx: &mut Tx,
+    old: &Client,
+    client: &Client,
+    fields: Option<&Fields>,
+) -> Result<(), DbError> {
+    // SQLite takes an entry out of an index and puts it back wherever a statement names its column,
+    // so most changes name none.
+    let plain =
+        "UPDATE clients SET name = $1, email = $2, tags = $3, owner_id = $4, avatar_url = $5,
+            contact_methods = $6, custom_values = $7, success = $8, version = $9, updated_at = $10,
+            audit_count = $11, audit_hash = $12, bytes = $13
+        WHERE tenant_id = $14 AND id = $15";
+    let sql = "UPDATE clients SET name = $1, email = $2, tags = $3, owner_id = $4, avatar_url = $5,
+            contact_methods = $6, custom_values = $7, success = $8, version = $9, updated_at = $10,
+            audit_count = $11, audit_hash = $12, bytes = $13, status = $14, collection_mode = $15,
+            org_id = $16, project_id = $17, external_id = $18, parent_client_id = $19,
+            client_type_id = $20, workspace_deleted_at = $21
         WHERE tenant_id = $22 AND id = $23";
     let json = JsonColumns::of(client)?;
     let identity = [client.tenant_id.into(), client.id.into()];
-    let args: Vec<Value<'_>> = columns(client, &json).into_iter().chain(identity).collect();
-    tx.send(&[client.id.0], sql, &args).await?;
+    let columns = columns(client, &json).into_iter();
+    if indexed(old) == indexed(client) {
+        let args: Vec<Value<'_>> = columns.take(PLAIN).chain(identity).collect();
+        tx.send(&[client.id.0], plain, &args).await?;
+    } else {
+        let args: Vec<Value<'_>> = columns.chain(identity).collect();
+        tx.send(&[client.id.0], sql, &args).await?;
+    }
+    client_values::change(tx, &old.custom_values, client, fields).await?;
     client_listings::change(tx, old, client).await
+}
+
+/// The heads of a tenant's clients' chains, by id, starting after `after`.
+pub async fn heads(
+    tx: &mut Tx,
+    tenant: TenantId,
+    after: ClientId,
+    limit: i64,
+) -> Result<Vec<(ClientId, ChainHead)>, DbError> {
+    let sql = "SELECT id, audit_count, audit_hash FROM clients
+        WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3";
+    let head =
+        |row: &Row<'_>| Ok((row.get(0)?, ChainHead { count: row.get(1)?, hash: row.get(2)? }));
+    tx.all(sql, &[tenant.into(), after.into(), limit.into()], head).await
+}
+
+/// How many columns come before those that are indexed or refer to other rows.
+const PLAIN: usize = 13;
+
+fn indexed(client: &Client) -> impl PartialEq {
+    let Client { status, collection_mode, workspace_deleted_at, .. } = client;
+    let scopes = (client.org_id.as_ref(), client.project_id.as_ref(), client.external_id.as_ref());
+    let others = (client.parent_client_id, client.client_type_id);
+    (status, collection_mode, workspace_deleted_at, scopes, others)
 }
 
 /// Writes the head of a client's chain, where entries came that change nothing of the client.
@@ -260,31 +364,31 @@ fn json(value: &impl Serialize, empty: bool) -> Result<Option<String>, DbError> 
     serde_json::to_string(value).map(Some).map_err(|error| DbError::internal(error.to_string()))
 }
 
-// In the order of both statements.
+// In the order of all statements: first those that are in no index.
 fn columns<'a>(client: &'a Client, json: &'a JsonColumns) -> [Value<'a>; 21] {
     let json_value = |text: &'a Option<String>| text.as_deref().map_or(Value::Null, Value::Json);
     [
         client.name.as_str().into(),
-        client.status.as_str().into(),
-        client.collection_mode.as_str().into(),
         client.email.as_ref().map(EmailAddress::as_str).into(),
         json_value(&json.tags),
-        client.org_id.as_ref().map(ScopeId::as_str).into(),
-        client.project_id.as_ref().map(ScopeId::as_str).into(),
         client.owner_id.as_ref().map(ScopeId::as_str).into(),
         client.avatar_url.as_ref().map(WebUrl::as_str).into(),
         json_value(&json.contact_methods),
         json_value(&json.custom_values),
-        client.external_id.as_ref().map(Text::as_str).into(),
-        client.parent_client_id.map(Reference::get).into(),
-        client.client_type_id.map(Reference::get).into(),
         json_value(&json.success),
         client.version.into(),
         client.updated_at.into(),
         client.audit.count.into(),
         (&client.audit.hash).into(),
-        client.workspace_deleted_at.into(),
         json.bytes.into(),
+        client.status.as_str().into(),
+        client.collection_mode.as_str().into(),
+        client.org_id.as_ref().map(ScopeId::as_str).into(),
+        client.project_id.as_ref().map(ScopeId::as_str).into(),
+        client.external_id.as_ref().map(Text::as_str).into(),
+        client.parent_client_id.map(Reference::get).into(),
+        client.client_type_id.map(Reference::get).into(),
+        client.workspace_deleted_at.into(),
     ]
 }
 
@@ -297,6 +401,8 @@ fn record(row: &Row<'_>) -> Result<ClientRecord, DbError> {
         name: row.get(26)?,
         created_at: row.get(27)?,
         version: row.get(41)?,
+        strict_fields: row.get(43)?,
+        fields_revision: row.get(44)?,
     };
     let enrollment_token = match row.get::<Option<EnrollmentTokenId>>(28)? {
         None => None,
@@ -322,7 +428,8 @@ fn record(row: &Row<'_>) -> Result<ClientRecord, DbError> {
         None => None,
         Some(id) => Some(ClientType { id, title: row.get(40)? }),
     };
-    Ok(ClientRecord { client, tenant, enrollment_token, parent, client_type })
+    let fields = None;
+    Ok(ClientRecord { client, tenant, enrollment_token, parent, client_type, fields })
 }
 
 fn client(row: &Row<'_>) -> Result<Client, DbError> {

@@ -4,6 +4,7 @@ use crate::cell::Cell;
 use crate::error::DbError;
 use clientbook_model::audit::Hash;
 use clientbook_model::id::{ClientNumber, ObjectId};
+use clientbook_model::patch::Parse as _;
 use clientbook_model::text::{Label, Text};
 use clientbook_model::time::Timestamp;
 use serde::de::DeserializeOwned;
@@ -44,6 +45,8 @@ named! {
     clientbook_model::audit::EntityType
     clientbook_model::audit::Action
     clientbook_model::audit::Surface
+    clientbook_model::field::FieldType
+    clientbook_model::field::FieldStatus
 }
 
 impl Column for bool {
@@ -165,7 +168,11 @@ transparent! {
     clientbook_model::id::ApiTokenId: Uuid => |id| Some(Self(id));
     clientbook_model::id::EnrollmentTokenId: Uuid => |id| Some(Self(id));
     clientbook_model::id::EntryId: Uuid => |id| Some(Self(id));
+    clientbook_model::id::FieldId: Uuid => |id| Some(Self(id));
     clientbook_model::number::Reference: i64 => |number| Self::new(number).ok();
+    clientbook_model::field::FieldOrder: i64 => |number| Self::new(number).ok();
+    clientbook_model::custom_field::FieldKey: String => |text| Self::new(&text).ok();
+    clientbook_model::field::Metadata: Json<serde_json::Value> => |json| Self::parse(&json.0).ok();
     clientbook_model::web::WebUrl: String => |text| Self::new(&text).ok();
     clientbook_model::contact::EmailAddress: String => |text| Self::new(&text).ok();
     clientbook_model::tenant::Slug: String => |text| Self::new(&text).ok();

@@ -117,6 +117,15 @@ impl Db {
         }
     }
 
+    /// Has what was overwritten and committed leave the store's files, its log among them; whether
+    /// it has, or a long read was in the way for 10 seconds. PostgreSQL is in charge of its own.
+    pub async fn scrub(&self) -> Result<bool, DbError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => Sqlite::scrub(sqlite).await,
+            Engine::Postgres(_) => Ok(true),
+        }
+    }
+
     /// Whether it is a PostgreSQL database.
     pub(crate) fn is_postgres(&self) -> bool {
         matches!(self.engine, Engine::Postgres(_))

@@ -23,13 +23,17 @@ mod value;
 
 pub mod api_tokens;
 pub mod audit;
+pub mod audit_lists;
 pub mod client_keys;
 pub mod client_listings;
 pub mod client_lists;
 pub mod client_types;
+pub mod client_values;
 pub mod clients;
 pub mod copy;
 pub mod enrollment_tokens;
+pub mod erased_clients;
+pub mod fields;
 pub mod imports;
 pub mod settings;
 pub mod tenants;

@@ -1,6 +1,7 @@
 //! Tenants.
 
 use crate::error::DbError;
+use crate::fields;
 use crate::row::Row;
 use crate::tx::Tx;
 use clientbook_model::audit::ChainHead;
@@ -12,7 +13,8 @@ use uuid::Uuid;
 macro_rules! select_tenant {
     ($condition:literal) => {
         concat!(
-            "SELECT id, slug, object_id, name, created_at, version FROM tenants WHERE ",
+            "SELECT id, slug, object_id, name, created_at, version, strict_fields, fields_revision
+             FROM tenants WHERE ",
             $condition
         )
     };
@@ -40,8 +42,9 @@ pub async fn get(tx: &mut Tx, id: TenantId) -> Result<Option<Tenant>, DbError> {
 
 /// Adds a tenant.
 pub async fn insert(tx: &mut Tx, tenant: &Tenant) -> Result<(), DbError> {
-    let sql = "INSERT INTO tenants (id, slug, object_id, name, created_at, version, audit_hash)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let sql = "INSERT INTO tenants (id, slug, object_id, name, created_at, version, strict_fields,
+            audit_hash)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let object_id = tenant.object_id.to_string();
     let args = [
         tenant.id.into(),
@@ -50,18 +53,22 @@ pub async fn insert(tx: &mut Tx, tenant: &Tenant) -> Result<(), DbError> {
         tenant.name.as_str().into(),
         tenant.created_at.into(),
         tenant.version.into(),
+        tenant.strict_fields.into(),
         (&[0; 32]).into(),
     ];
-    tx.send(&[], sql, &args).await
+    tx.send(&[], sql, &args).await?;
+    fields::make_set(tx, tenant.id).await
 }
 
 /// Writes what can change of a tenant.
 pub async fn update(tx: &mut Tx, tenant: &Tenant) -> Result<(), DbError> {
-    let sql = "UPDATE tenants SET slug = $1, name = $2, version = $3 WHERE id = $4";
+    let sql = "UPDATE tenants SET slug = $1, name = $2, version = $3, strict_fields = $4
+        WHERE id = $5";
     let args = [
         tenant.slug.as_str().into(),
         tenant.name.as_str().into(),
         tenant.version.into(),
+        tenant.strict_fields.into(),
         tenant.id.into(),
     ];
     tx.send(&[tenant.id.0], sql, &args).await
@@ -161,5 +168,7 @@ fn tenant(row: &Row<'_>) -> Result<Tenant, DbError> {
         name: row.get(3)?,
         created_at: row.get(4)?,
         version: row.get(5)?,
+        strict_fields: row.get(6)?,
+        fields_revision: row.get(7)?,
     })
 }

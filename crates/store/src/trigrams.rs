@@ -7,6 +7,7 @@
 //! its snapshot and nothing else. PostgreSQL's `pg_trgm` does both by itself.
 
 use crate::error::DbError;
+use crate::row::Row;
 use crate::tx::Tx;
 use clientbook_model::client::Client;
 use clientbook_model::id::{ClientId, TenantId};
@@ -64,12 +65,37 @@ pub(crate) async fn change(tx: &mut Tx, client: &Client, listing: &Listing) -> R
     settle(tx, client).await
 }
 
-/// Takes a listing away, and all of it that the index has.
+/// Takes a listing away, and all of it that the index has. On SQLite the index then leaves nothing
+/// behind of what it loses, which takes it fifty times as long, until `forget_slowly` says otherwise.
 pub(crate) async fn remove(tx: &mut Tx, tenant: TenantId, id: ClientId) -> Result<(), DbError> {
-    note(tx, tenant, id).await?;
+    if tx.is_sqlite() {
+        forget_slowly(tx, true).await?;
+        let sql = "SELECT l.place, CASE WHEN p.place IS NULL THEN l.text ELSE p.indexed END
+            FROM client_listings l LEFT JOIN client_trigrams_pending p ON p.place = l.place
+            WHERE l.tenant_id = $1 AND l.client_id = $2";
+        let indexed = |row: &Row<'_>| Ok((row.get::<i64>(0)?, row.get::<Option<String>>(1)?));
+        if let Some((place, text)) = tx.opt(sql, &[tenant.into(), id.into()], indexed).await? {
+            if let Some(text) = &text {
+                let sql = "INSERT INTO client_trigrams (client_trigrams, rowid, text)
+                    VALUES ('delete', $1, $2)";
+                tx.send(&[], sql, &[place.into(), text.into()]).await?;
+            }
+            let sql = "DELETE FROM client_trigrams_pending WHERE place = $1";
+            tx.send(&[], sql, &[place.into()]).await?;
+        }
+    }
     let sql = "DELETE FROM client_listings WHERE tenant_id = $1 AND client_id = $2";
-    tx.send(&[], sql, &[tenant.into(), id.into()]).await?;
-    index_pending(tx).await
+    tx.send(&[], sql, &[tenant.into(), id.into()]).await
+}
+
+/// Whether the index is to leave nothing behind of what it loses: FTS5's `secure-delete`. Else it
+/// keeps what is lost until its parts are merged.
+pub(crate) async fn forget_slowly(tx: &mut Tx, slowly: bool) -> Result<(), DbError> {
+    if !tx.is_sqlite() {
+        return Ok(());
+    }
+    let sql = "INSERT INTO client_trigrams (client_trigrams, rank) VALUES ('secure-delete', $1)";
+    tx.send(&[], sql, &[i64::from(slowly).into()]).await
 }
 
 // The first note of a place holds what the index has of it.

@@ -3,7 +3,7 @@
 use crate::error::DbError;
 use crate::row::Row;
 use crate::value::Value;
-use crate::{postgres, sqlite};
+use crate::{fields, postgres, sqlite};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -44,6 +44,14 @@ impl Tx {
     /// Whether this is the embedded engine: for what the engines do in different ways.
     pub(crate) fn is_sqlite(&self) -> bool {
         matches!(self.engine, Engine::Sqlite(_))
+    }
+
+    /// Definitions of custom fields in memory.
+    pub(crate) fn kept_fields(&self) -> &fields::Kept {
+        match &self.engine {
+            Engine::Sqlite(connection) => &connection.fields,
+            Engine::Postgres(transaction) => transaction.kept_fields(),
+        }
     }
 
     /// Of a statement in SQLite's words and in PostgreSQL's, the engine's own.

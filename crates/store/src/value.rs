@@ -2,7 +2,7 @@
 
 use clientbook_model::audit::Hash;
 use clientbook_model::id::{
-    ApiTokenId, ClientId, ClientNumber, EnrollmentTokenId, EntryId, TenantId,
+    ApiTokenId, ClientId, ClientNumber, EnrollmentTokenId, EntryId, FieldId, TenantId,
 };
 use clientbook_model::time::Timestamp;
 use uuid::Uuid;
@@ -58,6 +58,7 @@ from! {
     ApiTokenId => |value| Self::Uuid(value.0);
     EnrollmentTokenId => |value| Self::Uuid(value.0);
     EntryId => |value| Self::Uuid(value.0);
+    FieldId => |value| Self::Uuid(value.0);
     ClientNumber => |value| Self::Int(value.get());
     Timestamp => |value| Self::Time(value);
 }

@@ -2,12 +2,13 @@
 
 #![expect(dead_code, reason = "shapes of requests to describe; nobody builds them")]
 
-use super::views::{ClientTypeView, ClientView, PageView};
+use super::views::{ClientTypeView, ClientView, CustomFieldView, PageView};
 use crate::openapi::{Doc, Refusal};
 use crate::shared::described::{self, clearable, settable};
 use crate::shared::schema::{self, AnyInt, RoleTitle, names};
 use clientbook_model::client::MAX_SIZE;
 use clientbook_model::custom_field::{self, MAX_VALUES};
+use clientbook_model::field::{FieldType, MAX_FIELDS};
 use clientbook_model::patch::Patch;
 use clientbook_model::status;
 use clientbook_model::success::{MAX_ROLES, MAX_TYPES};
@@ -26,6 +27,50 @@ impl PartialSchema for Status {
 }
 
 impl ToSchema for Status {}
+
+/// The kind of record that a custom field is of.
+pub(super) enum ResourceType {}
+
+impl PartialSchema for ResourceType {
+    fn schema() -> RefOr<Schema> {
+        names([super::views::CLIENT]).into()
+    }
+}
+
+impl ToSchema for ResourceType {}
+
+/// What the values of a custom field are.
+pub(super) enum FieldKind {}
+
+impl PartialSchema for FieldKind {
+    fn schema() -> RefOr<Schema> {
+        names(FieldType::ALL.iter().map(|kind| super::views::field_type(*kind))).into()
+    }
+}
+
+impl ToSchema for FieldKind {}
+
+/// The custom values of a client, by key.
+pub(super) fn held_values() -> ObjectBuilder {
+    schema::values().additional_properties(Some(schema::HeldValue::schema()))
+}
+
+/// Every custom field of a tenant, in their order.
+pub(super) enum CustomFields {}
+
+impl PartialSchema for CustomFields {
+    fn schema() -> RefOr<Schema> {
+        let item = Ref::from_schema_name(CustomFieldView::name());
+        ArrayBuilder::new().items(item).max_items(Some(MAX_FIELDS)).into()
+    }
+}
+
+impl ToSchema for CustomFields {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        CustomFieldView::schemas(schemas);
+        schemas.push((CustomFieldView::name().into_owned(), CustomFieldView::schema()));
+    }
+}
 
 /// A sales or service region.
 #[derive(ToSchema)]
@@ -321,13 +366,28 @@ pub(super) fn create_client() -> Doc {
     Doc::new("createClient", "Makes a client")
         .creates::<ClientView<'_>>("The new client, null where unset", made)
         .takes::<NewClient>(vec![("client", body)])
-        .refuses(&[Refusal::Conflict])
+        .refuses(&[Refusal::Conflict, Refusal::ValueTaken])
 }
 
 pub(super) fn list_types() -> Doc {
     let example = json!([{ "id": 1, "title": "Enterprise" }]);
     Doc::new("listClientTypes", "Lists the client types of a tenant, by title")
         .answers::<ClientTypes>(200, "Every type", example)
+        .tagged()
+}
+
+pub(super) fn list_custom_fields() -> Doc {
+    let example = json!([{
+        "id": 1,
+        "name": "contract_end",
+        "label": "Contract end",
+        "resourceType": "CLIENT",
+        "fieldType": "DATE",
+        "required": false,
+        "active": true,
+    }]);
+    Doc::new("listCustomFields", "Lists the custom fields of a tenant, archived ones too")
+        .answers::<CustomFields>(200, "Every field, in their order", example)
         .tagged()
 }
 
@@ -355,7 +415,7 @@ pub(super) fn update_client() -> Doc {
         .answers::<ClientView<'_>>(200, "The client as it is now, or would become", changed)
         .tagged()
         .takes::<ClientPatch>(vec![("site", site), ("team", team)])
-        .refuses(&[Refusal::Conflict])
+        .refuses(&[Refusal::Conflict, Refusal::ValueTaken])
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod client_list;
 mod client_types;
 mod clients;
+mod custom_fields;
 mod docs;
 pub(crate) mod errors;
 mod patch;
@@ -13,11 +14,12 @@ use axum::http::Method;
 use clientbook_model::audit::Surface;
 use clientbook_model::principal::Permission as P;
 
-/// The same routes of clients answer below `/v2` too: existing callers use that base.
+/// The same routes of clients and their fields answer below `/v2` too: existing callers use that base.
 pub(crate) fn operations() -> Vec<Operation> {
     let mut operations = of_clients("/client", "/client/search", "/client/{uuid}");
     operations.extend(of_clients("/v2/client", "/v2/client/search", "/v2/client/{uuid}"));
     operations.extend(of_client_types());
+    operations.extend(["/customfield/all/CLIENT", "/v2/customfield/all/CLIENT"].map(of_fields));
     operations
 }
 
@@ -55,6 +57,12 @@ fn of_clients(all: &'static str, search: &'static str, one: &'static str) -> Vec
         .query(clients::PARAMETERS)
         .body(BodyRule::Json),
     ]
+}
+
+fn of_fields(path: &'static str) -> Operation {
+    let (handler, doc) = (custom_fields::list, docs::list_custom_fields);
+    let operation = Operation::new(S, Method::GET, path, P::ClientsView, handler, doc);
+    operation.query(client_types::PARAMETERS)
 }
 
 fn of_client_types() -> Vec<Operation> {

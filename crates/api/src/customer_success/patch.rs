@@ -5,7 +5,7 @@ use crate::shared::error::ApiError;
 use crate::shared::fields::{Fields, item, same_id};
 use clientbook_app::{ClientChange, Home, NewClient};
 use clientbook_model::client::ClientPatch;
-use clientbook_model::custom_field::{self, CustomPatch, FieldKey};
+use clientbook_model::custom_field::{CustomWish, FieldKey};
 use clientbook_model::patch::Patch;
 use clientbook_model::success::{MAX_ROLES, Region, SuccessPatch, TeamingRole};
 use clientbook_model::violation::{Violation, step};
@@ -76,8 +76,9 @@ pub(super) fn new_client(call: &Call) -> Result<NewClient, ApiError> {
         }
     }
     properties(&mut fields, &mut patch);
+    let custom = custom(&mut fields);
     let home = Home::Field { asked: fields.optional("tenantId"), at: TENANT };
-    Ok(NewClient { home, patch, violations: fields.violations })
+    Ok(NewClient { home, patch, custom, violations: fields.violations })
 }
 
 pub(super) fn change(call: &Call) -> Result<ClientChange, ApiError> {
@@ -87,6 +88,7 @@ pub(super) fn change(call: &Call) -> Result<ClientChange, ApiError> {
     let mut change = ClientChange::new(call.permission);
     change.patch.name = fields.set("name");
     properties(&mut fields, &mut change.patch);
+    change.custom = custom(&mut fields);
     change.client_type_title = match fields.patch::<String>("clientTypeTitle") {
         Patch::Set(title) if title.is_empty() => Patch::Clear,
         title => title,
@@ -103,7 +105,6 @@ pub(super) fn change(call: &Call) -> Result<ClientChange, ApiError> {
 fn properties(fields: &mut Fields<'_>, patch: &mut ClientPatch) {
     patch.status.status = fields.set("status");
     patch.status.active = fields.set("active");
-    patch.custom_values = custom(fields);
     patch.external_id = fields.patch("externalId");
     patch.parent_client_id = fields.patch("parentClientId");
     patch.client_type_id = fields.patch("clientTypeId");
@@ -143,28 +144,27 @@ fn attributes(fields: &mut Fields<'_>) -> SuccessPatch {
 }
 
 /// Values by key, merged key by key; null removes one.
-fn custom(fields: &mut Fields<'_>) -> CustomPatch {
-    let mut patch = CustomPatch::new();
+fn custom(fields: &mut Fields<'_>) -> Vec<CustomWish> {
+    let mut wishes = Vec::new();
     let Some(value) = fields.raw("custom") else {
-        return patch;
+        return wishes;
     };
     let Some(values) = value.as_object() else {
         fields.refuse("custom", Violation::not_a("an object"));
-        return patch;
+        return wishes;
     };
-    for (key, value) in values {
-        let checked = FieldKey::new(key).and_then(|key| match value {
-            Value::Null => Ok((key, None)),
-            value => custom_field::check_undefined(value).map(|()| (key, Some(value.clone()))),
-        });
-        match checked {
-            Ok((key, value)) => {
-                patch.insert(key, value);
+    for (name, value) in values {
+        match FieldKey::new(name) {
+            Ok(key) => {
+                let at = format!("/custom{}", step(name));
+                let value = Some(value).filter(|value| !value.is_null()).cloned();
+                let (key_at, value_at, id_at) = (at.clone(), at.clone(), at);
+                wishes.push(CustomWish { key, value, field_id: None, key_at, value_at, id_at });
             }
-            Err(broken) => fields.refuse("custom", broken.below(&step(key))),
+            Err(broken) => fields.refuse("custom", broken.below(&step(name))),
         }
     }
-    patch
+    wishes
 }
 
 fn region(fields: &mut Fields<'_>) -> Patch<Region> {

@@ -2,7 +2,8 @@
 
 use crate::shared::schema;
 use clientbook_app::{ClientPage, ClientRecord};
-use clientbook_model::custom_field::CustomValues;
+use clientbook_model::custom_field::{self, FieldKey};
+use clientbook_model::field::{Field, FieldType};
 use clientbook_model::id::{ClientId, ClientNumber, TenantId};
 use clientbook_model::number::{AnyInt, NpsScore, Reference};
 use clientbook_model::status::Status;
@@ -10,6 +11,8 @@ use clientbook_model::success::{ClientType, Region, TeamingRole};
 use clientbook_model::text::Text;
 use clientbook_model::time::{Day, TimeZoneName, Timestamp};
 use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 #[derive(Serialize, ToSchema)]
@@ -25,8 +28,8 @@ pub(super) struct ClientView<'a> {
     created_time: Timestamp,
     #[schema(value_type = schema::Timestamp)]
     modified_time: Timestamp,
-    #[schema(value_type = std::collections::BTreeMap<String, String>)]
-    custom: &'a CustomValues,
+    #[schema(schema_with = super::docs::held_values)]
+    custom: BTreeMap<&'a FieldKey, &'a Value>,
     name: &'a str,
     #[schema(required)]
     site_url: Option<&'a str>,
@@ -139,6 +142,54 @@ pub(super) struct PageView<'a> {
     total_is_lower_bound: bool,
 }
 
+/// The definition of a custom field.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CustomFieldView<'a> {
+    /// Counted per tenant.
+    #[schema(value_type = schema::Reference)]
+    id: i64,
+    /// Its key in `custom`.
+    #[schema(value_type = schema::FieldKey)]
+    name: &'a FieldKey,
+    label: &'a str,
+    #[schema(value_type = super::docs::ResourceType)]
+    resource_type: &'static str,
+    #[schema(value_type = super::docs::FieldKind)]
+    field_type: &'static str,
+    required: bool,
+    active: bool,
+}
+
+/// The kind of record that all custom fields are of.
+pub(super) const CLIENT: &str = "CLIENT";
+
+/// The definition of a custom field.
+pub(super) fn custom_field(field: &Field) -> CustomFieldView<'_> {
+    CustomFieldView {
+        id: field.number,
+        name: &field.key,
+        label: field.label.as_str(),
+        resource_type: CLIENT,
+        field_type: field_type(field.kind),
+        required: field.is_required,
+        active: field.is_active(),
+    }
+}
+
+/// A type as this surface names it.
+pub(super) fn field_type(kind: FieldType) -> &'static str {
+    match kind {
+        FieldType::Text => "TEXT",
+        FieldType::Number => "NUMBER",
+        FieldType::Date => "DATE",
+        FieldType::Boolean => "BOOLEAN",
+        FieldType::Select => "SELECT",
+        FieldType::Url => "URL",
+        FieldType::Email => "EMAIL",
+    }
+}
+
 /// A page of clients.
 pub(super) fn list(found: &ClientPage, page: i64, size: i64) -> PageView<'_> {
     let total_pages = found.pages(size);
@@ -164,7 +215,9 @@ pub(super) fn client(record: &ClientRecord) -> ClientView<'_> {
         tenant_id: client.tenant_id,
         created_time: client.created_at,
         modified_time: client.updated_at,
-        custom: &client.custom_values,
+        custom: custom_field::shown(record.fields.as_deref(), &client.custom_values)
+            .map(|(key, value, _)| (key, value))
+            .collect(),
         name: client.name.as_str(),
         site_url: text(success.site_url.as_ref()),
         logo_url: text(success.logo_url.as_ref()),

@@ -25,6 +25,8 @@ pub(super) struct Success {
     pub(super) content: Option<Content>,
     /// Media types of an answer that is made while it is sent.
     pub(super) streams: &'static [&'static str],
+    /// Media types of files that it answers instead, where it is asked for one.
+    pub(super) files: Vec<&'static str>,
     /// It has an entity tag, and reads answer 304.
     pub(super) tagged: bool,
     /// It says where what was made can be read, and has an entity tag.
@@ -54,12 +56,22 @@ pub(crate) enum Refusal {
     TenantTaken,
     /// Another client type has the title.
     TitleTaken,
+    /// Another field has the key.
+    KeyTaken,
+    /// Another client has the value of a unique field.
+    ValueTaken,
     /// No device may join a client in the mode `deleted`.
     ClientDeleted,
     /// Another import has the id.
     OtherImport,
     /// Nothing leaves the mode `deleted`.
     Transition,
+    /// An entry that changed no fields of the client, or whose values were erased.
+    NotRevertible,
+    /// Only what is in the mode `deleted` is erased.
+    NotDeleted,
+    /// The client was erased.
+    Erased,
 }
 
 /// A schema and all that it refers to.
@@ -87,6 +99,7 @@ impl Doc {
             about,
             content: None,
             streams: &[],
+            files: Vec::new(),
             tagged: false,
             located: false,
             preconditioned: false,
@@ -140,6 +153,12 @@ impl Doc {
     /// Takes rows of one of these media types.
     pub(crate) fn reads(mut self, media_types: &'static [&'static str]) -> Self {
         self.reads = media_types;
+        self
+    }
+
+    /// Answers a file of this type instead, where it is asked for one.
+    pub(crate) fn or_file(mut self, media_type: &'static str) -> Self {
+        self.success.files.push(media_type);
         self
     }
 

@@ -8,7 +8,7 @@ mod refusals;
 
 pub(crate) use doc::{Doc, Refusal};
 
-use crate::shared::operation::{Access, BodyRule, Operation};
+use crate::shared::operation::{BodyRule, Operation};
 use crate::{customer_success, organizations, tenants, workspace};
 use axum::http::Method;
 use clientbook_model::audit::Surface;
@@ -130,8 +130,10 @@ fn describe(operation: &Operation, schemas: &mut Map<String, Value>) -> Value {
         "responses": answers,
         "security": security(operation),
     });
-    if let Access::Permission(permission) = operation.access {
-        let about = format!("Takes the permission `{}`.", permission.as_str());
+    let permissions = operation.access.permissions();
+    let permissions: Vec<_> = permissions.map(|one| format!("`{}`", one.as_str())).collect();
+    if !permissions.is_empty() {
+        let about = format!("Takes the permission {}.", permissions.join(" or "));
         described["description"] = about.into();
     }
     if let Some(body) = &doc.body {
@@ -156,7 +158,8 @@ fn success(operation: &Operation, doc: &Doc) -> (String, Value) {
     if success.tagged {
         headers["ETag"] = etag();
         // A tag of a version that is not there yet would one day fit another change.
-        if operation.parameters().any(|name| name == "dryRun") {
+        // A file has none, nor has what a record was at a time.
+        if operation.parameters().any(|name| matches!(name, "dryRun" | "format")) {
             headers["ETag"]["required"] = false.into();
         }
     }
@@ -171,6 +174,9 @@ fn success(operation: &Operation, doc: &Doc) -> (String, Value) {
             media_type["example"] = example.clone();
         }
         answer["content"] = json!({ content.media_type: media_type });
+        for file in &success.files {
+            answer["content"][file] = json!({ "schema": { "type": "string" } });
+        }
     } else if !success.streams.is_empty() {
         answer["content"] = files(success.streams);
     }
@@ -215,16 +221,16 @@ fn header(about: &str) -> Value {
     json!({ "description": about, "required": true, "schema": { "type": "string" } })
 }
 
-/// Each scheme with the permission that the call takes: OpenAPI 3.1 has room for it.
+/// Each scheme with a permission that the call takes: OpenAPI 3.1 has room for it.
 fn security(operation: &Operation) -> Value {
-    let Access::Permission(permission) = operation.access else {
-        return json!([]);
-    };
     let schemes: &[&str] = match operation.surface {
         Surface::CustomerSuccess => &["bearer", "apiKey", "bareToken"],
         _ => &["bearer"],
     };
-    schemes.iter().map(|scheme| json!({ *scheme: [permission.as_str()] })).collect()
+    let permissions = operation.access.permissions();
+    permissions
+        .flat_map(|one| schemes.iter().map(move |scheme| json!({ *scheme: [one.as_str()] })))
+        .collect()
 }
 
 fn schemes(surface: Surface) -> Value {

@@ -23,6 +23,7 @@ pub(super) fn example(surface: Surface, name: &str) -> String {
         "id" => "456",
         "client_id" if surface == Surface::Workspace => "507f1f77bcf86cd799439011",
         "token_id" => "0195803b-5c40-7d0f-9c1b-7a6e5d4c3b2a",
+        "field_id" => "69b02ab8a1b2c3d4e5f60718",
         "file" => "swagger-ui.css",
         _ => "aa7cf840-9ca9-46a3-9778-9015d6580d50",
     };
@@ -82,6 +83,7 @@ fn in_path(surface: Surface, name: &str) -> Value {
             ("The client's 24 hex digits", ObjectId::schema())
         }
         "token_id" => ("The token's UUID", Id::schema()),
+        "field_id" => ("The field's 24 hex digits", ObjectId::schema()),
         "file" => ("A file of the page", schema::names(crate::docs::FILES).into()),
         _ => ("The client's UUID", Id::schema()),
     };

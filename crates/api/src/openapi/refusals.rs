@@ -47,7 +47,7 @@ pub(super) const ERROR: &str = "Error";
 
 fn samples(operation: &Operation, doc: &Doc) -> Vec<Sample> {
     let (mut samples, app) = (vec![query(operation)], ApiError::App);
-    if let Access::Permission(permission) = operation.access {
+    if let Some(permission) = operation.access.permissions().next() {
         let missing = app(AppError::Unauthenticated(Unauthenticated::Missing));
         let invalid = app(AppError::Unauthenticated(Unauthenticated::Invalid));
         samples.push(("missing_token", missing));
@@ -95,11 +95,14 @@ fn missing(operation: &Operation) -> Option<ApiError> {
         "token_id" if operation.path.contains("enrollment-tokens") => "enrollment_token",
         "token_id" => "api_token",
         "tenant_id" | "workspace_id" => "tenant",
+        "field_id" => "field",
         _ => "client",
     };
     Some(match operation.access {
         Access::Public => ApiError::NoRoute,
-        Access::Permission(_) => AppError::NotFound(Missing { kind, id }).into(),
+        Access::Permission(_) | Access::Either(..) => {
+            AppError::NotFound(Missing { kind, id }).into()
+        }
     })
 }
 
@@ -141,6 +144,14 @@ fn refusal(refusal: Refusal) -> Sample {
             let message = "another client type of the tenant already has this title";
             ("conflict", taken("/title", message))
         }
+        Refusal::KeyTaken => {
+            let message = "another field of the workspace already has this key";
+            ("conflict", taken("/key", message))
+        }
+        Refusal::ValueTaken => {
+            let message = "another client of the tenant already has this value";
+            ("value_taken", taken("/custom", message))
+        }
         Refusal::ClientDeleted => {
             let message = "the client's collection mode is deleted: no device may join it";
             let violation = Violation::new("client_deleted", message);
@@ -151,6 +162,20 @@ fn refusal(refusal: Refusal) -> Sample {
                 "another import has this id: choose another, or repeat that one as it was";
             let violation = Violation::new("other_import", message).below("/import_id");
             ("conflict", AppError::Conflict(violation).into())
+        }
+        Refusal::NotRevertible => {
+            let message = "must be an entry that changed fields of the client";
+            let violation = Violation::new("changes_fields", message).below("/entry_id");
+            ("not_revertible", AppError::Conflict(violation).into())
+        }
+        Refusal::NotDeleted => {
+            let message = "must be deleted before the client can be erased";
+            let violation = Violation::new("deleted_first", message).below("/collection_mode");
+            ("not_deleted", AppError::Conflict(violation).into())
+        }
+        Refusal::Erased => {
+            let id = "aa7cf840-9ca9-46a3-9778-9015d6580d50".to_owned();
+            ("erased", AppError::Gone(Missing { kind: "client", id }).into())
         }
         Refusal::Transition => {
             let (current, requested) = (CollectionMode::Deleted, CollectionMode::SaasUsage);
@@ -173,6 +198,7 @@ fn about(status: u16) -> String {
         405 => "The path has no such method",
         408 => "The body did not arrive within 30 seconds",
         409 => "Another record already has what must be unique, or the record's state forbids it",
+        410 => "It was erased",
         412 => "The record is of another version than If-Match demands",
         413 => return format!("The body is larger than {LIMIT} bytes"),
         415 => "The body is of another media type",

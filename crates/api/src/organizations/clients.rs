@@ -5,17 +5,34 @@ use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::{Fields, same_id};
+use crate::shared::query::Parameter;
+use crate::shared::schema;
 use clientbook_app::{Change, ClientChange, ClientKey, ClientRecord, ClientRef, Home, NewClient};
 use clientbook_model::audit::Surface;
 use clientbook_model::client::ClientPatch;
 use clientbook_model::id::{ClientId, parse_uuid};
 use clientbook_model::patch::Parse;
 use clientbook_model::status::Status;
+use clientbook_model::time::Timestamp;
 use clientbook_model::violation::Violation;
 use serde_json::Value;
 
+pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
+    name: "as_of",
+    about: "The client as it stood then; takes the permission `audit.view` too",
+    schema: schema::moment,
+}];
+
 /// Reads one client.
-pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
+pub(super) async fn read(mut call: Call) -> Result<Answer, ApiError> {
+    if call.query.text("as_of").is_some() {
+        let mut parameters = std::mem::take(&mut call.query);
+        let time: Option<Timestamp> = parameters.parse("as_of");
+        parameters.finish()?;
+        if let Some(time) = time {
+            return read_as_of(&call, time).await;
+        }
+    }
     let read = call.app.read_client(&call.caller, target(&call)).await?;
     let now = call.app.now();
     // A token that will run out shows as null from then on.
@@ -23,6 +40,17 @@ pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
         return Answer::record(read.record.client.version, &views::client(&read.record, now));
     }
     Answer::read(&read, Surface::Organizations, |record| views::client(record, now))
+}
+
+async fn read_as_of(call: &Call, time: Timestamp) -> Result<Answer, ApiError> {
+    let record = call.app.client_as_of(&call.caller, target(call), time).await?;
+    Answer::record(0, &views::client(&record, time))
+}
+
+/// Erases a client.
+pub(super) async fn erase(call: Call) -> Result<Answer, ApiError> {
+    call.app.erase_client(&call.caller, target(&call), call.precondition.clone()).await?;
+    Ok(Answer::no_content())
 }
 
 /// Makes a client.
@@ -70,7 +98,7 @@ fn new_client(call: &Call) -> Result<NewClient, ApiError> {
     let mut patch = ClientPatch { name: fields.required("name"), ..ClientPatch::default() };
     patch.status.status = fields.set("status").map(|LowerCase(status)| status);
     let home = Home::Field { asked: fields.optional("tenant"), at: "/tenant" };
-    Ok(NewClient { home, patch, violations: fields.violations })
+    Ok(NewClient { home, patch, custom: Vec::new(), violations: fields.violations })
 }
 
 /// A status as this surface names it.

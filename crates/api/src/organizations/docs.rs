@@ -2,6 +2,7 @@
 
 #![expect(dead_code, reason = "shapes of requests and errors to describe; nobody builds them")]
 
+pub(super) mod audit;
 pub(super) mod enrollment_tokens;
 pub(super) mod moving;
 pub(super) mod tenants;
@@ -20,10 +21,10 @@ use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-macro_rules! lists {
+macro_rules! lists_of_names {
     ($($name:ident = $names:expr;)*) => {
         $(
-            pub(super) enum $name {}
+            pub(in crate::organizations) enum $name {}
 
             impl PartialSchema for $name {
                 fn schema() -> RefOr<Schema> {
@@ -36,13 +37,15 @@ macro_rules! lists {
     };
 }
 
-lists! {
+use lists_of_names;
+
+lists_of_names! {
     Status = status::Status::ALL.map(status::Status::as_str);
     EnrollmentTokenState = TokenStatus::ALL.map(TokenStatus::as_str);
     EntityKind = super::collection_control::TYPES.iter().copied();
     Code = [
         "invalid_request", "invalid_transition", "unauthenticated", "forbidden", "not_found",
-        "method_not_allowed", "conflict", "precondition_failed", "payload_too_large",
+        "method_not_allowed", "conflict", "gone", "precondition_failed", "payload_too_large",
         "unsupported_media_type", "rate_limited", "internal_error", "unavailable",
         "insufficient_storage",
     ];
@@ -92,6 +95,9 @@ pub(super) struct Details {
     /// The API token that is not there.
     #[schema(nullable = false)]
     api_token_id: Option<String>,
+    /// The audit entry that is not there.
+    #[schema(nullable = false)]
+    entry_id: Option<String>,
     /// The mode that the client has.
     #[schema(value_type = Option<Mode>, nullable = false)]
     current_mode: Option<String>,
@@ -236,9 +242,10 @@ fn token() -> Value {
 }
 
 pub(super) fn read_client() -> Doc {
-    Doc::new("readClient", "Reads a client")
+    Doc::new("readClient", "Reads a client, as it is or as it stood at a time")
         .answers::<ClientView<'_>>(200, "The client", client())
         .tagged()
+        .refuses(&[Refusal::Erased])
 }
 
 pub(super) fn list_clients() -> Doc {

@@ -1,6 +1,8 @@
 //! Organizations (v2): the main API.
 
 mod api_tokens;
+mod audit_log;
+mod audit_views;
 mod client_list;
 mod clients;
 mod collection_control;
@@ -8,6 +10,7 @@ mod docs;
 mod enrollment_tokens;
 pub(crate) mod errors;
 mod moving;
+mod revert;
 mod tenants;
 mod views;
 
@@ -19,7 +22,14 @@ use clientbook_model::principal::Permission as P;
 const S: Surface = Surface::Organizations;
 
 pub(crate) fn operations() -> Vec<Operation> {
-    let parts = [of_clients(), of_moving(), of_enrollment_tokens(), of_api_tokens(), of_tenants()];
+    let parts = [
+        of_clients(),
+        of_moving(),
+        of_the_trail(),
+        of_enrollment_tokens(),
+        of_api_tokens(),
+        of_tenants(),
+    ];
     parts.into_iter().flatten().collect()
 }
 
@@ -46,7 +56,8 @@ fn of_clients() -> Vec<Operation> {
             docs::list_clients,
         )
         .query(client_list::PARAMETERS),
-        Operation::new(S, Method::GET, CLIENT, P::ClientsView, clients::read, docs::read_client),
+        Operation::new(S, Method::GET, CLIENT, P::ClientsView, clients::read, docs::read_client)
+            .query(clients::PARAMETERS),
         Operation::new(
             S,
             Method::PATCH,
@@ -78,6 +89,30 @@ fn of_moving() -> Vec<Operation> {
         Operation::new(S, Method::POST, IMPORT, P::ClientsCreate, moving::import, docs::import)
             .query(moving::IMPORT_PARAMETERS)
             .body(BodyRule::Stream),
+    ]
+}
+
+fn of_the_trail() -> Vec<Operation> {
+    use docs::audit as docs;
+    const LOG: &str = "/v2/audit-log";
+    const CLIENTS_LOG: &str = "/v2/clients/{client_id}/audit-log";
+    const REVERT: &str = "/v2/clients/{client_id}/revert";
+    const CLIENT: &str = "/v2/clients/{client_id}";
+    vec![
+        Operation::new(S, Method::GET, LOG, P::AuditView, audit_log::of_tenant, docs::of_tenant)
+            .query(audit_log::OF_TENANT),
+        Operation::new(
+            S,
+            Method::GET,
+            CLIENTS_LOG,
+            P::AuditView,
+            audit_log::of_client,
+            docs::of_client,
+        )
+        .query(audit_log::OF_CLIENT),
+        Operation::new(S, Method::POST, REVERT, P::ClientsUpdate, revert::revert, docs::revert)
+            .body(BodyRule::Json),
+        Operation::new(S, Method::DELETE, CLIENT, P::ClientsDelete, clients::erase, docs::erase),
     ]
 }
 

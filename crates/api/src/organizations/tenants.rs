@@ -48,7 +48,7 @@ pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     Answer::created(tenant.version, place, &views::tenant(&tenant))
 }
 
-/// Changes the slug or the name.
+/// Changes the slug, the name, or whether custom values are of defined fields only.
 pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
     App::may_manage_tenants(&call.caller)?;
     let asked = call.segment("tenant_id").to_owned();
@@ -63,17 +63,19 @@ pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
     Answer::record(tenant.version, &views::tenant(&tenant))
 }
 
-pub(super) const NEW: &[&str] = &["id", "object_id", "slug", "name"];
+pub(super) const NEW: &[&str] = &["id", "object_id", "slug", "name", "strict_fields"];
 
-pub(super) const KNOWN: &[&str] = &["id", "object_id", "slug", "name", "created_at"];
+pub(super) const KNOWN: &[&str] =
+    &["id", "object_id", "slug", "name", "strict_fields", "created_at"];
 
 fn new_tenant(call: &Call) -> Result<NewTenant, ApiError> {
     let object = call.object()?;
     let mut fields = Fields::new(&object, "", NEW);
     let (id, object_id) = (fields.optional("id"), fields.optional("object_id"));
+    let strict_fields = fields.optional("strict_fields").unwrap_or_default();
     match (fields.required("slug"), fields.required("name")) {
         (Some(slug), Some(name)) if fields.violations.is_empty() => {
-            Ok(NewTenant { id, object_id, slug, name })
+            Ok(NewTenant { id, object_id, slug, name, strict_fields })
         }
         _ => Err(AppError::Invalid(fields.violations).into()),
     }
@@ -82,7 +84,8 @@ fn new_tenant(call: &Call) -> Result<NewTenant, ApiError> {
 fn change(call: &Call) -> Result<TenantChange, ApiError> {
     let object = call.object()?;
     let mut fields = Fields::new(&object, "", KNOWN);
-    let patch = TenantPatch { slug: fields.set("slug"), name: fields.set("name") };
+    let strict_fields = fields.set("strict_fields");
+    let patch = TenantPatch { slug: fields.set("slug"), name: fields.set("name"), strict_fields };
     let (id, object_id) = (fields.set("id"), fields.set("object_id"));
     let (violations, precondition) = (fields.violations, call.precondition.clone());
     Ok(TenantChange { patch, id, object_id, violations, precondition })

@@ -1,9 +1,10 @@
 //! What v2 shows. The order of fields is part of the published API.
 
+use super::audit_views::values;
 use crate::shared::schema;
 use clientbook_app::{ClientRecord, Page};
 use clientbook_model::api_token::{ApiToken, Capability};
-use clientbook_model::audit::{Entry, SealedChange};
+use clientbook_model::audit::Entry;
 use clientbook_model::enrollment::{EnrollmentToken, EnrollmentTokenStatus};
 use clientbook_model::id::{
     ApiTokenId, ClientId, EnrollmentTokenId, EntryId, ObjectId, TenantId, hex,
@@ -108,6 +109,7 @@ pub(super) struct TenantView<'a> {
     #[schema(value_type = schema::Slug)]
     slug: &'a str,
     name: &'a str,
+    strict_fields: bool,
     #[schema(value_type = schema::Timestamp)]
     created_at: Timestamp,
 }
@@ -119,6 +121,7 @@ pub(super) fn tenant(tenant: &Tenant) -> TenantView<'_> {
         object_id: tenant.object_id,
         slug: tenant.slug.as_str(),
         name: tenant.name.as_str(),
+        strict_fields: tenant.strict_fields,
         created_at: tenant.created_at,
     }
 }
@@ -170,19 +173,16 @@ pub(super) struct EntryView<'a> {
     previous_hash: String,
 }
 
-/// An entry of the audit trail.
+/// An entry of the collection-control log.
 pub(super) fn entry(entry: &Entry) -> EntryView<'_> {
-    let values = |side: fn(&SealedChange) -> Value| {
-        entry.contents.changes.iter().map(|change| (change.field.clone(), side(change))).collect()
-    };
     EntryView {
         id: entry.id,
         entity_type: entry.entity_type.as_str(),
         entity_id: entry.entity_id,
         actor_id: &entry.actor_id,
         action: entry.action.as_str(),
-        previous_value: values(|change| change.before.value()),
-        new_value: values(|change| change.after.value()),
+        previous_value: values(entry, |change| &change.before),
+        new_value: values(entry, |change| &change.after),
         created_at: entry.created_at,
         entry_hash: hex(&entry.hash),
         previous_hash: hex(&entry.previous_hash),

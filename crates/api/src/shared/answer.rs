@@ -2,13 +2,12 @@
 
 use super::conditional;
 use super::error::ApiError;
+use axum::body::Body;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use clientbook_app::{ClientRecord, ReadClient, Shown};
 use clientbook_model::audit::Surface;
-use futures_util::Stream;
 use serde::Serialize;
-use std::io;
 
 /// An answer before it gets the headers that all answers have.
 pub(crate) struct Answer {
@@ -16,6 +15,8 @@ pub(crate) struct Answer {
     pub(crate) content_type: &'static str,
     /// JSON, or a file; empty where the status has no content.
     pub(crate) body: Bytes,
+    /// A file that is made while it is read, instead of `body`: its name, and what comes.
+    pub(crate) stream: Option<(&'static str, Body)>,
     /// The version of the record shown, 0 where there is none; `None` for an answer without a tag.
     pub(crate) version: Option<i64>,
     /// The tag, where it is known already.
@@ -28,10 +29,6 @@ pub(crate) struct Answer {
     pub(crate) security_policy: Option<&'static str>,
     /// Where what was made can be read.
     pub(crate) location: Option<String>,
-    /// What comes in place of the body, piece by piece.
-    pub(crate) stream: Option<axum::body::Body>,
-    /// The name under which browsers keep it.
-    pub(crate) file_name: Option<&'static str>,
 }
 
 impl Answer {
@@ -91,14 +88,9 @@ impl Answer {
         Self { content_type, version: Some(0), ..Self::of(StatusCode::OK, body) }
     }
 
-    /// 200 with bytes that are made while they are sent; an error among them breaks the connection
-    /// off, so that nobody takes what came before for all there is.
-    pub(crate) fn stream<S>(content_type: &'static str, bytes: S) -> Self
-    where
-        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
-    {
-        let stream = Some(axum::body::Body::from_stream(bytes));
-        Self { content_type, stream, ..Self::of(StatusCode::OK, Bytes::new()) }
+    /// 200 with a file that is made while it is read. An error on the way breaks it off.
+    pub(crate) fn stream(content_type: &'static str, name: &'static str, body: Body) -> Self {
+        Self { content_type, stream: Some((name, body)), ..Self::of(StatusCode::OK, Vec::new()) }
     }
 
     fn of(status: StatusCode, body: impl Into<Bytes>) -> Self {
@@ -106,14 +98,13 @@ impl Answer {
             status,
             content_type: "application/json",
             body: body.into(),
+            stream: None,
             version: None,
             tag: None,
             secret: false,
             next: None,
             security_policy: None,
             location: None,
-            stream: None,
-            file_name: None,
         }
     }
 }

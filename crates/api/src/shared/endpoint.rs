@@ -162,8 +162,10 @@ async fn admit(
     let (caller, permission) = match operation.access {
         // Public operations tell nothing of any tenant; nobody asks who calls.
         Access::Public => (Caller::nobody(request_id.to_owned()), Permission::ClientsView),
-        Access::Permission(permission) => {
-            (authenticate(asked, state, request_id).await?, permission)
+        access => {
+            let caller = authenticate(asked, state, request_id).await?;
+            let counting = access.counting(caller.principal.permissions);
+            (caller, counting.unwrap_or(Permission::ClientsView))
         }
     };
     let query = Query::read(asked.parts.uri.query().unwrap_or_default(), operation.query)?;
@@ -240,19 +242,16 @@ fn respond(parts: &Parts, answer: Answer, request_id: &str) -> Result<Response<B
         }
         headers.insert(header::ETAG, value(tag)?);
     }
-    if let Some(name) = answer.file_name {
-        let disposition = format!("attachment; filename=\"{name}\"");
-        headers.insert(header::CONTENT_DISPOSITION, value(disposition)?);
-    }
-    if let Some(stream) = answer.stream {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
-        let mut response = response(status, headers, Bytes::new());
-        *response.body_mut() = stream;
-        return Ok(response);
-    }
-    if !body.is_empty() {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
-    }
+    let body = match answer.stream {
+        Some((name, stream)) => {
+            let file = format!("attachment; filename=\"{name}\"");
+            headers.insert(header::CONTENT_DISPOSITION, value(file)?);
+            stream
+        }
+        None if body.is_empty() => return Ok(response(status, headers, Body::empty())),
+        None => Body::from(body),
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
     Ok(response(status, headers, body))
 }
 
@@ -284,7 +283,7 @@ fn refuse(
     let shaped = shape::shape(surface, &Told { problem: &problem, request_id, path });
     let Ok(mut headers) = common(request_id) else {
         tracing::error!(%request_id, "a request id is no header value");
-        return response(shaped.status, HeaderMap::new(), shaped.body.into());
+        return response(shaped.status, HeaderMap::new(), Body::from(shaped.body));
     };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(shaped.content_type));
@@ -296,7 +295,7 @@ fn refuse(
     if let Some(seconds) = problem.retry_after {
         headers.insert(header::RETRY_AFTER, seconds.into());
     }
-    response(shaped.status, headers, shaped.body.into())
+    response(shaped.status, headers, Body::from(shaped.body))
 }
 
 // RFC 6750, section 3: no error code where no token was sent. RFC 9728, section 5.1: where to learn
@@ -326,8 +325,8 @@ fn value(text: impl TryInto<HeaderValue>) -> Result<HeaderValue, ApiError> {
     text.try_into().map_err(|_| ApiError::internal(&"a header's value is not one"))
 }
 
-fn response(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
+fn response(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response

@@ -149,10 +149,15 @@ impl From<AppError> for Problem {
                 let message = match missing.kind {
                     "client" => "Client not found",
                     "tenant" => "Tenant not found",
+                    "field" => "Field not found",
                     _ => "Not found",
                 };
                 let details = Details::Missing(missing);
                 Self::new(S::NOT_FOUND, "not_found", message).with(details)
+            }
+            AppError::Gone(missing) => {
+                let message = "It was erased: what it was like is not known any more";
+                Self::new(S::GONE, "gone", message).with(Details::Missing(missing))
             }
             AppError::Invalid(fields) => {
                 let message = sentence(&fields);

@@ -7,7 +7,7 @@ use super::query::Parameter;
 use crate::openapi::Doc;
 use axum::http::Method;
 use clientbook_model::audit::Surface;
-use clientbook_model::principal::Permission;
+use clientbook_model::principal::{Permission, Permissions};
 use futures_util::future::BoxFuture;
 use std::fmt;
 use std::sync::Arc;
@@ -19,11 +19,38 @@ pub enum Access {
     Public,
     /// A principal with this permission.
     Permission(Permission),
+    /// A principal with one of these permissions.
+    Either(Permission, Permission),
+}
+
+impl Access {
+    /// The permissions that will do, each by itself; none for what is public.
+    pub fn permissions(self) -> impl Iterator<Item = Permission> {
+        let (one, other) = match self {
+            Self::Public => (None, None),
+            Self::Permission(permission) => (Some(permission), None),
+            Self::Either(one, other) => (Some(one), Some(other)),
+        };
+        one.into_iter().chain(other)
+    }
+
+    /// Of the permissions that will do, the one that is held, and the first where none is.
+    pub(crate) fn counting(self, held: Permissions) -> Option<Permission> {
+        let mut all = self.permissions().peekable();
+        let first = all.peek().copied();
+        all.find(|permission| held.has(*permission)).or(first)
+    }
 }
 
 impl From<Permission> for Access {
     fn from(permission: Permission) -> Self {
         Self::Permission(permission)
+    }
+}
+
+impl From<(Permission, Permission)> for Access {
+    fn from((one, other): (Permission, Permission)) -> Self {
+        Self::Either(one, other)
     }
 }
 

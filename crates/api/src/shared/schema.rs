@@ -10,7 +10,7 @@ use clientbook_model::custom_field::MAX_TEXT;
 use clientbook_model::principal::{Permission, Role};
 use clientbook_model::search::MAX_WORDS;
 use clientbook_model::tenant::SLUG_LENGTH;
-use clientbook_model::{custom_field, enrollment, number, success, tenant, text};
+use clientbook_model::{custom_field, enrollment, field, number, success, tenant, text};
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AnyOfBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, ObjectBuilder, OneOfBuilder, Ref, RefOr, SchemaFormat};
@@ -93,16 +93,38 @@ words! {
     ContactKind = names(ContactType::ALL.map(ContactType::as_str));
     /// The key of a custom field: no control characters, no spaces at the ends.
     FieldKey = of::<custom_field::FieldKey>().examples(["notes"]);
-    /// The value of a custom field that nobody defined; null removes it.
-    FieldValue = text_or_null().max_length(Some(MAX_TEXT)).examples(["Updated notes"]);
+    /// The value of a custom field, of the type that the field is defined with; a text where nobody
+    /// defined it. Null removes it.
+    FieldValue = ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([
+            Type::String,
+            Type::Number,
+            Type::Boolean,
+            Type::Null,
+        ]))
+        .max_length(Some(MAX_TEXT))
+        .examples(["Updated notes"]);
+    /// The value of a custom field, of the type that the field is defined with; a text where nobody
+    /// defined it.
+    HeldValue = ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Number, Type::Boolean]));
+    /// What people call a field, stored trimmed.
+    FieldLabel = of::<field::FieldLabel>().examples(["Contract end"]);
+    /// What a field is for.
+    FieldDescription = of::<field::FieldDescription>().examples(["As in the signed contract"]);
+    /// What the values of a field are.
+    FieldKind = names(field::FieldType::ALL.iter().map(|one| one.as_str()));
+    /// A field's place among the others; the older one first where two have the same.
+    FieldOrder = of::<field::FieldOrder>();
+    /// What callers keep beside a field: at most 65,536 bytes of JSON. A field of the type `select`
+    /// has its `options` there: 1 to 500 different texts of 1 to 255 characters.
+    FieldMetadata = values()
+        .additional_properties(Some(ObjectBuilder::new().schema_type(SchemaType::AnyValue)))
+        .examples([json!({ "options": ["gold", "silver"] })]);
 }
 
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
-}
-
-fn text_or_null() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]))
 }
 
 fn time(pattern: &str) -> ObjectBuilder {
@@ -135,6 +157,11 @@ pub(crate) fn any_text() -> RefOr<Schema> {
 /// A query parameter that is a UUID.
 pub(crate) fn uuid() -> RefOr<Schema> {
     <Id as utoipa::PartialSchema>::schema()
+}
+
+/// A query parameter that is a time.
+pub(crate) fn moment() -> RefOr<Schema> {
+    <Moment as utoipa::PartialSchema>::schema()
 }
 
 /// A property that names a tenant, or null.

@@ -39,7 +39,7 @@ pub(crate) fn surface_of(path: &str) -> Surface {
     let below = |base: &str| {
         path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    let success = ["/client", "/v2/client", "/customfield", "/client-types"];
+    let success = ["/client", "/v2/client", "/customfield", "/v2/customfield", "/client-types"];
     if below("/clients/v1") {
         Surface::Tenants
     } else if below("/v1/workspace") {

@@ -39,7 +39,7 @@ pub(super) fn new_client(call: &Call, home: Home) -> Result<NewClient, ApiError>
     let mut fields = Fields::new(&object, "", NEW);
     let mut patch = ClientPatch { name: fields.required("name"), ..ClientPatch::default() };
     profile(&mut fields, &mut patch);
-    Ok(NewClient { home, patch, violations: fields.violations })
+    Ok(NewClient { home, patch, custom: Vec::new(), violations: fields.violations })
 }
 
 pub(super) fn change(call: &Call) -> Result<ClientChange, ApiError> {

@@ -9,7 +9,7 @@ use clientbook_app::{Change, ClientChange, ClientKey, ClientRef, Home, NewClient
 use clientbook_model::audit::Surface;
 use clientbook_model::client::ClientPatch;
 use clientbook_model::contact::{ContactMethod, ContactMethods, ContactType, MAX_METHODS};
-use clientbook_model::custom_field::{self, CustomPatch, FieldKey, MAX_VALUES};
+use clientbook_model::custom_field::{self, CustomWish, FieldKey, MAX_VALUES};
 use clientbook_model::id::ObjectId;
 use clientbook_model::tenant::TenantKey;
 use clientbook_model::violation::Violation;
@@ -54,7 +54,7 @@ fn target(call: &Call) -> ClientRef {
     }
 }
 
-fn home(call: &Call) -> Home {
+pub(super) fn home(call: &Call) -> Home {
     let workspace = call.segment("workspace_id");
     Home::Path(workspace.to_owned(), TenantKey::parse(workspace))
 }
@@ -68,8 +68,8 @@ fn new_client(call: &Call) -> Result<NewClient, ApiError> {
         fields.refuse("contactMethods", Violation::new("required", "must be given"));
     }
     patch.contact_methods = contact_methods(&mut fields);
-    patch.custom_values = custom_fields(&mut fields);
-    Ok(NewClient { home: home(call), patch, violations: fields.violations })
+    let custom = custom_fields(&mut fields);
+    Ok(NewClient { home: home(call), patch, custom, violations: fields.violations })
 }
 
 pub(super) const WRITABLE: &[&str] = &["name", "avatarUrl", "contactMethods", "customFields"];
@@ -89,7 +89,7 @@ fn change(call: &Call) -> Result<ClientChange, ApiError> {
     change.patch.name = fields.set("name");
     change.patch.avatar_url = fields.patch("avatarUrl");
     change.patch.contact_methods = contact_methods(&mut fields);
-    change.patch.custom_values = custom_fields(&mut fields);
+    change.custom = custom_fields(&mut fields);
     fields.echo("id", |record, sent| same_id(sent, &record.client.object_id));
     change.echoes = fields.echoes;
     change.violations = fields.violations;
@@ -130,19 +130,22 @@ fn contact_method(value: &Value, at: &str) -> Result<ContactMethod, Vec<Violatio
     method.filter(|_| fields.violations.is_empty()).ok_or(fields.violations)
 }
 
-/// Sets the keys given and removes those whose value is null; keys not given stay.
-fn custom_fields(fields: &mut Fields<'_>) -> CustomPatch {
-    let mut seen = BTreeSet::new();
-    let values =
-        fields.list("customFields", MAX_VALUES, |value, at| custom_field(value, at, &mut seen));
-    values.unwrap_or_default().into_iter().collect()
+/// Sets the keys given and removes those whose value is null; keys not given stay. What is wrong
+/// with one item hides nothing of the others.
+fn custom_fields(fields: &mut Fields<'_>) -> Vec<CustomWish> {
+    let (mut wishes, mut seen) = (Vec::new(), BTreeSet::new());
+    fields.list("customFields", MAX_VALUES, |value, at| {
+        custom_field(value, at, &mut seen, &mut wishes)
+    });
+    wishes
 }
 
 fn custom_field(
     value: &Value,
     at: &str,
     seen: &mut BTreeSet<FieldKey>,
-) -> Result<(FieldKey, Option<Value>), Vec<Violation>> {
+    wishes: &mut Vec<CustomWish>,
+) -> Result<(), Vec<Violation>> {
     let mut fields = item(value, at, &["fieldId", "fieldKey", "value"])?;
     let key: Option<String> = fields.required("fieldKey");
     let key = key.and_then(|key| {
@@ -152,26 +155,23 @@ fn custom_field(
         let message = "names a key for the second time";
         fields.refuse("fieldKey", Violation::new("duplicate", message));
     }
-    // No field is defined, so every one of them reads with a null id.
-    if fields.raw("fieldId").is_some_and(|id| !id.is_null()) {
-        let message = "must be null: no field with this id is defined";
-        fields.refuse("fieldId", Violation::new("read_only", message));
+    let value = fields.raw("value");
+    if value.is_none() {
+        fields.refuse("value", Violation::new("required", "must be given; null removes it"));
     }
-    let value = match fields.raw("value") {
-        None => {
-            fields.refuse("value", Violation::new("required", "must be given; null removes it"));
-            None
-        }
-        Some(Value::Null) => None,
-        Some(value) => {
-            if let Err(broken) = custom_field::check_undefined(value) {
-                fields.refuse("value", broken);
-            }
-            Some(value.clone())
-        }
-    };
-    match key {
-        Some(key) if fields.violations.is_empty() => Ok((key, value)),
-        _ => Err(fields.violations),
+    let value = value.filter(|value| !value.is_null()).cloned();
+    if let Some(key) = key {
+        let id = fields.raw("fieldId").filter(|id| !id.is_null());
+        wishes.push(CustomWish {
+            key,
+            value,
+            field_id: id.map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)),
+            key_at: format!("{at}/fieldKey"),
+            value_at: format!("{at}/value"),
+            id_at: format!("{at}/fieldId"),
+        });
+    } else if let Some(Err(broken)) = value.as_ref().map(custom_field::check_undefined) {
+        fields.refuse("value", broken);
     }
+    if fields.violations.is_empty() { Ok(()) } else { Err(fields.violations) }
 }

@@ -2,13 +2,16 @@
 
 #![expect(dead_code, reason = "shapes of requests to describe; nobody builds them")]
 
+pub(super) mod fields;
+
 use super::views::{ListView, Wrapped};
-use crate::openapi::Doc;
+use crate::openapi::{Doc, Refusal};
 use crate::shared::described::clearable;
-use crate::shared::schema::{self, ClientName, ContactKind, FieldKey, FieldValue, ObjectId, names};
+use crate::shared::schema::{ClientName, ContactKind, FieldKey, FieldValue, ObjectId, names};
 use clientbook_model::client::{ClientPatch as Change, MAX_SIZE};
 use clientbook_model::contact::MAX_METHODS;
 use clientbook_model::custom_field::MAX_VALUES;
+use clientbook_model::field::FieldStatus;
 use serde_json::{Value, json};
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Ref, RefOr};
@@ -26,6 +29,7 @@ impl PartialSchema for Code {
             "forbidden",
             "not_found",
             "method_not_allowed",
+            "conflict",
             "precondition_failed",
             "payload_too_large",
             "unsupported_media_type",
@@ -39,6 +43,17 @@ impl PartialSchema for Code {
 }
 
 impl ToSchema for Code {}
+
+/// Whether a field's values are shown.
+pub(super) enum FieldState {}
+
+impl PartialSchema for FieldState {
+    fn schema() -> RefOr<Schema> {
+        names([FieldStatus::Active, FieldStatus::Archived].map(FieldStatus::as_str)).into()
+    }
+}
+
+impl ToSchema for FieldState {}
 
 /// A change of a client: at least one of name, avatarUrl, contactMethods and customFields. What was
 /// read may be sent back: the id must then match, times are ignored.
@@ -90,9 +105,9 @@ struct ContactMethod {
 #[derive(ToSchema)]
 #[schema(as = CustomFieldInput, rename_all = "camelCase")]
 struct CustomField {
-    /// Null for a key that nobody defined.
-    #[schema(schema_with = schema::null, required = false)]
-    field_id: Value,
+    /// As it was read: the field's, or null for a key that nobody defined.
+    #[schema(value_type = Option<ObjectId>)]
+    field_id: Option<String>,
     #[schema(value_type = FieldKey)]
     field_key: String,
     #[schema(value_type = FieldValue)]
@@ -168,6 +183,7 @@ pub(super) fn create_client() -> Doc {
     Doc::new("createClient", "Makes a client")
         .creates::<Wrapped<'_>>("The new client", json!({ "client": made }))
         .takes::<NewClient>(vec![("client", body)])
+        .refuses(&[Refusal::ValueTaken])
         .using::<ContactMethod>()
         .using::<CustomField>()
 }
@@ -194,6 +210,7 @@ pub(super) fn update_client() -> Doc {
         .answers::<Wrapped<'_>>(200, "The client as it is now", json!({ "client": changed }))
         .tagged()
         .takes::<ClientPatch>(vec![("profile", body)])
+        .refuses(&[Refusal::ValueTaken])
         .using::<ContactMethod>()
         .using::<CustomField>()
 }

@@ -4,6 +4,7 @@ mod client_list;
 mod clients;
 mod docs;
 pub(crate) mod errors;
+mod fields;
 mod views;
 
 use crate::shared::operation::{BodyRule, Operation};
@@ -15,7 +16,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     const S: Surface = Surface::Workspace;
     const CLIENT: &str = "/v1/workspace/{workspace_id}/clients/{client_id}";
     const CLIENTS: &str = "/v1/workspace/{workspace_id}/clients";
-    vec![
+    let mut operations = vec![
         Operation::new(
             S,
             Method::GET,
@@ -52,5 +53,30 @@ pub(crate) fn operations() -> Vec<Operation> {
             clients::delete,
             docs::delete_client,
         ),
+    ];
+    operations.extend(of_fields());
+    operations
+}
+
+fn of_fields() -> Vec<Operation> {
+    const S: Surface = Surface::Workspace;
+    const FIELDS: &str = "/v1/workspace/{workspace_id}/clients/fields";
+    const FIELD: &str = "/v1/workspace/{workspace_id}/clients/fields/{field_id}";
+    const ARCHIVE: &str = "/v1/workspace/{workspace_id}/clients/fields/{field_id}/archive";
+    const RESTORE: &str = "/v1/workspace/{workspace_id}/clients/fields/{field_id}/restore";
+    const REORDER: &str = "/v1/workspace/{workspace_id}/clients/fields/reorder";
+    let define = (P::FieldsManage, P::ClientsUpdate);
+    vec![
+        Operation::new(S, Method::GET, FIELDS, P::ClientsView, fields::list, docs::fields::list)
+            .query(fields::PARAMETERS),
+        Operation::new(S, Method::POST, FIELDS, define, fields::create, docs::fields::create)
+            .body(BodyRule::Json),
+        Operation::new(S, Method::PATCH, FIELD, define, fields::update, docs::fields::update)
+            .body(BodyRule::Json),
+        Operation::new(S, Method::DELETE, FIELD, define, fields::delete, docs::fields::delete),
+        Operation::new(S, Method::POST, ARCHIVE, define, fields::archive, docs::fields::archive),
+        Operation::new(S, Method::POST, RESTORE, define, fields::restore, docs::fields::restore),
+        Operation::new(S, Method::POST, REORDER, define, fields::reorder, docs::fields::reorder)
+            .body(BodyRule::Json),
     ]
 }

@@ -3,7 +3,7 @@
 //! or here fails the tests, so that no route comes without a decision.
 
 use axum::http::Method;
-use clientbook_api::{Access, Operation, operations};
+use clientbook_api::{Operation, operations};
 use clientbook_model::audit::Surface;
 use clientbook_model::principal::Permission;
 use clientbook_testkit::{ACME, ACME_OBJECT, Actor, INITECH, INITECH_OBJECT, TestApp};
@@ -15,7 +15,7 @@ const REVIEWED: &str = include_str!("access.txt");
 /// What the roles hold, as the contract words it; `None` calls without a token.
 const ROLES: [(&str, Option<&[&str]>); 6] = [
     ("anon", None),
-    ("useless", Some(&["fields.manage"])),
+    ("definer", Some(&["fields.manage"])),
     ("viewer", Some(&["clients.view"])),
     ("member", Some(&["clients.view", "clients.create", "clients.update", "clients.delete"])),
     (
@@ -44,18 +44,17 @@ enum Target {
     Other,
 }
 
-fn access(operation: &Operation) -> &'static str {
-    match operation.access {
-        Access::Public => "public",
-        Access::Permission(permission) => permission.as_str(),
-    }
+fn access(operation: &Operation) -> String {
+    let permissions: Vec<_> = operation.access.permissions().map(Permission::as_str).collect();
+    if permissions.is_empty() { "public".to_owned() } else { permissions.join(" or ") }
 }
 
 const EXPORT: &str = "/v2/clients/export";
 const IMPORT: &str = "/v2/clients/import";
 
 /// Calls whose tenant stands neither in the path nor is that of a client in it.
-const NAMED_IN_REQUEST: [&str; 9] = [
+const NAMED_IN_REQUEST: [&str; 12] = [
+    "/v2/audit-log",
     "/v2/api-tokens",
     "/v2/clients",
     EXPORT,
@@ -63,12 +62,14 @@ const NAMED_IN_REQUEST: [&str; 9] = [
     "/client",
     "/v2/client",
     "/client-types",
+    "/customfield/all/CLIENT",
+    "/v2/customfield/all/CLIENT",
     "/client/search",
     "/v2/client/search",
 ];
 
 /// The address of an operation with every segment filled in.
-fn fill(operation: &Operation, target: Target, token_id: &str) -> String {
+fn fill(operation: &Operation, target: Target, made_id: &str) -> String {
     let own = target == Target::Own;
     let tenant = if own { "tenant123" } else { "tenant999" };
     let (uuid, object_id) = if own { (ACME, ACME_OBJECT) } else { (INITECH, INITECH_OBJECT) };
@@ -77,7 +78,7 @@ fn fill(operation: &Operation, target: Target, token_id: &str) -> String {
         "{client_id}" if operation.surface == Surface::Workspace => object_id,
         "{client_id}" | "{uuid}" => uuid,
         "{id}" => "456",
-        "{token_id}" => token_id,
+        "{token_id}" | "{field_id}" => made_id,
         "{file}" => "swagger-ui.css",
         fixed => {
             assert!(!fixed.contains('{'), "say what {fixed} of {} is", operation.path);
@@ -94,13 +95,20 @@ fn fill(operation: &Operation, target: Target, token_id: &str) -> String {
 }
 
 /// A body with which an operation does something, whatever the roles before did.
-fn body(operation: &Operation, target: Target, role: &str) -> Option<Value> {
+fn body(operation: &Operation, target: Target, role: &str, made_id: &str) -> Option<Value> {
     let mark = format!("{role} at {}", operation.path);
     let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
     let last = operation.path.rsplit('/').next().unwrap_or_default();
     let unique = format!("{role}-at-{tenant}");
     match (operation.surface, operation.method.as_str(), last) {
-        (_, "GET" | "DELETE", _) | (Surface::Tenants, "PATCH", "activate" | "deactivate") => None,
+        (_, "GET" | "DELETE", _)
+        | (Surface::Tenants, "PATCH", "activate" | "deactivate")
+        | (Surface::Workspace, "POST", "archive" | "restore") => None,
+        (Surface::Workspace, "POST", "fields") => Some(json!({ "label": unique, "type": "text" })),
+        (Surface::Workspace, "POST", "reorder") => {
+            Some(json!({ "fields": [{ "fieldId": made_id, "order": 7 }] }))
+        }
+        (Surface::Workspace, "PATCH", "{field_id}") => Some(json!({ "label": mark })),
         (Surface::Organizations, "PATCH", "{client_id}") => {
             Some(json!({ "collection_mode": "disabled" }))
         }
@@ -113,6 +121,7 @@ fn body(operation: &Operation, target: Target, role: &str) -> Option<Value> {
         (Surface::Organizations, "POST", "enrollment-tokens") => {
             Some(json!({ "description": mark }))
         }
+        (Surface::Organizations, "POST", "revert") => Some(json!({ "entry_id": token_id })),
         (Surface::Organizations, "POST", "tenants") => {
             Some(json!({ "slug": unique, "name": mark }))
         }
@@ -140,20 +149,24 @@ fn body(operation: &Operation, target: Target, role: &str) -> Option<Value> {
 
 /// What the access table and the contract promise: `2xx` stands for any success.
 fn promised(operation: &Operation, held: Option<&[&str]>, target: Target) -> &'static str {
-    let Access::Permission(permission) = operation.access else {
+    let permissions: Vec<_> = operation.access.permissions().collect();
+    if permissions.is_empty() {
         return "2xx";
-    };
+    }
     let Some(held) = held else {
         return "401";
     };
     if held.contains(&"*") {
         return "2xx";
     }
-    let has = held.contains(&permission.as_str());
+    // What is put back is told in the trail, too.
+    let reverts = operation.path.ends_with("/revert");
+    let has = permissions.iter().any(|permission| held.contains(&permission.as_str()))
+        && (!reverts || held.contains(&"audit.view"));
     if target == Target::Own {
         return if has { "2xx" } else { "403" };
     }
-    if permission == Permission::TenantsManage {
+    if permissions.contains(&Permission::TenantsManage) {
         return "403";
     }
     let names_tenant =
@@ -190,6 +203,36 @@ async fn enrollment_token(app: &TestApp, target: Target) -> String {
     made["id"].as_str().expect("an id").to_owned()
 }
 
+/// A field that a call may change or delete: its id.
+async fn field(app: &TestApp, target: Target, label: &str) -> String {
+    let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
+    let path = format!("/v1/workspace/{tenant}/clients/fields");
+    let body = json!({ "label": label, "type": "text" });
+    let made = app.operator().post(&path, &body).await.expect(201).json();
+    made["field"]["id"].as_str().expect("an id").to_owned()
+}
+
+/// A change of a client that a call may put back: its entry.
+async fn renamed(app: &TestApp, target: Target) -> String {
+    let client = if target == Target::Own { ACME } else { INITECH };
+    let note = json!({ "note": app.app().new_request_id() });
+    app.operator().patch(&format!("/client/{client}"), &note).await.expect(200);
+    let log = format!("/v2/clients/{client}/audit-log?page_size=1");
+    let newest = app.operator().get(&log).await.expect(200).json();
+    newest["data"][0]["id"].as_str().expect("an id").to_owned()
+}
+
+/// A client that a call may erase: its id.
+async fn leaving(app: &TestApp, target: Target) -> String {
+    let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
+    let body = json!({ "name": "Leaving", "tenant": tenant });
+    let made = app.operator().post("/v2/clients", &body).await.expect(201).json();
+    let id = made["id"].as_str().expect("an id").to_owned();
+    let deleted = json!({ "collection_mode": "deleted" });
+    app.operator().patch(&format!("/v2/clients/{id}"), &deleted).await.expect(200);
+    id
+}
+
 /// What a refused call could have changed; nothing changes without an entry in the audit trail.
 async fn state(app: &TestApp) -> Vec<String> {
     let operator = app.operator();
@@ -210,7 +253,7 @@ async fn actor(app: &TestApp, role: &str) -> Actor {
     match role {
         "anon" => app.anon(),
         "operator" => app.operator(),
-        "useless" => {
+        "definer" => {
             app.grant(&json!({ "tenant": "tenant123", "permissions": ["fields.manage"] })).await
         }
         role => app.role("tenant123", role).await,
@@ -227,11 +270,23 @@ async fn attempt(
     target: Target,
 ) -> u16 {
     let (name, held) = ROLES[role];
-    let (mut token_id, bearer) = victim(app, target).await;
+    let (mut made_id, bearer) = victim(app, target).await;
     if operation.path.contains("enrollment-tokens/") {
-        token_id = enrollment_token(app, target).await;
+        made_id = enrollment_token(app, target).await;
     }
-    if operation.surface == Surface::Workspace && operation.method == Method::DELETE {
+    if operation.path.contains("/fields/") {
+        let action = operation.path.rsplit('/').next().unwrap_or_default();
+        made_id = field(app, target, &format!("{name} {} {action}", operation.method)).await;
+    }
+    let mut path = fill(operation, target, &made_id);
+    if operation.path.ends_with("/revert") {
+        made_id = renamed(app, target).await;
+    }
+    let removes = operation.method == Method::DELETE && operation.path.ends_with("/{client_id}");
+    if removes && operation.surface == Surface::Organizations {
+        path = format!("/v2/clients/{}", leaving(app, target).await);
+    }
+    if removes && operation.surface == Surface::Workspace {
         // Whoever came before has removed it.
         let client = if target == Target::Own { ACME } else { INITECH };
         let back = json!({ "status": "ACTIVE" });
@@ -242,13 +297,13 @@ async fn attempt(
         app.operator().patch_empty(&opposite).await.expect(200);
     }
     let before = state(app).await;
-    let request = actor.request(operation.method.clone(), &fill(operation, target, &token_id));
+    let request = actor.request(operation.method.clone(), &path);
     let request = if operation.path == IMPORT {
         // Rows of a file.
         let row = json!({ "name": format!("{name}'s row") });
         request.header("content-type", "application/x-ndjson").body(row.to_string())
     } else {
-        match body(operation, target, name) {
+        match body(operation, target, name, &made_id) {
             Some(body) => request.json(&body),
             None => request,
         }

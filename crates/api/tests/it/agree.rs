@@ -13,12 +13,14 @@
 
 mod changes;
 mod dice;
+mod fields;
 mod json;
 mod listing;
 mod making;
 mod operations;
 mod rows;
 mod step;
+mod trail;
 mod world;
 
 use clientbook_app::AuditScope;

@@ -61,13 +61,16 @@ async fn an_import_tells_each_row_that_failed_and_then_the_sum() {
     assert_eq!(answer.header("content-type"), NDJSON);
     let told = lines(&answer);
     assert_eq!(told.len(), 3, "{told:?}");
-    assert_eq!(told[0], json!({
-        "row": 2,
-        "message": "name: must have at least 1 character",
-        "fields": [{
-            "path": "/name", "rule": "not_blank", "message": "must have at least 1 character",
-        }],
-    }));
+    assert_eq!(
+        told[0],
+        json!({
+            "row": 2,
+            "message": "name: must have at least 1 character",
+            "fields": [{
+                "path": "/name", "rule": "not_blank", "message": "must have at least 1 character",
+            }],
+        })
+    );
     assert_eq!([&told[1]["row"], &told[1]["fields"][0]["rule"]], [&json!(3), &json!("json")]);
     let sum = json!({
         "rows": 3, "created": 1, "updated": 0, "unchanged": 0, "failed": 2, "waiting": 0,

@@ -1,6 +1,6 @@
 //! The descriptions: complete, valid, and true of what is answered.
 
-use clientbook_api::{Access, documents, operations};
+use clientbook_api::{documents, operations};
 use clientbook_testkit::{ACME, TestApp};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -121,16 +121,14 @@ fn operations_name_their_permission_and_a_tag_of_the_document() {
             let known = access.iter().find(|known| (&known.0, &known.1) == (&method, &path));
             let (_, _, access) = known.expect("an operation");
             let needs = operation["security"].as_array().expect("security");
-            match access {
-                Access::Public => assert!(needs.is_empty(), "{at}"),
-                Access::Permission(permission) => {
-                    assert!(!needs.is_empty(), "{at}");
-                    for (scheme, named) in
-                        needs.iter().flat_map(|one| one.as_object().expect("one"))
-                    {
-                        assert!(schemes[scheme].is_object(), "{at}: {scheme}");
-                        assert_eq!(*named, json!([permission.as_str()]), "{at}: {scheme}");
-                    }
+            let each = schemes.as_object().expect("schemes").len();
+            let permissions: Vec<_> = access.permissions().collect();
+            assert_eq!(needs.len(), each * permissions.len(), "{at}");
+            for (at_need, need) in needs.iter().enumerate() {
+                for (scheme, named) in need.as_object().expect("one") {
+                    assert!(schemes[scheme].is_object(), "{at}: {scheme}");
+                    let permission = permissions[at_need / each].as_str();
+                    assert_eq!(*named, json!([permission]), "{at}: {scheme}");
                 }
             }
         }

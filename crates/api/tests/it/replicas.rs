@@ -113,3 +113,29 @@ async fn of_two_servers_with_one_precondition_one_wins() {
         assert!(matches!(statuses, (200, 412) | (412, 200)), "{statuses:?}");
     }
 }
+
+/// What one server keeps of definitions in memory is never older than what another has made of them.
+#[tokio::test]
+async fn a_definition_is_the_same_on_every_server() {
+    let Some([one, other]) = two().await else { return };
+    let fields = "/v1/workspace/tenant123/clients/fields";
+    let client = format!("/v1/workspace/tenant123/clients/{ACME_OBJECT}");
+    let body = json!({ "label": "Plan", "type": "text" });
+    let made = one.operator().post(fields, &body).await.expect(201).json();
+    let path = format!("{fields}/{}", made["field"]["id"].as_str().expect("an id"));
+    let set = json!({ "customFields": [{ "fieldKey": "plan", "value": "gold" }] });
+    other.operator().patch(&client, &set).await.expect(200);
+    for step in 0..20 {
+        let (here, there) = if step % 2 == 0 { (&one, &other) } else { (&other, &one) };
+        here.operator().post(&format!("{path}/archive"), &json!({})).await.expect(200);
+        let hidden = there.operator().get(&client).await.expect(200).json();
+        assert_eq!(hidden["client"]["customFields"], json!([]));
+        there.operator().patch(&client, &set).await.expect(422);
+        there.operator().post(&format!("{path}/restore"), &json!({})).await.expect(200);
+        let shown = here.operator().get(&client).await.expect(200).json();
+        assert_eq!(shown["client"]["customFields"][0]["value"], "gold");
+    }
+    other.operator().delete(&path).await.expect(204);
+    let gone = one.operator().get(&client).await.expect(200).json();
+    assert_eq!(gone["client"]["customFields"], json!([]));
+}

@@ -5,16 +5,20 @@ use super::{Job, gone};
 use crate::error::AppError;
 use crate::load;
 use crate::recorder::Recorder;
-use clientbook_model::client::Refusal;
+use crate::values::ValueRules;
+use clientbook_model::client::{Client, Refusal};
+use clientbook_model::field::Fields;
 use clientbook_model::id::ClientNumber;
 use clientbook_model::moving::{ImportRow, ParentRef, SourceRow};
 use clientbook_model::number::Reference;
 use clientbook_model::patch::Patch;
+use clientbook_model::tenant::Tenant;
 use clientbook_model::time::Timestamp;
 use clientbook_model::violation::Violation;
 use clientbook_store::imports::{self, ImportMark};
-use clientbook_store::{DbError, Tx, tenants};
+use clientbook_store::{DbError, Tx, clients, fields, tenants};
 use std::collections::HashSet;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Whether rows are taken in for the first time.
@@ -68,6 +72,9 @@ impl From<DbError> for Stop {
 /// A batch that is being written.
 pub(super) struct Batch<'j> {
     pub(super) job: &'j Job,
+    tenant: Tenant,
+    /// The definitions of the tenant's fields.
+    pub(super) fields: Option<Arc<Fields>>,
     pub(super) now: Timestamp,
     pub(super) known: Known,
     pub(super) last: bool,
@@ -105,11 +112,20 @@ pub(super) async fn run(
     if pass == Pass::First && is_in(&mark, rows)? {
         return Ok(mark);
     }
-    // Numbers and names are this batch's until it ends.
+    // In the order of every writer: definitions, clients, the tenant. Then numbers and names are
+    // this batch's until it ends.
+    fields::share(tx, job.tenant_id()).await?;
+    if job.match_by.is_some() {
+        Known::of(tx, job, rows).await?;
+    }
     tenants::lock(tx, job.tenant_id()).await?;
+    let tenant = tenants::get(tx, job.tenant_id()).await?.ok_or_else(gone)?;
+    let fields = clients::fields_of(tx, &tenant).await?;
     let brought = rows.iter().filter_map(|row| row.read.as_ref().ok()?.number);
     let mut batch = Batch {
         job,
+        tenant,
+        fields,
         now,
         known: Known::of(tx, job, rows).await?,
         last: pass == Pass::Waited { last: true },
@@ -183,6 +199,26 @@ impl Batch<'_> {
             tenant_id: self.job.tenant_id(),
             operation_id: self.operation_id,
             now,
+        }
+    }
+
+    /// What the tenant's definitions say of custom values.
+    pub(super) fn rules(&self) -> ValueRules<'_> {
+        ValueRules { tenant: &self.tenant, fields: self.fields.as_deref() }
+    }
+
+    /// A value that another client has and that must be unique.
+    pub(super) async fn taken_value(
+        &self,
+        tx: &mut Tx,
+        old: &Client,
+        next: &Client,
+        row: &ImportRow,
+    ) -> Result<Option<Violation>, AppError> {
+        match self.rules().check_unique(tx, old, next, &row.custom).await {
+            Ok(()) => Ok(None),
+            Err(AppError::Conflict(taken)) => Ok(Some(taken)),
+            Err(error) => Err(error),
         }
     }
 

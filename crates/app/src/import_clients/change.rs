@@ -35,11 +35,12 @@ impl Batch<'_> {
         if let Some(broken) = self.parent_rule(tx, &parent, &record).await? {
             violations.push(broken.below("/parent_client_id"));
         }
-        let patch = ClientPatch {
+        let mut patch = ClientPatch {
             parent_client_id: parent.clone().unwrap_or_default(),
             client_type_id: client_type.id.clone(),
             ..row.patch.clone()
         };
+        self.rules().resolve(&record.client, &row.custom, &mut patch, &mut violations);
         let (next, changes) = match record.client.apply(&patch) {
             Ok(done) => done,
             Err(refusal) => {
@@ -51,6 +52,7 @@ impl Batch<'_> {
             let permission = policy::permission_to_change(&change.field);
             (!self.job.holds(permission)).then(|| lacks(&change.field, permission))
         }));
+        violations.extend(self.taken_value(tx, &record.client, &next, row).await?);
         if !violations.is_empty() {
             return Ok(Outcome::Failed(violations));
         }

@@ -49,12 +49,14 @@ impl Batch<'_> {
             object_id: row.object_id.unwrap_or_else(|| env.object_id(self.now)),
             created_at,
         };
-        let patch = ClientPatch {
+        let mut patch = ClientPatch {
             parent_client_id: parent.clone().unwrap_or_default(),
             client_type_id: client_type.id.clone(),
             ..row.patch.clone()
         };
         let blank = Client::blank(identity, name);
+        self.rules().resolve(&blank, &row.custom, &mut patch, &mut violations);
+        violations.extend(self.rules().missing(&row.custom, &patch));
         let mut client = match blank.apply(&patch) {
             Ok((client, changes)) => {
                 violations.extend(changes.iter().filter_map(|change| {
@@ -69,6 +71,7 @@ impl Batch<'_> {
             }
         };
         violations.extend(ended(row, &client));
+        violations.extend(self.taken_value(tx, &blank, &client, row).await?);
         if !violations.is_empty() {
             return Ok(Outcome::Failed(violations));
         }
@@ -82,7 +85,8 @@ impl Batch<'_> {
         self.add_type(tx, client_type).await?;
         let token = self.token(row, &client);
         let recorder = self.recorder(self.now);
-        let client = insert_client(tx, &recorder, client, token.as_ref(), self.now).await?;
+        let with = (self.now, self.fields.as_deref());
+        let client = insert_client(tx, &recorder, client, token.as_ref(), with).await?;
         self.remember(&client, token.as_ref());
         Ok(Outcome::Created)
     }

@@ -6,7 +6,7 @@ use crate::error::AppError;
 use clientbook_model::audit::{ChainCheck, ChainFault};
 use clientbook_model::id::{ClientId, TenantId};
 use clientbook_store::clients::{self, ClientKey};
-use clientbook_store::{Tx, audit, tenants};
+use clientbook_store::{Tx, audit, erased_clients, tenants};
 use uuid::Uuid;
 
 /// What was found in one chain.
@@ -21,10 +21,15 @@ pub(super) async fn check(
     chain_id: Uuid,
 ) -> Result<Checked, AppError> {
     let client = clients::get(tx, tenant_id, ClientKey::Id(ClientId(chain_id))).await?;
-    let head = match &client {
-        Some(record) => Some(record.client.audit),
-        None if chain_id == tenant_id.0 => tenants::chain_head(tx, tenant_id).await?,
-        None => None,
+    let gone = match &client {
+        Some(_) => None,
+        None => erased_clients::get(tx, tenant_id, ClientId(chain_id)).await?,
+    };
+    let head = match (&client, &gone) {
+        (Some(record), _) => Some(record.client.audit),
+        (None, Some(gone)) => Some(gone.audit),
+        (None, None) if chain_id == tenant_id.0 => tenants::chain_head(tx, tenant_id).await?,
+        (None, None) => None,
     };
     let Some(head) = head else {
         return Ok(Checked { entries: 0, faults: vec![GONE.to_owned()] });
@@ -36,7 +41,11 @@ pub(super) async fn check(
     if let Err(fault) = walked.and_then(|()| check.finish(&head)) {
         return Ok(Checked { entries, faults: vec![fault.to_string()] });
     }
-    let mut faults: Vec<_> = story.erased().into_iter().collect();
+    if let Some(gone) = gone {
+        let faults = story.faults_of_erased(gone.erased_at);
+        return Ok(Checked { entries, faults });
+    }
+    let mut faults: Vec<_> = story.erased().into_iter().chain(story.resurrected()).collect();
     faults.extend(match &client {
         Some(record) => rows::of_client(tx, record, &mut story).await?,
         None => rows::of_tenant(tx, tenant_id, &mut story).await?,

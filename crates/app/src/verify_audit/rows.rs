@@ -7,7 +7,7 @@ use clientbook_model::audit::EntityType;
 use clientbook_model::id::{ClientId, TenantId};
 use clientbook_store::api_tokens::{self, StoredToken};
 use clientbook_store::clients::ClientRecord;
-use clientbook_store::{RawId, Tx, client_types, enrollment_tokens, tenants};
+use clientbook_store::{RawId, Tx, client_types, enrollment_tokens, fields, tenants};
 use serde_json::{Value, json};
 
 /// A client and its enrolment tokens.
@@ -30,7 +30,7 @@ pub(super) async fn of_client(
     Ok(faults)
 }
 
-/// A tenant, its client types and its API tokens.
+/// A tenant, its client types, its definitions of custom fields and its API tokens.
 pub(super) async fn of_tenant(
     tx: &mut Tx,
     id: TenantId,
@@ -42,11 +42,14 @@ pub(super) async fn of_tenant(
             ("slug", json!(tenant.slug.as_str())),
             ("object_id", json!(tenant.object_id)),
             ("name", json!(tenant.name)),
+            // Chains from before there was the setting do not tell of it.
+            ("strict_fields", if tenant.strict_fields { json!(true) } else { Value::Null }),
             ("created_at", json!(tenant.created_at)),
         ]);
         faults.extend(story.compare(EntityType::Tenant, &id.to_string(), &row));
     }
     client_types_of(tx, id, story, &mut faults).await?;
+    fields_of(tx, id, story, &mut faults).await?;
     api_tokens_of(tx, id, story, &mut faults).await?;
     Ok(faults)
 }
@@ -92,6 +95,31 @@ async fn client_types_of(
             let row = facts([("id", json!(id)), ("title", json!(title))]);
             faults.extend(story.compare(EntityType::ClientType, &id.to_string(), &row));
             from = id.saturating_add(1);
+        }
+        if !is_full(&page) {
+            return Ok(());
+        }
+    }
+}
+
+async fn fields_of(
+    tx: &mut Tx,
+    tenant: TenantId,
+    story: &mut Story,
+    faults: &mut Vec<String>,
+) -> Result<(), AppError> {
+    let mut from = i64::MIN;
+    loop {
+        let page = fields::stored(tx, tenant, from, PAGE).await?;
+        for field in &page {
+            let mut row = facts(field.facts());
+            row.insert("created_at".into(), json!(field.created_at));
+            row.insert("updated_at".into(), json!(field.updated_at));
+            faults.extend(story.compare(EntityType::Field, &field.id.to_string(), &row));
+            if field.version < 1 {
+                faults.push(format!("field {} has the version {}", field.id, field.version));
+            }
+            from = field.number.saturating_add(1);
         }
         if !is_full(&page) {
             return Ok(());

@@ -17,6 +17,10 @@ pub(super) type Facts = BTreeMap<String, Value>;
 pub(super) struct Story {
     things: BTreeMap<(&'static str, String), Thing>,
     first_erased: Option<i64>,
+    first_readable: Option<i64>,
+    /// The first entry that holds something readable, of those before the erasure.
+    first_open: Option<i64>,
+    erasure: Option<Entry>,
 }
 
 #[derive(Default)]
@@ -27,11 +31,24 @@ struct Thing {
     erased: BTreeSet<String>,
 }
 
+/// A tenant's setting that is off at first.
+const STRICT: &str = "strict_fields";
+
 impl Story {
     /// Takes the next entry in.
     pub(super) fn read(&mut self, entry: Entry) {
-        if is_erased(&entry.contents) {
+        if entry.contents.is_erased() {
             self.first_erased.get_or_insert(entry.sequence);
+        }
+        if self.erasure.is_none() && entry.action == Action::ClientErased {
+            self.first_open = self.first_readable.take();
+            // Everything before it may be erased, and nothing after it.
+            self.first_erased = entry.contents.is_erased().then_some(entry.sequence);
+            self.erasure = Some(entry);
+            return;
+        }
+        if entry.contents.is_readable() {
+            self.first_readable.get_or_insert(entry.sequence);
         }
         let id = match entry.entity_type {
             // Their rows are not kept yet.
@@ -39,6 +56,10 @@ impl Story {
             EntityType::ClientType => client_type_id(&entry.contents),
             _ => entry.entity_id.to_string(),
         };
+        if entry.action == Action::FieldDeleted {
+            self.things.remove(&(entry.entity_type.as_str(), id));
+            return;
+        }
         let thing = self.things.entry((entry.entity_type.as_str(), id)).or_default();
         let at = |field| time(&entry.contents, field).unwrap_or(entry.created_at);
         let (made_at, newest) = (at(CREATED_AT), at(UPDATED_AT));
@@ -61,6 +82,8 @@ impl Story {
             }
             match change.after.value() {
                 Value::Null => thing.facts.remove(&change.field),
+                // As it is where nobody has said anything.
+                Value::Bool(false) if change.field == STRICT => thing.facts.remove(&change.field),
                 after => thing.facts.insert(change.field, after),
             };
         }
@@ -71,6 +94,28 @@ impl Story {
     pub(super) fn erased(&self) -> Option<String> {
         let sequence = self.first_erased?;
         Some(format!("entry {sequence} was erased without an entry that says so"))
+    }
+
+    /// What is wrong with the chain of a client that was erased at `time`.
+    pub(super) fn faults_of_erased(&self, time: Timestamp) -> Vec<String> {
+        let mut faults: Vec<_> = self.erased().into_iter().collect();
+        match &self.erasure {
+            None => faults.push("the client is not there, and no entry says it was erased".into()),
+            Some(entry) if entry.created_at != time => {
+                faults.push("the client was erased at another time than an entry says".into());
+            }
+            Some(_) => {}
+        }
+        let open = |sequence| format!("entry {sequence} was not erased with the client");
+        faults.extend(self.first_open.map(open));
+        faults
+    }
+
+    /// Says that an entry tells of an erasure of what is there.
+    pub(super) fn resurrected(&self) -> Option<String> {
+        let entry = self.erasure.as_ref()?;
+        let sequence = entry.sequence;
+        Some(format!("the client is there, though entry {sequence} says that it was erased"))
     }
 
     /// Compares what is told of a thing with its row, and is done with it.
@@ -147,11 +192,6 @@ fn makes(action: Action) -> bool {
             | Action::ApiTokenCreated
             | Action::TenantCreated
             | Action::ClientTypeCreated
+            | Action::FieldCreated
     )
-}
-
-fn is_erased(contents: &Contents) -> bool {
-    let values = contents.changes.iter().flat_map(|change| [&change.before, &change.after]);
-    let mut sealed = [&contents.actor_name, &contents.source_address].into_iter().chain(values);
-    sealed.any(|sealed| matches!(sealed, Sealed::Erased { .. }))
 }

@@ -2,18 +2,20 @@
 
 use clientbook_app::{
     App, AppError, AuditReport, AuditScope, Caller, Change, ClientChange, ClientKey, ClientRef,
-    Clock, Entropy, Env, NewApiToken, Precondition,
+    Clock, Entropy, Env, FieldChangeWish, FieldRef, Home, NewApiToken, NewField, Precondition,
 };
 use clientbook_model::api_token::{ApiTokenName, Capability};
 use clientbook_model::client::ClientPatch;
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::custom_field::FieldKey;
+use clientbook_model::field::{Field, FieldStatus, FieldType};
 use clientbook_model::id::ClientId;
 use clientbook_model::patch::{Parse, Patch};
 use clientbook_model::principal::{Permission, Role};
 use clientbook_model::secret::Secret;
 use clientbook_model::status::{Status, StatusPatch};
 use clientbook_model::success::SuccessPatch;
+use clientbook_model::tenant::TenantKey;
 use clientbook_store::{Access, Db};
 use clientbook_testkit::TestDatabase;
 use serde_json::{Value, json};
@@ -67,6 +69,8 @@ impl Book {
         assert_ne!(kept, revoked);
         let caller = Caller::cli("a request".into());
         app.revoke_api_token(&caller, revoked).await.expect("a token taken back");
+        define(&app, "Notes", false).await;
+        define(&app, "Plan", true).await;
         book
     }
 
@@ -174,6 +178,30 @@ pub(crate) async fn change(app: &App, client: Uuid, patch: ClientPatch) {
     let change = Change { change, precondition: Precondition::None, dry_run: false };
     let caller = Caller::cli("a request".into());
     app.change_client(&caller, target, change).await.expect("a change");
+}
+
+/// Defines a text field of our tenant, and changes it once.
+pub(crate) async fn define(app: &App, label: &str, archived: bool) -> Field {
+    let caller = Caller::cli("a request".into());
+    let home = Home::Path("tenant123".into(), TenantKey::parse("tenant123"));
+    let new = NewField {
+        home: home.clone(),
+        label: Some(parsed(&json!(label))),
+        kind: Some(FieldType::Text),
+        key: None,
+        description: Some(parsed(&json!("x"))),
+        is_required: false,
+        is_unique: archived,
+        is_filterable: false,
+        metadata: parsed(&json!({ "width": 2 })),
+        violations: Vec::new(),
+    };
+    let field = app.create_field(&caller, new).await.expect("a field");
+    let status = if archived { FieldStatus::Archived } else { FieldStatus::Active };
+    let mut wish = FieldChangeWish::of_status(status, Precondition::None);
+    wish.patch.is_filterable = Some(true);
+    let target = FieldRef { home, asked: field.object_id.to_string() };
+    app.change_field(&caller, target, wish).await.expect("a change")
 }
 
 /// Makes a restricted token of our tenant; its id.

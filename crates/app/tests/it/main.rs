@@ -2,6 +2,7 @@
 
 mod book;
 mod copy;
+mod fields;
 mod moving;
 mod rows;
 mod starts;

@@ -1,6 +1,6 @@
 //! What chains tell of besides the client: tenants, types and tokens are compared with it too.
 
-use crate::book::{ACME, Book, GLOBEX, OURS};
+use crate::book::{ACME, Book, GLOBEX, OURS, RIVAL};
 use uuid::Uuid;
 
 const BEHIND: &str = "was changed behind the trail:";
@@ -92,6 +92,7 @@ async fn an_edited_tenant_is_found() {
         ("slug = 'another'", "slug"),
         ("object_id = '00000000000000000000abcd'", "object_id"),
         ("name = 'Another'", "name"),
+        ("strict_fields = 1", "strict_fields"),
         ("created_at = created_at + 1", "created_at"),
     ] {
         for tenant in [OURS, Uuid::nil()] {
@@ -115,6 +116,48 @@ async fn a_client_type_that_is_not_as_told_is_found() {
     let renumbered = "UPDATE client_types SET id = -1 WHERE id = 3";
     let told = [(OURS, "client_type -1 ", UNTOLD), (OURS, "client_type 3 ", ROWLESS)];
     assert_told(&book, &[renumbered], &told).await;
+}
+
+#[tokio::test]
+async fn a_field_that_is_not_as_told_is_found() {
+    let book = Book::sqlite_with_history().await;
+    for (assignment, field) in [
+        ("number = 9", "number"),
+        ("object_id = '00000000000000000000abcd'", "object_id"),
+        ("field_key = 'another'", "key"),
+        ("label = 'Another'", "label"),
+        ("description = NULL", "description"),
+        ("kind = 'number'", "type"),
+        ("is_required = 1", "is_required"),
+        ("is_unique = 1", "is_unique"),
+        ("is_filterable = 0", "is_filterable"),
+        ("place = 7", "order"),
+        ("status = 'archived'", "status"),
+        ("status = 'deleting'", "status"),
+        ("metadata = '{}'", "metadata"),
+        ("metadata = '{\"width\": 3}'", "metadata"),
+        ("created_at = created_at + 1", "created_at"),
+        ("updated_at = updated_at + 1", "updated_at"),
+    ] {
+        let sql = format!("UPDATE fields SET {assignment} WHERE field_key = 'notes'");
+        let told = format!("{BEHIND} {field}");
+        assert_told(&book, &[&sql], &[(OURS, "field ", &told)]).await;
+    }
+    let version = "UPDATE fields SET version = 0 WHERE field_key = 'notes'";
+    assert_told(&book, &[version], &[(OURS, "field ", "has the version 0")]).await;
+    let removed = "DELETE FROM fields WHERE field_key = 'notes'";
+    assert_told(&book, &[removed], &[(OURS, "field ", ROWLESS)]).await;
+    let forged = "INSERT INTO fields SELECT tenant_id, zeroblob(16), 9, '00000000000000000000abcd',
+        'forged', label, description, kind, is_required, is_unique, is_filterable, place, status,
+        metadata, version, created_at, updated_at FROM fields WHERE field_key = 'notes'";
+    assert_told(&book, &[forged], &[(OURS, "field 00000000-", UNTOLD)]).await;
+    let moved = format!("UPDATE fields SET tenant_id = {} WHERE number = 1", blob(RIVAL));
+    let told = [(OURS, "field ", ROWLESS), (RIVAL, "field ", UNTOLD)];
+    assert_told(&book, &[&moved], &told).await;
+    let copy = book.copy();
+    copy.tamper(&["UPDATE fields SET status = 'bogus' WHERE field_key = 'notes'".to_owned()]);
+    let faults = copy.verify(None, None).await.faults;
+    assert!(faults.iter().any(|fault| fault.chain_id == OURS), "{faults:?}");
 }
 
 #[tokio::test]

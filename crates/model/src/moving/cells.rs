@@ -5,7 +5,9 @@ use super::csv_cell::guard;
 use super::{Format, token};
 use crate::client::Client;
 use crate::contact::{ContactMethods, EmailAddress};
+use crate::custom_field;
 use crate::enrollment::EnrollmentToken;
+use crate::field::Fields;
 use crate::number::Reference;
 use crate::success::ClientType;
 use crate::text::{ScopeId, Text};
@@ -14,9 +16,11 @@ use crate::web::WebUrl;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// The values of every column, in their order; null where unset.
+/// The values of every column, in their order; null where unset. `fields` are its tenant's
+/// definitions.
 pub fn cells(
     client: &Client,
+    fields: Option<&Fields>,
     client_type: Option<&ClientType>,
     token: Option<&EnrollmentToken>,
 ) -> Vec<Value> {
@@ -41,7 +45,9 @@ pub fn cells(
         "owner_id" => scope(client.owner_id.as_ref()),
         "avatar_url" => client.avatar_url.as_ref().map(WebUrl::as_str).into(),
         "contact_methods" => contact_methods(&client.contact_methods),
-        "custom" => json(&client.custom_values),
+        "custom" => custom_field::shown(fields, &client.custom_values)
+            .map(|(key, value, _)| (key.to_string(), value.clone()))
+            .collect(),
         "external_id" => client.external_id.as_ref().map(Text::as_str).into(),
         "parent_client_id" => client.parent_client_id.map(Reference::get).into(),
         "client_type_id" => client.client_type_id.map(Reference::get).into(),

@@ -4,7 +4,7 @@ use super::columns::COLUMNS;
 use super::token::{self, TokenWish};
 use crate::client::{ClientPatch, MAX_TAGS};
 use crate::contact::{ContactMethod, ContactMethods, ContactType, MAX_METHODS};
-use crate::custom_field::{self, CustomPatch, FieldKey};
+use crate::custom_field::{CustomWish, FieldKey};
 use crate::id::{ClientId, ClientNumber, ObjectId, parse_uuid};
 use crate::nearest::nearest;
 use crate::patch::{Parse, Patch};
@@ -76,7 +76,7 @@ impl Parse for ParentRef {
 }
 
 /// What one row says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ImportRow {
     /// The client's UUID.
     pub id: Option<ClientId>,
@@ -84,8 +84,10 @@ pub struct ImportRow {
     pub number: Option<ClientNumber>,
     /// Its 24 hex digits.
     pub object_id: Option<ObjectId>,
-    /// What it is to be, its parent and the title of its type aside.
+    /// What it is to be, apart from what follows.
     pub patch: ClientPatch,
+    /// Its custom values.
+    pub custom: Vec<CustomWish>,
     /// Its parent.
     pub parent: Patch<ParentRef>,
     /// The title of its type.
@@ -128,6 +130,7 @@ impl ImportRow {
             number: reader.set("number").map(|RowNumber(number)| number),
             object_id: reader.set("object_id"),
             patch: patch(&mut reader),
+            custom: custom(&mut reader),
             parent: reader.patch("parent_client_id"),
             client_type_title: reader.patch("client_type_title"),
             token: token::read(object.get("enrollment_token")).unwrap_or_else(|broken| {
@@ -179,11 +182,10 @@ fn patch(reader: &mut Reader<'_>) -> ClientPatch {
         owner_id: reader.patch("owner_id"),
         avatar_url: reader.patch("avatar_url"),
         contact_methods: contact_methods(reader),
-        custom_values: custom(reader),
         external_id: reader.patch("external_id"),
-        parent_client_id: Patch::Absent,
         client_type_id: reader.patch("client_type_id"),
         success: success(reader),
+        ..ClientPatch::default()
     }
 }
 
@@ -229,29 +231,31 @@ fn contact_method(value: &Value) -> Result<ContactMethod, Vec<Violation>> {
 }
 
 /// Values by key, merged key by key; null removes one.
-fn custom(reader: &mut Reader<'_>) -> CustomPatch {
-    let mut patch = CustomPatch::new();
+fn custom(reader: &mut Reader<'_>) -> Vec<CustomWish> {
+    let mut wishes = Vec::new();
     let values = match reader.object.get("custom") {
-        None | Some(Value::Null) => return patch,
+        None | Some(Value::Null) => return wishes,
         Some(Value::Object(values)) => values,
         Some(_) => {
             reader.refuse("custom", Violation::not_a("an object"));
-            return patch;
+            return wishes;
         }
     };
-    for (key, value) in values {
-        let checked = FieldKey::new(key).and_then(|key| match value {
-            Value::Null => Ok((key, None)),
-            value => custom_field::check_undefined(value).map(|()| (key, Some(value.clone()))),
-        });
-        match checked {
-            Ok((key, value)) => {
-                patch.insert(key, value);
-            }
-            Err(broken) => reader.refuse("custom", broken.below(&step(key))),
+    for (name, value) in values {
+        let at = format!("/custom{}", step(name));
+        match FieldKey::new(name) {
+            Ok(key) => wishes.push(CustomWish {
+                key,
+                value: Some(value.clone()).filter(|value| !value.is_null()),
+                field_id: None,
+                key_at: at.clone(),
+                value_at: at.clone(),
+                id_at: at,
+            }),
+            Err(broken) => reader.refuse("custom", broken.below(&step(name))),
         }
     }
-    patch
+    wishes
 }
 
 /// An object being read.

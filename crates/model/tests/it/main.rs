@@ -2,7 +2,9 @@
 
 mod audit;
 mod client;
+mod client_trail;
 mod contact;
+mod field;
 mod grant;
 mod id;
 mod make;

@@ -189,6 +189,7 @@ pub(crate) fn patch_of(wishes: Vec<Patch<usize>>) -> ClientPatch {
         parent_client_id: wishes.reference(),
         client_type_id: wishes.reference(),
         success: wishes.success(),
+        workspace_deleted_at: None,
     };
     assert_eq!(wishes.0.len(), 0, "WISHES is the number of fields");
     patch
@@ -237,6 +238,7 @@ pub(crate) fn patch_of_current(client: &Client) -> ClientPatch {
             managed_by_employee_id assigned_sales_rep_id assigned_sales_rep success_cycle_id
             primary_contact_id acc_teaming_roles
         },
+        workspace_deleted_at: client.workspace_deleted_at,
     }
 }
 

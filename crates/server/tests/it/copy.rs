@@ -188,7 +188,8 @@ fn a_copy_that_is_killed_or_stopped_goes_on() {
     // Empty again, with its tables.
     target.execute(
         "TRUNCATE settings, tenants, client_types, client_ids, clients, enrollment_tokens,
-            api_tokens, credentials, audit_entries, client_times, client_counts CASCADE",
+            api_tokens, credentials, audit_entries, client_times, client_counts, client_values,
+            field_sets, fields CASCADE",
     );
     for signal in ["KILL", "INT"] {
         let mut waiting = Waiting::start(directory.path(), &target);

@@ -1,9 +1,13 @@
 //! The binary, as its users start it, call it, stop it and kill it.
 
+mod checkpoint;
 mod config;
 mod copy;
 mod crash;
+mod erasure;
 mod lock;
+#[cfg(target_os = "linux")]
+mod memory;
 mod moving;
 mod pgbouncer;
 mod process;

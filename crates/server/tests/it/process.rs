@@ -139,6 +139,15 @@ impl Server {
         address.parse().expect("an address")
     }
 
+    /// What it has in memory, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("Linux tells of processes");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kibibytes.expect("a size").parse::<u64>().expect("a number") * 1024
+    }
+
     /// `kill -9`
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("a process to kill");

@@ -4,6 +4,7 @@ use super::error::chain;
 #[cfg(feature = "record")]
 use super::tape::Recorder;
 use crate::error::DbError;
+use crate::fields::Kept;
 use deadpool_postgres::{
     Connect, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts,
 };
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::{Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -28,6 +29,12 @@ const CONNECTIONS: usize = 32;
 
 /// How long a connection may take to be made, unless the URL says `connect_timeout`.
 const CONNECT: Duration = Duration::from_secs(3);
+
+/// PostgreSQL's, where the URL names none.
+const PORT: u16 = 5432;
+
+/// How many addresses of one name are asked.
+const ADDRESSES: usize = 16;
 
 /// How long a peer may leave what it was sent unacknowledged.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -42,6 +49,8 @@ pub(super) struct Target {
     tls: MakeRustlsConnect,
     pub(super) threads: usize,
     connections: usize,
+    /// What all connections share.
+    pub(super) fields: Kept,
     #[cfg(feature = "record")]
     pub(super) recorder: Recorder,
 }
@@ -65,6 +74,9 @@ impl Target {
         let theirs = theirs.join("&");
         let hosts = hosts(base).into_iter().map(|base| config(&format!("{base}?{theirs}")));
         let hosts = hosts.collect::<Result<Vec<_>, DbError>>()?;
+        if hosts.iter().any(|host| host.get_hosts().len() > 1 || host.get_hostaddrs().len() > 1) {
+            return Err(refused("several hosts stand in the address: HOST:PORT,HOST:PORT"));
+        }
         if hosts.len() > 1 && hosts.iter().any(|host| !host.get_hostaddrs().is_empty()) {
             return Err(refused("hostaddr goes with one host only: put the addresses there"));
         }
@@ -80,6 +92,7 @@ impl Target {
             tls,
             threads,
             connections,
+            fields: Kept::default(),
             #[cfg(feature = "record")]
             recorder: Recorder::default(),
         })
@@ -102,13 +115,23 @@ impl Target {
         self.race().await.map(|(client, _)| client)
     }
 
-    /// Asks all hosts at once, and takes the first that answers and takes writes: one that is silent
-    /// keeps nobody from the others.
+    /// Asks all addresses of all hosts at once, and takes the first that answers and takes writes: one
+    /// that is silent keeps nobody from the others.
     async fn race(&self) -> Result<(Client, JoinHandle<()>), Error> {
-        let mut hosts: FuturesUnordered<_> =
-            self.hosts.iter().map(|host| host.connect(self.tls.clone())).collect();
+        let mut looked_up: FuturesUnordered<_> = self.hosts.iter().map(addresses).collect();
+        let mut asked = FuturesUnordered::new();
         let mut refusal = None;
-        while let Some(outcome) = hosts.next().await {
+        loop {
+            let outcome = tokio::select! {
+                Some(found) = looked_up.next() => {
+                    for address in found {
+                        asked.push(async move { address.connect(self.tls.clone()).await });
+                    }
+                    continue;
+                }
+                Some(outcome) = asked.next() => outcome,
+                else => break,
+            };
             match outcome {
                 Ok((client, connection)) => {
                     let driven = tokio::spawn(async move {
@@ -131,6 +154,23 @@ impl Target {
             None => std::future::pending().await,
         }
     }
+}
+
+/// One for each address behind the host's name; the host itself where that says why there is none.
+async fn addresses(host: &Config) -> Vec<Config> {
+    let ([Host::Tcp(name)], []) = (host.get_hosts(), host.get_hostaddrs()) else {
+        return vec![host.clone()];
+    };
+    let port = host.get_ports().first().copied().unwrap_or(PORT);
+    let Ok(found) = tokio::net::lookup_host((name.as_str(), port)).await else {
+        return vec![host.clone()];
+    };
+    let found = found.take(ADDRESSES).map(|address| {
+        let mut one = host.clone();
+        one.hostaddr(address.ip());
+        one
+    });
+    found.collect()
 }
 
 impl Connect for Target {
@@ -167,7 +207,11 @@ fn config(url: &str) -> Result<Config, DbError> {
     if config.get_options().is_none() {
         // No statement_timeout: in the wait for a synchronous standby it would turn into a
         // COMMIT that says yes and is on one machine only.
-        config.options("-c lock_timeout=5s -c idle_in_transaction_session_timeout=30s");
+        // A statement that waits for a lock ends with the connection that asked it.
+        config.options(
+            "-c lock_timeout=5s -c idle_in_transaction_session_timeout=30s \
+             -c client_connection_check_interval=2s",
+        );
     }
     config.keepalives_idle(SILENCE);
     config.keepalives_interval(Duration::from_secs(1));
@@ -256,6 +300,25 @@ mod tests {
         );
         assert!(target.hosts.iter().all(|host| host.get_dbname() == Some("name")));
         assert_eq!(target.patience, Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn every_address_behind_a_name_is_asked() {
+        let target = Target::parse("postgres://u@localhost:5433/name").expect("a URL");
+        let found = addresses(&target.hosts[0]).await;
+        assert!(!found.is_empty());
+        for one in found {
+            // The certificate is still compared with the name.
+            assert_eq!(one.get_hosts(), target.hosts[0].get_hosts());
+            assert!(one.get_hostaddrs()[0].is_loopback());
+        }
+    }
+
+    #[test]
+    fn hosts_stand_in_the_address() {
+        for url in ["postgres://u@one/name?host=two", "postgres:///name?host=one&host=two"] {
+            assert!(Target::parse(url).is_err(), "{url}");
+        }
     }
 
     #[tokio::test]

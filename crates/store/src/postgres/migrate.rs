@@ -23,16 +23,12 @@ pub(super) async fn run(target: &Target, access: Access) -> Result<(), DbError> 
     let target = &target.unhurried();
     let mut client = connect(target).await?;
     let refused = |error: tokio_postgres::Error| DbError::Refused(chain(&error));
-    let encoding: String =
-        client.query_one("SHOW server_encoding", &[]).await.map_err(refused)?.get(0);
-    if encoding != "UTF8" {
-        let message = format!("the database's encoding is {encoding}: it must be UTF8");
-        return Err(DbError::Refused(message));
-    }
+    // Migrations take as long as they take; to look at what is there does not.
+    let looked = Patience::new().bound(look(&client, access)).await;
+    looked.unwrap_or_else(|_| Err(silent()))?;
     if access == Access::Read {
-        return check(&client).await;
+        return Ok(());
     }
-    ours(&client).await?;
     let turn = connect(target).await?;
     turn.batch_execute(LOCK).await.map_err(refused)?;
     migrations::migrations::runner().set_abort_missing(true).run_async(&mut client).await.map_err(
@@ -46,6 +42,17 @@ pub(super) async fn run(target: &Target, access: Access) -> Result<(), DbError> 
         },
     )?;
     turn.batch_execute("COMMIT").await.map_err(refused)
+}
+
+/// Whether this is a database that `access` may have.
+async fn look(client: &Client, access: Access) -> Result<(), DbError> {
+    let encoding = client.query_one("SHOW server_encoding", &[]).await;
+    let encoding: String = encoding.map_err(|error| DbError::Refused(chain(&error)))?.get(0);
+    if encoding != "UTF8" {
+        let message = format!("the database's encoding is {encoding}: it must be UTF8");
+        return Err(DbError::Refused(message));
+    }
+    if access == Access::Read { check(client).await } else { ours(client).await }
 }
 
 /// A database that has another program's tables and none of ours is left as it is.

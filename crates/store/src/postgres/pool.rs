@@ -6,11 +6,13 @@ use super::error::{Fault, chain};
 use super::tape::Recorder;
 use super::transaction::{Kind, Transaction};
 use crate::error::DbError;
+use crate::fields::Kept;
 use deadpool_postgres::{ClientWrapper, Object};
 use std::cell::RefCell;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::Mutex;
 
 /// Connections for transactions, and one that all lookups share: their statements stand alone, so
 /// they go out one behind the other without waiting for each other's answers.
@@ -20,8 +22,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub(crate) struct Pool {
     connections: deadpool_postgres::Pool,
     shared: RefCell<Option<Arc<Connection>>>,
+    /// Held by whoever makes the shared one anew: the others wait for it, and make none of their own.
+    renewal: Mutex<()>,
     /// How many have been lost.
     losses: Arc<AtomicU64>,
+    fields: Kept,
     #[cfg(feature = "record")]
     recorder: Recorder,
 }
@@ -31,7 +36,9 @@ impl Pool {
         Ok(Self {
             connections: connect::pool(target)?,
             shared: RefCell::new(None),
+            renewal: Mutex::new(()),
             losses: Arc::default(),
+            fields: target.fields.clone(),
             #[cfg(feature = "record")]
             recorder: target.recorder.clone(),
         })
@@ -46,13 +53,20 @@ impl Pool {
     }
 
     async fn shared(&self) -> Result<Arc<Connection>, DbError> {
-        let kept = self.shared.borrow().clone();
-        if let Some(connection) = kept.filter(|connection| connection.is_sound()) {
+        if let Some(connection) = self.kept() {
+            return Ok(connection);
+        }
+        let _turn = self.renewal.lock().await;
+        if let Some(connection) = self.kept() {
             return Ok(connection);
         }
         let connection = self.take().await?;
         *self.shared.borrow_mut() = Some(Arc::clone(&connection));
         Ok(connection)
+    }
+
+    fn kept(&self) -> Option<Arc<Connection>> {
+        self.shared.borrow().clone().filter(|connection| connection.is_sound())
     }
 
     async fn take(&self) -> Result<Arc<Connection>, DbError> {
@@ -64,6 +78,7 @@ impl Pool {
             spoilt: AtomicBool::new(false),
             losses: Arc::clone(&self.losses),
             before,
+            fields: self.fields.clone(),
             #[cfg(feature = "record")]
             recorder: self.recorder.clone(),
         }))
@@ -78,6 +93,8 @@ pub(crate) struct Connection {
     losses: Arc<AtomicU64>,
     /// How many had been lost when it was lent.
     before: u64,
+    /// Definitions of custom fields, which all connections share.
+    pub(super) fields: Kept,
     #[cfg(feature = "record")]
     pub(super) recorder: Recorder,
 }

@@ -7,6 +7,7 @@ use super::pool::Connection;
 use super::tape::Tape;
 use super::value::Encoded;
 use crate::error::DbError;
+use crate::fields::Kept;
 use crate::row::Row;
 use crate::value::Value;
 use futures_util::TryStreamExt as _;
@@ -86,6 +87,11 @@ impl Transaction {
             Kind::Write => this.batch("BEGIN ISOLATION LEVEL READ COMMITTED"),
         }
         this
+    }
+
+    /// Definitions of custom fields in memory.
+    pub(crate) fn kept_fields(&self) -> &Kept {
+        &self.connection.fields
     }
 
     fn batch(&mut self, sql: &'static str) {

@@ -3,11 +3,12 @@
 
 use super::limits::Limits;
 use super::open;
+use crate::error::DbError;
 use rusqlite::{Connection, ffi};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,13 @@ use std::time::{Duration, Instant};
 /// place where it once saw an old read, even if newer reads have taken that over since: steady
 /// reads would keep it waiting for ever.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How long the log's file may not be truncated because somebody reads in it.
+const SCRUB: Duration = Duration::from_secs(10);
+
+const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+const RESTART: &str = "PRAGMA wal_checkpoint(RESTART)";
+const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
 /// Whether the log must be moved, all of it, before anything else is written.
 #[derive(Clone, Default)]
@@ -44,9 +52,43 @@ enum Emptied {
     Failed,
 }
 
+/// What the thread is asked to do.
+enum Ask {
+    /// To move what it can.
+    Move,
+    /// To let the log start over, and to say whether it does: the writer stands still meanwhile.
+    StartOver(SyncSender<Emptied>),
+    /// To leave nothing in the log's file, and to say whether that is so.
+    Truncate(SyncSender<Emptied>),
+}
+
+/// Where the thread that runs now is asked.
+#[derive(Clone, Default)]
+pub(super) struct Checkpoints(Arc<Mutex<Option<SyncSender<Ask>>>>);
+
+impl Checkpoints {
+    fn set(&self, asks: Option<SyncSender<Ask>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = asks;
+    }
+
+    /// Leaves nothing in the log's file; whether that is so, or a long read is in the way.
+    pub(super) fn truncate(&self) -> Result<bool, DbError> {
+        let failed = || DbError::Unavailable("the log cannot be moved".into());
+        let asks = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (done, is_done) = sync_channel(1);
+        asks.and_then(|asks| asks.send(Ask::Truncate(done)).ok()).ok_or_else(failed)?;
+        match is_done.recv().map_err(|_| failed())? {
+            Emptied::Done => Ok(true),
+            Emptied::Busy => Ok(false),
+            Emptied::Failed => Err(failed()),
+        }
+    }
+}
+
 /// The checkpointing thread, as the writer sees it.
 pub(super) struct Checkpointer {
-    wake: Option<SyncSender<Option<SyncSender<Emptied>>>>,
+    wake: Option<SyncSender<Ask>>,
+    checkpoints: Checkpoints,
     thread: Option<JoinHandle<()>>,
     limits: Limits,
     doubt: Doubt,
@@ -54,7 +96,12 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    pub(super) fn start(path: &Path, limits: Limits, doubt: Doubt) -> std::io::Result<Self> {
+    pub(super) fn start(
+        path: &Path,
+        limits: Limits,
+        doubt: Doubt,
+        checkpoints: Checkpoints,
+    ) -> std::io::Result<Self> {
         let look = LOOK.min(limits.patience);
         let connection = open::checkpointer(path, look).map_err(std::io::Error::other)?;
         let (wake, woken) = sync_channel(1);
@@ -62,7 +109,9 @@ impl Checkpointer {
         let thread = std::thread::Builder::new()
             .name("checkpoint".into())
             .spawn(move || run(&connection, &woken, limits.patience, &doubts))?;
-        Ok(Self { wake: Some(wake), thread: Some(thread), limits, doubt, cap: limits.cap })
+        checkpoints.set(Some(wake.clone()));
+        let (wake, thread, cap) = (Some(wake), Some(thread), limits.cap);
+        Ok(Self { wake, checkpoints, thread, limits, doubt, cap })
     }
 
     /// Tells it how long the log is after a commit; waits only at the cap.
@@ -75,11 +124,11 @@ impl Checkpointer {
         };
         if pages < self.cap {
             // Full means that one is about to run: nothing is lost.
-            let _already_asked = wake.try_send(None);
+            let _already_asked = wake.try_send(Ask::Move);
             return;
         }
         let (done, is_done) = sync_channel(1);
-        let asked = wake.send(Some(done));
+        let asked = wake.send(Ask::StartOver(done));
         match asked.ok().and_then(|()| is_done.recv().ok()).unwrap_or(Emptied::Failed) {
             Emptied::Done => {}
             Emptied::Busy => {
@@ -96,26 +145,23 @@ impl Checkpointer {
 impl Drop for Checkpointer {
     fn drop(&mut self) {
         self.wake = None;
+        self.checkpoints.set(None);
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the checkpoint thread panicked");
         }
     }
 }
 
-fn run(
-    connection: &Connection,
-    woken: &Receiver<Option<SyncSender<Emptied>>>,
-    patience: Duration,
-    doubt: &Doubt,
-) {
+fn run(connection: &Connection, woken: &Receiver<Ask>, patience: Duration, doubt: &Doubt) {
     let mut fails = false;
-    while let Ok(answer) = woken.recv() {
+    while let Ok(ask) = woken.recv() {
         // What a failed sync may have lost counts as moved: see `Writable`.
-        let done = match answer {
-            Some(_) if doubt.is_there() => Ok(Emptied::Failed),
-            None if doubt.is_there() => continue,
-            None => checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)"),
-            Some(_) => empty(connection, patience),
+        let done = match ask {
+            Ask::Move if doubt.is_there() => continue,
+            _ if doubt.is_there() => Ok(Emptied::Failed),
+            Ask::Move => checkpoint(connection, PASSIVE),
+            Ask::StartOver(_) => empty(connection, RESTART, patience),
+            Ask::Truncate(_) => empty(connection, TRUNCATE, SCRUB),
         };
         match &done {
             Ok(_) if fails => tracing::info!("checkpoints succeed again"),
@@ -130,7 +176,7 @@ fn run(
             _ => {}
         }
         fails = done.is_err();
-        if let Some(answer) = answer {
+        if let Ask::StartOver(answer) | Ask::Truncate(answer) = ask {
             // The writer waits for it, unless it has panicked.
             let _listening = answer.send(done.unwrap_or(Emptied::Failed));
         }
@@ -144,10 +190,11 @@ fn is_failed_sync(error: &rusqlite::Error) -> bool {
 // SQLite starts the log over only when a writer finds all of it moved and no reader in it, which
 // steady writes beside steady reads never let happen: so at the cap the writer stands still, and
 // RESTART waits for the readers in the log. New ones meanwhile need only the database file.
-fn empty(connection: &Connection, patience: Duration) -> rusqlite::Result<Emptied> {
+// TRUNCATE takes the writer's place between two commits, for a moment at a time.
+fn empty(connection: &Connection, sql: &str, patience: Duration) -> rusqlite::Result<Emptied> {
     let begun = Instant::now();
     loop {
-        let done = checkpoint(connection, "PRAGMA wal_checkpoint(RESTART)")?;
+        let done = checkpoint(connection, sql)?;
         if done == Emptied::Done || begun.elapsed() >= patience {
             return Ok(done);
         }

@@ -2,6 +2,7 @@
 
 use crate::cell::Cell;
 use crate::error::DbError;
+use crate::fields::Kept;
 #[cfg(feature = "record")]
 use crate::recording::{Recording, Rows};
 use crate::row::Row;
@@ -22,13 +23,15 @@ pub(crate) struct Connection {
     bounded: bool,
     /// What the transaction has touched so far: see `Changes`.
     pub(crate) touched: Vec<Uuid>,
+    /// Definitions of custom fields, which all connections share.
+    pub(crate) fields: Kept,
     /// What has run so far, while somebody records it.
     #[cfg(feature = "record")]
     pub(crate) recording: Option<Recording>,
 }
 
 impl Connection {
-    pub(super) fn new(raw: rusqlite::Connection) -> Self {
+    pub(super) fn new(raw: rusqlite::Connection, fields: Kept) -> Self {
         // Every statement of the crate fits, so none is parsed twice.
         raw.set_prepared_statement_cache_capacity(256);
         Self {
@@ -36,6 +39,7 @@ impl Connection {
             fault: None,
             bounded: false,
             touched: Vec::new(),
+            fields,
             #[cfg(feature = "record")]
             recording: None,
         }
@@ -235,7 +239,8 @@ mod tests {
     }
 
     fn connection() -> Connection {
-        Connection::new(rusqlite::Connection::open_in_memory().expect("a connection"))
+        let raw = rusqlite::Connection::open_in_memory().expect("a connection");
+        Connection::new(raw, super::Kept::default())
     }
 
     // Release builds trust what debug builds have checked.

@@ -12,6 +12,7 @@ mod poll;
 mod readers;
 #[cfg(feature = "record")]
 mod replay;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod writable;
@@ -25,6 +26,7 @@ use crate::changes::{Changes, Moment};
 use crate::db::Access;
 use crate::error::DbError;
 use crate::tx::Tx;
+use checkpoint::Checkpoints;
 use limits::Limits;
 use readers::Readers;
 use std::path::Path;
@@ -37,11 +39,15 @@ use writer::Writer;
 /// How many scans may run at once; more wait. Each holds a thread and a connection.
 const SCANS: usize = 8;
 
+/// Pages that are swept in one transaction, which others wait for.
+const SWEPT: usize = 200;
+
 /// An open store file.
 pub(crate) struct Sqlite {
     readers: Arc<Readers>,
     scans: Arc<Semaphore>,
     changes: Arc<Changes>,
+    checkpoints: Checkpoints,
     // Dropped last, so that the writer's connections are the last to close the file.
     writer: Option<Writer>,
 }
@@ -52,7 +58,7 @@ impl Sqlite {
     }
 
     fn open_with(path: &Path, access: Access, limits: Limits) -> Result<Self, DbError> {
-        let changes = Arc::new(Changes::new());
+        let (changes, checkpoints) = (Arc::new(Changes::new()), Checkpoints::default());
         let (readers, writer) = match access {
             Access::Write => {
                 let (place, lock, connection) = open::writable(path)?;
@@ -63,6 +69,7 @@ impl Sqlite {
                     limits,
                     Arc::clone(&readers),
                     Arc::clone(&changes),
+                    checkpoints.clone(),
                 )?;
                 (readers, Some(Writer::start(writable, lock, limits)?))
             }
@@ -72,7 +79,7 @@ impl Sqlite {
             }
         };
         let scans = Arc::new(Semaphore::new(SCANS));
-        Ok(Self { readers, scans, changes, writer })
+        Ok(Self { readers, scans, changes, checkpoints, writer })
     }
 
     /// See `Db::moment`: only the holder of the lock sees every change.
@@ -114,6 +121,23 @@ impl Sqlite {
             this.read(&read)
         });
         scanned.await.unwrap_or_else(|error| Err(DbError::internal(error.to_string()).into()))
+    }
+
+    /// See `Db::scrub`: what was freed in the file holds zeros, and nothing is left in the log.
+    pub(crate) async fn scrub(this: &Arc<Self>) -> Result<bool, DbError> {
+        let mut next = Some(1);
+        while let Some(first) = next {
+            let looked = async move |tx: &mut Tx| sweep::dirty(tx, first).await;
+            let (dirty, rest) = Self::scan(this, looked).await?;
+            for part in dirty.chunks(SWEPT) {
+                let part = part.to_vec();
+                this.write(async move |tx: &mut Tx| sweep::clean(tx, &part).await).await?;
+            }
+            next = rest;
+        }
+        let checkpoints = this.checkpoints.clone();
+        let emptied = tokio::task::spawn_blocking(move || checkpoints.truncate());
+        emptied.await.unwrap_or_else(|error| Err(DbError::internal(error.to_string())))
     }
 
     pub(crate) async fn write<T, E, F>(&self, change: F) -> Result<T, E>

@@ -3,6 +3,7 @@
 use super::connection::{Connection, from_sqlite};
 use super::open;
 use crate::error::DbError;
+use crate::fields::Kept;
 use crate::tx::Tx;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,6 +13,8 @@ use std::time::Duration;
 /// (point reads run on them to their end) and its blocking threads (scans).
 pub(super) struct Readers {
     path: PathBuf,
+    /// What all connections share.
+    pub(super) fields: Kept,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -33,7 +36,8 @@ pub(super) struct Closed<'a>(&'a Readers);
 
 impl Readers {
     pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), state: Mutex::default(), changed: Condvar::new() }
+        let fields = Kept::default();
+        Self { path: path.to_owned(), fields, state: Mutex::default(), changed: Condvar::new() }
     }
 
     /// Begins a read; waits while the readers are closed.
@@ -49,7 +53,7 @@ impl Readers {
             return Ok(tx);
         }
         let raw = open::reader(&self.path).map_err(|error| from_sqlite(&error))?;
-        Ok(Tx::of_sqlite(Connection::new(raw)))
+        Ok(Tx::of_sqlite(Connection::new(raw, self.fields.clone())))
     }
 
     pub(super) fn put_back(&self, tx: Tx) {

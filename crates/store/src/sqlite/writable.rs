@@ -7,7 +7,7 @@
 //! built anew from the log counts from nothing again, and SQLite builds one when the first
 //! connection opens the file.
 
-use super::checkpoint::{Checkpointer, Doubt};
+use super::checkpoint::{Checkpointer, Checkpoints, Doubt};
 use super::connection::{Connection, from_sqlite};
 use super::limits::Limits;
 use super::readers::Readers;
@@ -25,6 +25,7 @@ pub(super) struct Writable {
     limits: Limits,
     readers: Arc<Readers>,
     changes: Arc<Changes>,
+    checkpoints: Checkpoints,
     /// Pages of the log after the newest commit.
     pages: Arc<AtomicI32>,
     doubt: Doubt,
@@ -40,18 +41,21 @@ impl Writable {
         limits: Limits,
         readers: Arc<Readers>,
         changes: Arc<Changes>,
+        checkpoints: Checkpoints,
     ) -> Result<Self, DbError> {
         let (pages, doubt) = (Arc::default(), Doubt::default());
         let path = path.to_owned();
         let (checkpointer, tx) = (None, None);
-        let mut this = Self { path, limits, readers, changes, pages, doubt, checkpointer, tx };
+        let mut this =
+            Self { path, limits, readers, changes, checkpoints, pages, doubt, checkpointer, tx };
         this.tx = Some(this.watched(connection)?);
         this.start_checkpointer()?;
         Ok(this)
     }
 
     fn start_checkpointer(&mut self) -> Result<(), DbError> {
-        let started = Checkpointer::start(&self.path, self.limits, self.doubt.clone());
+        let (doubt, checkpoints) = (self.doubt.clone(), self.checkpoints.clone());
+        let started = Checkpointer::start(&self.path, self.limits, doubt, checkpoints);
         let started = started.map_err(|error| DbError::Unavailable(error.to_string()))?;
         self.checkpointer = Some(started);
         Ok(())
@@ -66,7 +70,7 @@ impl Writable {
     fn watched(&self, mut connection: rusqlite::Connection) -> Result<Tx, DbError> {
         watch(&mut connection, self.limits, Arc::clone(&self.pages))
             .map_err(|error| from_sqlite(&error))?;
-        Ok(Tx::of_sqlite(Connection::new(connection)))
+        Ok(Tx::of_sqlite(Connection::new(connection, self.readers.fields.clone())))
     }
 
     /// The writer's transaction; after a failed sync not before the whole log has been moved.

@@ -7,15 +7,17 @@ use crate::make::{
     Store, api_token, client, client_type, digest, enrollment_token, fill, reference, tenant, time,
 };
 use clientbook_model::audit::ChainHead;
+use clientbook_model::audit_filter::{AuditFilter, AuditWishes};
 use clientbook_model::client::Client;
-use clientbook_model::id::{ClientNumber, TenantId};
+use clientbook_model::id::{ClientId, ClientNumber, TenantId};
 use clientbook_model::tenant::{Tenant, TenantName};
 use clientbook_model::text::{ClientName, Text};
 use clientbook_store::api_tokens::TokenFilter;
 use clientbook_store::audit::CollectionControlFilter;
 use clientbook_store::clients::ClientKey;
 use clientbook_store::{
-    DbError, RawId, Tx, api_tokens, audit, client_types, clients, enrollment_tokens, tenants,
+    DbError, RawId, Tx, api_tokens, audit, audit_lists, client_types, clients, enrollment_tokens,
+    erased_clients, tenants,
 };
 
 const OURS: u8 = 1;
@@ -89,9 +91,9 @@ async fn parents_are_of_the_same_tenant() {
         let [ours, theirs, empty] = [OURS, THEIRS, EMPTY].map(|which| tenant(which).id);
         let [one, two, three] = [1, 2, 3].map(|number| ClientNumber::new(number).expect("one"));
         // Only they have a third client, which stands above their second.
-        clients::insert(tx, &client(&tenant(THEIRS), 3)).await?;
+        clients::insert(tx, &client(&tenant(THEIRS), 3), None).await?;
         let second = Client { parent_client_id: Some(reference(3)), ..client(&tenant(THEIRS), 2) };
-        clients::update(tx, &client(&tenant(THEIRS), 2), &second).await?;
+        clients::update(tx, &client(&tenant(THEIRS), 2), &second, None).await?;
         tenants::lock(tx, theirs).await?;
         for (asking, number, expected) in
             [(theirs, three, true), (ours, three, false), (empty, one, false)]
@@ -107,8 +109,10 @@ async fn parents_are_of_the_same_tenant() {
     });
     checked.await.expect("queries");
     // A parent that only another tenant has is refused by the store itself.
-    let own = Client { parent_client_id: Some(reference(3)), ..client(&tenant(OURS), 1) };
-    let refused = store.write(async move |tx: &mut Tx| clients::update(tx, &own, &own).await).await;
+    let old = client(&tenant(OURS), 1);
+    let own = Client { parent_client_id: Some(reference(3)), ..old.clone() };
+    let refused =
+        store.write(async move |tx: &mut Tx| clients::update(tx, &old, &own, None).await).await;
     assert!(matches!(refused, Err(DbError::ForeignKey)), "{refused:?}");
 }
 
@@ -123,7 +127,7 @@ async fn changes_touch_their_tenant_only() {
             name: ClientName::new("Stolen").expect("a name"),
             ..client(&theirs, 1)
         };
-        clients::update(tx, &client(&theirs, 1), &stolen).await?;
+        clients::update(tx, &client(&theirs, 1), &stolen, None).await?;
         let forged = ChainHead { count: 9, hash: [9; 32] };
         clients::set_chain_head(tx, &Client { audit: forged, ..stolen.clone() }).await?;
         let renamed = Tenant { name: TenantName::new("Renamed").expect("a name"), ..ours.clone() };
@@ -226,8 +230,10 @@ async fn client_types_are_of_one_tenant() {
     });
     checked.await.expect("queries");
     // A type that only another tenant has is refused by the store itself.
-    let own = Client { client_type_id: Some(reference(2)), ..client(&tenant(OURS), 1) };
-    let refused = store.write(async move |tx: &mut Tx| clients::update(tx, &own, &own).await).await;
+    let old = client(&tenant(OURS), 1);
+    let own = Client { client_type_id: Some(reference(2)), ..old.clone() };
+    let refused =
+        store.write(async move |tx: &mut Tx| clients::update(tx, &old, &own, None).await).await;
     assert!(matches!(refused, Err(DbError::ForeignKey)), "{refused:?}");
 }
 
@@ -252,6 +258,32 @@ async fn the_audit_trail_is_read_in_its_tenant_only() {
             assert_eq!(usize::try_from(counted), Ok(expected));
             let chain = audit::chain(tx, asking.id, own.id.0, 1, 10).await?;
             assert_eq!(chain.len(), expected);
+        }
+        for (asking, expected) in [(&ours, 1), (&theirs, 0), (&empty, 0)] {
+            let (id, chain) = (asking.id, own.id.0);
+            let first = audit::chain(tx, ours.id, chain, 1, 1).await?.remove(0);
+            let seen = usize::from(audit::find(tx, id, chain, first.id).await?.is_some());
+            let hashed = usize::from(audit::hash_at(tx, id, chain, 1).await?.is_some());
+            let length = usize::try_from(audit::length(tx, id, chain).await?);
+            assert_eq!((seen, hashed, length), (expected, expected, Ok(expected)));
+            let about = audit_lists::chain_about(tx, id, chain).await?;
+            assert_eq!(about.is_some(), expected > 0);
+            let wishes = AuditWishes { entity_id: Some(chain), ..AuditWishes::default() };
+            for chain_id in [None, Some(chain)] {
+                let filter = AuditFilter {
+                    tenant_id: id,
+                    chain_id,
+                    wishes: wishes.clone(),
+                    clients: None,
+                    org_id: None,
+                    project_id: None,
+                };
+                assert_eq!(audit_lists::page(tx, &filter, None, 10).await?.rows.len(), expected);
+                let total = audit_lists::total(tx, &filter).await?;
+                assert_eq!(usize::try_from(total.count), Ok(expected));
+            }
+            let heads = clients::heads(tx, id, ClientId(uuid::Uuid::nil()), 10).await?;
+            assert_eq!(heads.iter().any(|(client, _)| *client == own.id), expected > 0);
         }
         let none = audit::orphan_chains_across_tenants(tx, None, 10).await?;
         assert_eq!(none, []);
@@ -308,10 +340,42 @@ async fn an_external_id_is_taken_in_its_tenant_only() {
     let checked = store.write(async |tx: &mut Tx| {
         let external_id = Some(Text::new("crm-1").expect("a text"));
         for which in [OURS, THEIRS] {
-            let own = Client { external_id: external_id.clone(), ..client(&tenant(which), 1) };
-            clients::update(tx, &own, &own).await?;
+            let old = client(&tenant(which), 1);
+            let own = Client { external_id: external_id.clone(), ..old.clone() };
+            clients::update(tx, &old, &own, None).await?;
         }
         Ok(())
     });
     checked.await.expect("the same id in two tenants");
+}
+
+#[tokio::test]
+async fn what_is_erased_is_of_one_tenant() {
+    let store = store().await;
+    let checked = store.write(async |tx: &mut Tx| {
+        let [ours, theirs] = [OURS, THEIRS].map(tenant);
+        let own = client(&ours, 1);
+        assert_eq!(erased_clients::children(tx, theirs.id, own.number, 10).await?, []);
+        let children = erased_clients::children(tx, ours.id, client(&ours, 2).number, 10).await?;
+        assert_eq!(children, [own.number]);
+        // Their client of the same number stays.
+        erased_clients::put(tx, &own, time(5)).await?;
+        assert!(clients::get(tx, ours.id, ClientKey::Id(own.id)).await?.is_none());
+        let other = client(&theirs, 1);
+        assert!(clients::get(tx, theirs.id, ClientKey::Number(own.number)).await?.is_some());
+        assert!(erased_clients::get(tx, ours.id, own.id).await?.is_some());
+        assert_eq!(erased_clients::get(tx, theirs.id, own.id).await?, None);
+        assert_eq!(erased_clients::get(tx, theirs.id, other.id).await?, None);
+        let first = ClientId(uuid::Uuid::nil());
+        assert_eq!(erased_clients::after(tx, theirs.id, first, 10).await?, []);
+        assert_eq!(erased_clients::after(tx, ours.id, first, 10).await?.len(), 1);
+        erased_clients::set_scrubbed(tx, theirs.id, own.id).await?;
+        let waits =
+            erased_clients::get(tx, ours.id, own.id).await?.is_some_and(|one| !one.scrubbed);
+        erased_clients::set_scrubbed(tx, ours.id, own.id).await?;
+        let done = erased_clients::get(tx, ours.id, own.id).await?.is_some_and(|one| one.scrubbed);
+        assert!(done && (waits || erased_clients::unscrubbed_across_tenants(tx).await?.is_empty()));
+        Ok(())
+    });
+    checked.await.expect("queries");
 }

@@ -67,7 +67,7 @@ async fn store_of(clients: Vec<Client>) -> Store {
             tenants::insert(tx, &tenant(which)).await?;
         }
         for client in &clients {
-            clients::insert(tx, client).await?;
+            clients::insert(tx, client, None).await?;
         }
         Ok(())
     });
@@ -270,7 +270,7 @@ async fn counts_follow_every_change() {
         let old = filled(5, "Client");
         assert_eq!(old.status, Status::Pending);
         let new = Client { status: Status::Trial, ..old.clone() };
-        clients::update(tx, &old, &new).await?;
+        clients::update(tx, &old, &new, None).await?;
         assert_eq!(count(tx, Status::Trial).await?, before + 1);
         assert_eq!(client_listings::counted(tx, id, None, None).await?, 29);
         let mode = Some(new.collection_mode);
@@ -381,7 +381,7 @@ proptest! {
                         }
                         clients.push(client.clone());
                         let added = store
-                            .write(async move |tx: &mut Tx| clients::insert(tx, &client).await);
+                            .write(async move |tx: &mut Tx| clients::insert(tx, &client, None).await);
                         added.await.expect("a new client");
                     }
                     Step::Remove(at) if at < clients.len() => {
@@ -436,7 +436,7 @@ proptest! {
                 };
                 let old = std::mem::replace(old, new.clone());
                 let changed =
-                    store.write(async move |tx: &mut Tx| clients::update(tx, &old, &new).await);
+                    store.write(async move |tx: &mut Tx| clients::update(tx, &old, &new, None).await);
                 changed.await.expect("a change");
             }
             for text in texts {

@@ -2,6 +2,7 @@
 
 mod copy;
 mod damage;
+mod fields;
 mod isolation;
 mod lists;
 mod make;

@@ -8,12 +8,13 @@ use clientbook_model::audit::{
 use clientbook_model::client::Client;
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::contact::ContactMethods;
-use clientbook_model::custom_field::CustomValues;
+use clientbook_model::custom_field::{CustomValues, FieldKey};
 use clientbook_model::enrollment::EnrollmentToken;
+use clientbook_model::field::{Field, FieldLabel, FieldStatus, FieldType, Metadata};
 use clientbook_model::id::{
-    ApiTokenId, ClientId, ClientNumber, EnrollmentTokenId, EntryId, ObjectId, TenantId,
+    ApiTokenId, ClientId, ClientNumber, EnrollmentTokenId, EntryId, FieldId, ObjectId, TenantId,
 };
-use clientbook_model::number::Reference;
+use clientbook_model::number::{Int, Reference};
 use clientbook_model::principal::{Actor, ActorKind, Reach, Role};
 use clientbook_model::secret::SecretDigest;
 use clientbook_model::status::Status;
@@ -87,6 +88,8 @@ pub(crate) fn tenant(which: u8) -> Tenant {
         name: TenantName::new(&format!("Tenant {which}")).expect("a name"),
         created_at: time(0),
         version: 1,
+        strict_fields: false,
+        fields_revision: None,
     }
 }
 
@@ -126,6 +129,28 @@ pub(crate) fn reference(number: i64) -> Reference {
 
 pub(crate) fn client_type(id: i64) -> ClientType {
     ClientType { id: reference(id), title: format!("Type {id}") }
+}
+
+/// A unique text field under the key `key`.
+pub(crate) fn field(number: u8) -> Field {
+    Field {
+        id: FieldId(Uuid::from_u128(number.into())),
+        number: number.into(),
+        object_id: ObjectId([number; 12]),
+        key: FieldKey::new(&format!("key{number}")).expect("a key"),
+        label: FieldLabel::new("A field").expect("a label"),
+        description: None,
+        kind: FieldType::Text,
+        is_required: false,
+        is_unique: true,
+        is_filterable: false,
+        order: Int::new(0).expect("a place"),
+        status: FieldStatus::Active,
+        metadata: Metadata::default(),
+        version: 1,
+        created_at: time(0),
+        updated_at: time(0),
+    }
 }
 
 pub(crate) fn enrollment_token(client: &Client, which: u8) -> EnrollmentToken {
@@ -197,13 +222,13 @@ pub(crate) async fn fill(tx: &mut Tx, which: u8) -> Result<(), DbError> {
     let tenant = tenant(which);
     tenants::insert(tx, &tenant).await?;
     client_types::insert(tx, tenant.id, &client_type(1)).await?;
-    clients::insert(tx, &client(&tenant, 2)).await?;
+    clients::insert(tx, &client(&tenant, 2), None).await?;
     let child = Client {
         parent_client_id: Some(reference(2)),
         client_type_id: Some(reference(1)),
         ..client(&tenant, 1)
     };
-    clients::insert(tx, &child).await?;
+    clients::insert(tx, &child, None).await?;
     enrollment_tokens::insert(tx, &enrollment_token(&child, 1)).await?;
     let token = api_token(&tenant, 1);
     api_tokens::insert(tx, &token, digest(&token)).await?;

@@ -33,9 +33,9 @@ fn third() -> Client {
 async fn a_unique_index_is_told_by_its_name() {
     let store = store().await;
     let external_id = Some(Text::new("crm-1").expect("a text"));
-    let with_external = Client { external_id: external_id.clone(), ..client(&tenant(1), 2) };
-    let update = store
-        .write(async move |tx: &mut Tx| clients::update(tx, &with_external, &with_external).await);
+    let old = client(&tenant(1), 2);
+    let new = Client { external_id: external_id.clone(), ..old.clone() };
+    let update = store.write(async move |tx: &mut Tx| clients::update(tx, &old, &new, None).await);
     update.await.expect("an external id");
     let clients = [
         ("clients_external_id", Client { external_id, ..third() }),
@@ -44,7 +44,7 @@ async fn a_unique_index_is_told_by_its_name() {
         ("client_ids_id", Client { id: client(&tenant(1), 1).id, ..third() }),
     ];
     for (index, twin) in clients {
-        let written = store.write(async move |tx: &mut Tx| clients::insert(tx, &twin).await);
+        let written = store.write(async move |tx: &mut Tx| clients::insert(tx, &twin, None).await);
         assert_unique(written.await, index);
     }
     let fresh = tenant(2);
@@ -65,7 +65,7 @@ async fn a_refused_row_comes_before_what_a_change_stops_for() {
     let store = store().await;
     let stopped = store.write(async |tx: &mut Tx| {
         let twin = Client { object_id: ObjectId([1; 12]), ..third() };
-        clients::insert(tx, &twin).await?;
+        clients::insert(tx, &twin, None).await?;
         Err::<(), _>(DbError::Refused("a dry run".into()))
     });
     assert_unique(stopped.await, "clients_object_id");
@@ -108,7 +108,9 @@ async fn rows_point_at_rows_that_exist() {
     let client_of_nobody = client(&unknown, 1);
     let token = enrollment_token(&Client { id: ClientId(Uuid::max()), ..third() }, 7);
     let written = [
-        store.write(async move |tx: &mut Tx| clients::insert(tx, &client_of_nobody).await).await,
+        store
+            .write(async move |tx: &mut Tx| clients::insert(tx, &client_of_nobody, None).await)
+            .await,
         store.write(async move |tx: &mut Tx| enrollment_tokens::insert(tx, &token).await).await,
         store
             .write(async |tx: &mut Tx| {

@@ -20,6 +20,8 @@ struct NewTenant {
     slug: String,
     #[schema(value_type = TenantName)]
     name: String,
+    /// Whether custom values are of defined fields only; else a key that nobody defined holds text.
+    strict_fields: Option<bool>,
 }
 
 /// A change of a tenant. What was read may be sent back: ids must then match, the time is ignored.
@@ -29,6 +31,8 @@ struct TenantPatch {
     slug: Option<String>,
     #[schema(value_type = Option<TenantName>, nullable = false)]
     name: Option<String>,
+    #[schema(nullable = false)]
+    strict_fields: Option<bool>,
     #[schema(value_type = Option<Id>, nullable = false)]
     id: Option<String>,
     #[schema(value_type = Option<ObjectId>, nullable = false)]
@@ -43,6 +47,7 @@ fn tenant() -> Value {
         "object_id": "65a000000000000000000123",
         "slug": "tenant123",
         "name": "TechPartner Inc.",
+        "strict_fields": false,
         "created_at": "2025-06-01T00:00:00.000Z",
     })
 }
@@ -68,6 +73,7 @@ pub(in crate::organizations) fn create() -> Doc {
         "object_id": "69b02ab80011223344556677",
         "slug": "acme-partners",
         "name": "Acme Partners",
+        "strict_fields": false,
         "created_at": "2026-03-10T14:30:00.000Z",
     });
     Doc::new("createTenant", "Makes a tenant")
@@ -79,7 +85,7 @@ pub(in crate::organizations) fn create() -> Doc {
 pub(in crate::organizations) fn update() -> Doc {
     let mut changed = tenant();
     changed["name"] = json!("TechPartner International");
-    Doc::new("updateTenant", "Changes a tenant's slug or name")
+    Doc::new("updateTenant", "Changes a tenant's slug, name or rule for custom values")
         .answers::<TenantView<'_>>(200, "The tenant as it is now", changed)
         .tagged()
         .takes::<TenantPatch>(vec![("name", json!({ "name": "TechPartner International" }))])

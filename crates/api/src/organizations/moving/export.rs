@@ -6,6 +6,7 @@ use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::query::{Parameter, about_parameters};
 use crate::shared::schema;
+use axum::body::Body;
 use bytes::Bytes;
 use clientbook_app::{AppError, Export, ExportTerms, Home};
 use clientbook_model::moving::Format;
@@ -55,12 +56,11 @@ pub(in crate::organizations) async fn export(mut call: Call) -> Result<Answer, A
     };
     parameters.finish()?;
     let export = call.app.export_clients(&call.caller, terms).await.map_err(about_parameters)?;
-    let mut answer = Answer::stream(format.media_type(), bytes(export));
-    answer.file_name = Some(match format {
+    let name = match format {
         Format::Ndjson => "clients.ndjson",
         Format::Csv => "clients.csv",
-    });
-    Ok(answer)
+    };
+    Ok(Answer::stream(format.media_type(), name, Body::from_stream(bytes(export))))
 }
 
 /// Pages are read as fast as the caller takes them.

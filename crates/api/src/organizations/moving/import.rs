@@ -12,6 +12,7 @@ use crate::shared::incoming::Incoming;
 use crate::shared::query::{Parameter, Query};
 use crate::shared::schema;
 use crate::shared::shape::Told;
+use axum::body::Body;
 use bytes::Bytes;
 use clientbook_app::{AppError, Home, Import, ImportMark, ImportReport, ImportTerms, RowError};
 use clientbook_model::id::parse_uuid;
@@ -63,7 +64,10 @@ pub(in crate::organizations) async fn import(call: Call) -> Result<Answer, ApiEr
     let mut body = body.ok_or_else(missing)?;
     let begun = begin(call, &mut body).await;
     match begun {
-        Ok((import, rows)) => Ok(Answer::stream("application/x-ndjson", run(import, rows, body))),
+        Ok((import, rows)) => {
+            let lines = Body::from_stream(run(import, rows, body));
+            Ok(Answer::stream("application/x-ndjson", "import.ndjson", lines))
+        }
         Err(error) => Err(body.refuse(error).await),
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn contact_methods(dice: &mut Dice) -> String {
 }
 
 /// One of a few keys, so that values are replaced and removed, too.
-fn custom_key(dice: &mut Dice) -> String {
+pub(super) fn custom_key(dice: &mut Dice) -> String {
     const KEYS: &[&str] = &[
         "notes",
         "Notes",
@@ -85,8 +85,11 @@ fn custom_value(dice: &mut Dice) -> String {
             let long = part.repeat(1 + dice.below(100));
             json::string(dice, &long)
         }
-        1 => "null".into(),
-        2 => json::any(dice),
+        1 | 2 => "null".into(),
+        3 => json::any(dice),
+        4 | 5 => dice.number(),
+        6 => dice.one(&["true", "false", "\"2024-02-29\"", "\"gold\""]).to_owned(),
+        7 => dice.one(&["\"a@example.com\"", "\"A@EXAMPLE.COM\"", "\"https://a\""]).to_owned(),
         _ => text(dice, 300),
     }
 }
@@ -95,7 +98,8 @@ fn custom_fields(dice: &mut Dice) -> String {
     array(dice, 4, |dice, _| {
         let key = custom_key(dice);
         let (key, value) = (json::string(dice, &key), custom_value(dice));
-        format!("{{\"fieldKey\": {key}, \"value\": {value}}}")
+        let id = if dice.once_in(10) { "\"fieldId\": null, " } else { "" };
+        format!("{{{id}\"fieldKey\": {key}, \"value\": {value}}}")
     })
 }
 

@@ -3,10 +3,12 @@
 
 use super::changes::{customer_success, workspace};
 use super::dice::Dice;
+use super::fields::fields;
 use super::json::{self, array, mostly, object, text};
 use super::listing::list_clients;
 use super::making::{client_types, enrollment_tokens, make_client, remove, tenants};
 use super::step::{Call, Step};
+use super::trail::{as_of, audit_log, erase, revert};
 use super::world::{Client, World};
 use axum::http::Method;
 use clientbook_app::AuditScope;
@@ -30,6 +32,11 @@ const OPERATIONS: &[(usize, &str, Make)] = &[
     (6, "enrolment tokens", enrollment_tokens),
     (4, "tenants", tenants),
     (3, "client types", client_types),
+    (14, "fields", fields),
+    (20, "audit log", audit_log),
+    (10, "revert", revert),
+    (5, "as of", as_of),
+    (6, "erase", erase),
     (6, "next page", next_page),
     (3, "nonsense", nonsense),
     (1, "readiness", readiness),

@@ -44,8 +44,12 @@ pub(super) struct World {
     pub(super) now: i64,
     pub(super) clients: Vec<Client>,
     pub(super) tokens: VecDeque<Token>,
+    /// Definitions of custom fields, with the path of those of their tenant.
+    pub(super) fields: VecDeque<(String, String)>,
     /// The page to go on with: path and cursor.
     pub(super) cursors: VecDeque<(String, String)>,
+    /// Entries of the trail about clients: the client and the entry.
+    pub(super) entries: VecDeque<(String, String)>,
     /// Tags, with the path they were read at.
     pub(super) tags: VecDeque<(String, String)>,
 }
@@ -65,7 +69,9 @@ impl World {
             now,
             clients: clients.into_iter().chain(sample).collect(),
             tokens: VecDeque::new(),
+            fields: VecDeque::new(),
             cursors: VecDeque::new(),
+            entries: VecDeque::new(),
             tags: VecDeque::new(),
         }
     }
@@ -80,6 +86,16 @@ impl World {
         let Ok(body) = serde_json::from_str::<Value>(&answer.text) else { return };
         if let (Some(id), Some(secret)) = (body["id"].as_str(), body["token"].as_str()) {
             keep(&mut self.tokens, Token { id: id.to_owned(), secret: secret.to_owned() });
+        }
+        if let (Some(id), 201) = (body["field"]["id"].as_str(), answer.status) {
+            keep(&mut self.fields, (path.to_owned(), id.to_owned()));
+        }
+        for entry in body["data"].as_array().into_iter().flatten() {
+            if let (Some(client), Some(id)) = (entry["entity_id"].as_str(), entry["id"].as_str())
+                && entry["entity_type"] == "client"
+            {
+                keep(&mut self.entries, (client.to_owned(), id.to_owned()));
+            }
         }
         if let Some(cursor) = body["next_cursor"].as_str() {
             keep(&mut self.cursors, (call.path.clone(), cursor.to_owned()));

@@ -102,6 +102,7 @@ impl Proof {
         // Every step has one operation, and nothing else has any.
         let asked = self.before + self.steps.iter().sum::<u64>() + tokens;
         found.count("operations", asked, self.cluster.operations(), Open::MustNot);
+        found.count("entries written twice", 0, self.cluster.doubled(), Open::MustNot);
         found
     }
 }

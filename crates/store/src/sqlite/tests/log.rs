@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-const CAP: i32 = 64;
+/// Pages: more than it takes to make the tables.
+const CAP: i32 = 128;
 
 const SMALL: Limits =
     Limits { worth_while: 16, cap: CAP, patience: Duration::from_secs(10), ..Limits::SERVING };

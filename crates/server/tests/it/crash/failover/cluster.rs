@@ -181,4 +181,14 @@ impl Cluster {
         let rows = self.rows("SELECT count(DISTINCT operation_id) FROM audit_entries");
         rows[0][0].parse().expect("a count")
     }
+
+    /// How many entries one operation wrote twice.
+    pub(super) fn doubled(&self) -> u64 {
+        let rows = self.rows(
+            "SELECT count(*) FROM (SELECT 1 FROM audit_entries
+                GROUP BY operation_id, entity_type, entity_id, action, collection_control
+                HAVING count(*) > 1) twice",
+        );
+        rows[0][0].parse().expect("a count")
+    }
 }

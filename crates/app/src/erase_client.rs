@@ -1,0 +1,154 @@
+//! Erase a client: nothing stays of it but its id and the chain of its audit trail.
+
+use crate::App;
+use crate::caller::Caller;
+use crate::change_client::{Precondition, decide, write};
+use crate::env::Env;
+use crate::error::AppError;
+use crate::load::{self, ClientRef, Purpose};
+use crate::recorder::Recorder;
+use clientbook_model::audit::{Action, EntityType, Event};
+use clientbook_model::client::{Client, ClientPatch};
+use clientbook_model::collection::CollectionMode;
+use clientbook_model::patch::Patch;
+use clientbook_model::principal::Permission;
+use clientbook_model::violation::Violation;
+use clientbook_store::clients::{self, ClientKey};
+use clientbook_store::{Db, Repeat, Tx, audit, erased_clients, tenants};
+
+/// The most clients that an erased one may be the parent of: each is changed with it.
+const CHILDREN: i64 = 1_000;
+
+/// Entries that are erased at a time.
+const PAGE: i64 = 100;
+
+const IN_THE_WAY: &str = "the client is erased, but a long read keeps its bytes in the files: \
+    repeat the request until it succeeds";
+
+impl App {
+    /// Erases the client that `target` names, which must be in the mode `deleted`. Once this
+    /// returns, no file of the store holds its values any more; on PostgreSQL, no row does. Again,
+    /// if that could not be promised the first time. Needs `clients.delete`.
+    pub async fn erase_client(
+        &self,
+        caller: &Caller,
+        target: ClientRef,
+        precondition: Precondition,
+    ) -> Result<(), AppError> {
+        let (env, caller) = (self.0.env.clone(), caller.clone());
+        let operation_id = env.uuid(env.now());
+        self.0
+            .db
+            .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
+                load::still_works(tx, &caller, env.now()).await?;
+                let (permission, purpose) = (Permission::ClientsDelete, Purpose::Change);
+                let client = match load::client(tx, &caller, &target, permission, purpose).await {
+                    Err(missing @ AppError::NotFound(_)) => {
+                        let erased = load::erased(tx, &caller, &target, &[permission]).await?;
+                        let repeated = erased.is_some_and(|client| !client.scrubbed);
+                        return if repeated { Ok(()) } else { Err(missing) };
+                    }
+                    record => record?.client,
+                };
+                if !precondition.holds(client.version) {
+                    return Err(AppError::PreconditionFailed);
+                }
+                if client.collection_mode != CollectionMode::Deleted {
+                    let message = "must be deleted before the client can be erased";
+                    let violation = Violation::new("deleted_first", message);
+                    return Err(AppError::Conflict(violation.below("/collection_mode")));
+                }
+                erase(tx, &env, &caller, operation_id, client).await
+            })
+            .await?;
+        // A task of its own: whoever hangs up, or has waited too long, leaves it to end.
+        let app = self.clone();
+        let scrubbed = tokio::spawn(async move { app.scrub().await });
+        scrubbed.await.unwrap_or_else(|error| Err(AppError::Internal(error.to_string())))
+    }
+
+    /// One at a time: whoever waits may find it done.
+    async fn scrub(&self) -> Result<(), AppError> {
+        let _turn = self.0.scrubs.lock().await;
+        scrub(&self.0.db).await
+    }
+}
+
+/// Has the bytes of erased clients leave the files, if some may be there.
+pub(crate) async fn scrub(db: &Db) -> Result<(), AppError> {
+    let unscrubbed =
+        async |tx: &mut Tx| Ok::<_, AppError>(erased_clients::unscrubbed_across_tenants(tx).await?);
+    // Those that are erased meanwhile are not in the log that is emptied, or not all of them.
+    let clients = db.lookup(unscrubbed).await?;
+    if clients.is_empty() {
+        return Ok(());
+    }
+    if !db.scrub().await? {
+        return Err(AppError::Unavailable(IN_THE_WAY.into()));
+    }
+    db.write(Repeat::Harmless, async move |tx: &mut Tx| {
+        for (tenant, id) in &clients {
+            erased_clients::set_scrubbed(tx, *tenant, *id).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn erase(
+    tx: &mut Tx,
+    env: &Env,
+    caller: &Caller,
+    operation_id: uuid::Uuid,
+    mut client: Client,
+) -> Result<(), AppError> {
+    let (tenant_id, now) = (client.tenant_id, env.now().max(client.updated_at));
+    let recorder = Recorder { env, caller, tenant_id, operation_id, now };
+    leave_children(tx, &recorder, &client).await?;
+    let mut from = 1;
+    loop {
+        let page = audit::chain(tx, tenant_id, client.id.0, from, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        from = last.sequence + 1;
+        for entry in page {
+            erased_clients::reduce(tx, entry).await?;
+        }
+    }
+    let (entity_type, entity_id) = (EntityType::Client, client.id.0);
+    let event = Event { entity_type, entity_id, action: Action::ClientErased, changes: &[] };
+    let as_read = client.clone();
+    recorder.append(tx, client.id.0, &mut client.audit, &event).await?;
+    Ok(erased_clients::put(tx, &Client { audit: client.audit, ..as_read }, now).await?)
+}
+
+/// Takes the client from those that have it for a parent. Each is told in its own trail.
+async fn leave_children(
+    tx: &mut Tx,
+    recorder: &Recorder<'_>,
+    client: &Client,
+) -> Result<(), AppError> {
+    // Whoever makes a client the parent of another holds this too.
+    tenants::lock(tx, client.tenant_id).await?;
+    let children = erased_clients::children(tx, client.tenant_id, client.number, CHILDREN + 1);
+    let children = children.await?;
+    if i64::try_from(children.len()).is_ok_and(|count| count > CHILDREN) {
+        let message = format!(
+            "the client is the parent of more than {CHILDREN} others: give them another, or none"
+        );
+        return Err(AppError::Conflict(Violation::new("max_children", message)));
+    }
+    for number in children {
+        let key = ClientKey::Number(number);
+        let Some(child) = clients::get_for_update(tx, client.tenant_id, key).await? else {
+            continue;
+        };
+        let patch = ClientPatch { parent_client_id: Patch::Clear, ..ClientPatch::default() };
+        let (next, changes) = decide(&child.client, &patch, Vec::new())?;
+        if !changes.is_empty() {
+            let now = recorder.now.max(child.client.updated_at);
+            let recorder = Recorder { now, ..*recorder };
+            write(tx, &recorder, child, next, changes).await?;
+        }
+    }
+    Ok(())
+}

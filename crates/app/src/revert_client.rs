@@ -1,0 +1,79 @@
+//! Put fields of a client back to what they were before an entry of its trail.
+
+use crate::App;
+use crate::caller::Caller;
+use crate::change_client::{ClientChange, Precondition, apply};
+use crate::error::{AppError, Missing, enforce};
+use crate::load::{self, ClientRef, Purpose};
+use clientbook_model::audit::{Action, EntityType, Entry};
+use clientbook_model::client::{ClientPatch, FieldChange};
+use clientbook_model::id::EntryId;
+use clientbook_model::policy::{self, ClientFacts};
+use clientbook_model::principal::Permission;
+use clientbook_model::violation::Violation;
+use clientbook_store::clients::ClientRecord;
+use clientbook_store::{Repeat, Tx, audit};
+use serde_json::Value;
+
+/// What it takes, beside what each field takes.
+const PERMISSIONS: [Permission; 2] = [Permission::ClientsUpdate, Permission::AuditView];
+
+impl App {
+    /// Puts the fields of an entry back to their values before it, as a change like any other: it
+    /// is audited, and what a rule forbids is refused. Needs `clients.update` and `audit.view`, and
+    /// what each of the fields takes.
+    pub async fn revert_client(
+        &self,
+        caller: &Caller,
+        target: ClientRef,
+        entry_id: EntryId,
+        precondition: Precondition,
+    ) -> Result<ClientRecord, AppError> {
+        let (env, caller) = (self.0.env.clone(), caller.clone());
+        let operation_id = env.uuid(env.now());
+        self.0
+            .db
+            .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
+                load::still_works(tx, &caller, env.now()).await?;
+                let (permission, purpose) = (Permission::ClientsUpdate, Purpose::Change);
+                let record = match load::client(tx, &caller, &target, permission, purpose).await {
+                    Err(missing @ AppError::NotFound(_)) => {
+                        let erased = load::erased(tx, &caller, &target, &PERMISSIONS).await?;
+                        return Err(erased.map_or(missing, |_| erased_client()));
+                    }
+                    record => record?,
+                };
+                let client = &record.client;
+                let facts = ClientFacts::from(client);
+                let decision = policy::permits(&caller.principal, Permission::AuditView, &facts);
+                enforce(decision, || target.missing())?;
+                let entry = audit::find(tx, client.tenant_id, client.id.0, entry_id).await?;
+                let missing = || Missing { kind: "entry", id: entry_id.to_string() };
+                let changes = before(&entry.ok_or_else(|| AppError::NotFound(missing()))?)?;
+                let mut change = ClientChange::new(permission);
+                change.patch = ClientPatch::back_to_before(&changes).map_err(AppError::Invalid)?;
+                apply(tx, &env, &caller, operation_id, record, &change, &precondition).await
+            })
+            .await
+    }
+}
+
+fn erased_client() -> AppError {
+    AppError::Conflict(Violation::new("erased", "the client was erased: nothing can be put back"))
+}
+
+/// What an entry changed of its client.
+fn before(entry: &Entry) -> Result<Vec<FieldChange>, AppError> {
+    let changes_fields =
+        matches!(entry.action, Action::ClientUpdated | Action::CollectionModeChanged);
+    if entry.entity_type != EntityType::Client || !changes_fields {
+        let message = "must be an entry that changed fields of the client";
+        let violation = Violation::new("changes_fields", message).below("/entry_id");
+        return Err(AppError::Conflict(violation));
+    }
+    let changes = entry.contents.changes.iter().map(|change| {
+        let before = change.before.open()?;
+        Some(FieldChange { field: change.field.clone().into(), before, after: Value::Null })
+    });
+    changes.collect::<Option<_>>().ok_or_else(erased_client)
+}

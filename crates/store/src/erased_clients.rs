@@ -1,0 +1,123 @@
+//! Clients that were erased: what stays of them, and how the rest goes.
+
+use crate::audit;
+use crate::client_listings;
+use crate::error::DbError;
+use crate::row::Row;
+use crate::trigrams;
+use crate::tx::Tx;
+use clientbook_model::audit::{ChainHead, Entry};
+use clientbook_model::client::Client;
+use clientbook_model::id::{ClientId, ClientNumber, TenantId};
+use clientbook_model::time::Timestamp;
+
+/// What stays of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErasedClient {
+    /// Its tenant.
+    pub tenant_id: TenantId,
+    /// Its id, which no other client gets.
+    pub id: ClientId,
+    /// When it was erased.
+    pub erased_at: Timestamp,
+    /// The end of its chain.
+    pub audit: ChainHead,
+    /// Whether its bytes have left the files, as far as that is ours to do.
+    pub scrubbed: bool,
+}
+
+/// The erased client with this id.
+pub async fn get(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ClientId,
+) -> Result<Option<ErasedClient>, DbError> {
+    let sql = "SELECT tenant_id, id, erased_at, audit_count, audit_hash, scrubbed
+        FROM erased_clients WHERE tenant_id = $1 AND id = $2";
+    tx.opt(sql, &[tenant.into(), id.into()], erased).await
+}
+
+/// Erased clients of a tenant, by id, starting after `after`.
+pub async fn after(
+    tx: &mut Tx,
+    tenant: TenantId,
+    after: ClientId,
+    limit: i64,
+) -> Result<Vec<ErasedClient>, DbError> {
+    let sql = "SELECT tenant_id, id, erased_at, audit_count, audit_hash, scrubbed
+        FROM erased_clients WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3";
+    tx.all(sql, &[tenant.into(), after.into(), limit.into()], erased).await
+}
+
+fn erased(row: &Row<'_>) -> Result<ErasedClient, DbError> {
+    Ok(ErasedClient {
+        tenant_id: row.get(0)?,
+        id: row.get(1)?,
+        erased_at: row.get(2)?,
+        audit: ChainHead { count: row.get(3)?, hash: row.get(4)? },
+        scrubbed: row.get(5)?,
+    })
+}
+
+/// The numbers of the clients whose parent has this number, at most `limit`.
+pub async fn children(
+    tx: &mut Tx,
+    tenant: TenantId,
+    parent: ClientNumber,
+    limit: i64,
+) -> Result<Vec<ClientNumber>, DbError> {
+    let sql = "SELECT number FROM clients WHERE tenant_id = $1 AND parent_client_id = $2
+        ORDER BY number LIMIT $3";
+    tx.all(sql, &[tenant.into(), parent.into(), limit.into()], |row| row.get(0)).await
+}
+
+/// Replaces a client, as it was read, by what stays of it. No client may have it for a parent any
+/// more.
+pub async fn put(tx: &mut Tx, client: &Client, now: Timestamp) -> Result<(), DbError> {
+    client_listings::remove(tx, client).await?;
+    let [tenant, id] = [client.tenant_id.into(), client.id.into()];
+    let sql = "DELETE FROM enrollment_tokens WHERE tenant_id = $1 AND client_id = $2";
+    tx.send(&[], sql, &[tenant, id]).await?;
+    kept_answers(tx, client.tenant_id, client.id).await?;
+    let sql = "DELETE FROM client_values WHERE tenant_id = $1 AND client_id = $2";
+    tx.send(&[], sql, &[tenant, id]).await?;
+    let sql = "DELETE FROM clients WHERE tenant_id = $1 AND id = $2";
+    tx.send(&[client.id.0], sql, &[tenant, id]).await?;
+    let sql = "INSERT INTO erased_clients (tenant_id, id, erased_at, audit_count, audit_hash,
+            scrubbed)
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    let head = &client.audit;
+    // Of PostgreSQL's files the server itself is in charge.
+    let scrubbed = !tx.is_sqlite();
+    let head = [head.count.into(), (&head.hash).into(), scrubbed.into()];
+    tx.send(&[], sql, &[&[tenant, id, now.into()][..], &head].concat()).await
+}
+
+/// Scrubs the answers that are kept for repeated requests of those about the client.
+///
+/// None are kept. Whoever keeps answers deletes here what shows this client, in the transaction
+/// that erases it.
+#[expect(clippy::unused_async, reason = "the one place to call once answers are kept")]
+async fn kept_answers(_tx: &mut Tx, _tenant: TenantId, _client: ClientId) -> Result<(), DbError> {
+    Ok(())
+}
+
+/// Writes an entry anew with nothing but digests in it.
+pub async fn reduce(tx: &mut Tx, mut entry: Entry) -> Result<(), DbError> {
+    entry.contents.erase();
+    audit::set_contents(tx, &entry).await
+}
+
+/// Erased clients of which bytes may still be in the files; crosses tenants, as files do.
+pub async fn unscrubbed_across_tenants(tx: &mut Tx) -> Result<Vec<(TenantId, ClientId)>, DbError> {
+    let sql = "SELECT tenant_id, id FROM erased_clients WHERE NOT scrubbed";
+    tx.all(sql, &[], |row| Ok((row.get(0)?, row.get(1)?))).await
+}
+
+/// Says that none of an erased client is in the files any more.
+pub async fn set_scrubbed(tx: &mut Tx, tenant: TenantId, id: ClientId) -> Result<(), DbError> {
+    trigrams::forget_slowly(tx, false).await?;
+    let sql = "UPDATE erased_clients SET scrubbed = NOT scrubbed
+        WHERE tenant_id = $1 AND id = $2 AND NOT scrubbed";
+    tx.send(&[], sql, &[tenant.into(), id.into()]).await
+}
