@@ -1,5 +1,5 @@
 //! `cargo xtask engines`: whether SQLite and PostgreSQL do the same, and what becomes of operations
-//! when requests to PostgreSQL fail; at length.
+//! when requests to PostgreSQL fail, or come twice; at length.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::process::Stdio;
@@ -11,6 +11,9 @@ use crate::workspace::Workspace;
 
 /// The proofs are ordinary integration tests. This builds no more than `test` has built.
 const TESTS: &str = "test --workspace --locked --test it --";
+
+/// Requests of which each call is sent four times.
+const DUPLICATES: &str = "10000";
 
 /// How long to go on.
 #[derive(clap::Args)]
@@ -40,9 +43,11 @@ pub(crate) fn run(workspace: &Workspace, wish: &Engines) -> Result<(), Failure> 
     // Another one each time: the tests of each push have one of their own.
     let drawn = || (RandomState::new().build_hasher().finish() >> 32) as u32;
     let seed = wish.seed.unwrap_or_else(drawn).to_string();
-    for (title, filter) in
-        [("the engines agree", "agree::"), ("faults between", "faults_between::")]
-    {
+    for (title, filter) in [
+        ("the engines agree", "agree::"),
+        ("faults between", "faults_between::"),
+        ("duplicates", "duplicates::"),
+    ] {
         let command = |last: &str| workspace.cargo(TESTS.split(' ').chain([filter, last]));
         let listed = command("--list").stderr(Stdio::inherit()).output().map_err(Failure::new)?;
         // `cargo test` is content with a filter that matches nothing.
@@ -54,6 +59,7 @@ pub(crate) fn run(workspace: &Workspace, wish: &Engines) -> Result<(), Failure> 
         tests.env("CLIENTBOOK_AGREE_SEED", &seed).env("CLIENTBOOK_FAULTS_SEED", &seed);
         tests.env("CLIENTBOOK_AGREE_OPERATIONS", wish.operations.to_string());
         tests.env("CLIENTBOOK_FAULTS_SECONDS", wish.seconds.to_string());
+        tests.env("CLIENTBOOK_DUPLICATES", DUPLICATES);
         step::run(title, postgres.apply(&mut tests))?;
     }
     Ok(())

@@ -21,9 +21,11 @@ use axum::http::{Request, Response};
 use bytes::Bytes;
 use clientbook_app::App;
 use shared::endpoint::{self, State};
+use shared::rate_limit::RateLimit;
 use shared::routes::Routes;
 use shared::throttle::Throttle;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// How the surfaces behave.
@@ -31,6 +33,8 @@ use std::sync::Arc;
 pub struct Options {
     /// Answer 429 to an address that fails to log in too often. Off in the demo.
     pub throttle_failed_logins: bool,
+    /// How many requests a caller has a minute; `None` for any number. Off in the demo.
+    pub rate_limit: Option<NonZeroU32>,
     /// The address that callers use, without a slash at the end.
     pub public_url: String,
 }
@@ -68,7 +72,8 @@ impl Surfaces {
     /// The surfaces of `app`.
     pub fn new(app: App, options: Options) -> Self {
         let throttle = options.throttle_failed_logins.then(Throttle::new);
-        let state = State { app, throttle, public_url: options.public_url.into() };
+        let rate_limit = options.rate_limit.map(RateLimit::new);
+        let state = State { app, throttle, rate_limit, public_url: options.public_url.into() };
         Self(Arc::new(Inner { state, routes: Routes::new(operations()) }))
     }
 

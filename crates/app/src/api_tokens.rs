@@ -6,6 +6,7 @@ use crate::caller::Caller;
 use crate::cursor::Page;
 use crate::env::Env;
 use crate::error::{AppError, Forbidden, Missing, invalid};
+use crate::kept_answers::{About, Done, Once};
 use crate::load;
 use crate::recorder::Recorder;
 use clientbook_model::api_token::{self, ApiToken, ApiTokenName, Capability, Grant};
@@ -68,7 +69,8 @@ impl App {
         &self,
         caller: &Caller,
         wish: NewApiToken,
-    ) -> Result<(ApiToken, Secret), AppError> {
+        once: Once<(ApiToken, Secret)>,
+    ) -> Result<Done<(ApiToken, Secret)>, AppError> {
         Self::may_manage_tokens(caller)?;
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
@@ -95,11 +97,14 @@ impl App {
                 };
                 policy::may_grant(&caller.principal, &token.grant)
                     .map_err(|overreach| AppError::Forbidden(Forbidden::Overreach(overreach)))?;
+                if let Some(kept) = once.seek(tx, now).await? {
+                    return Ok(Done::Told(kept.told));
+                }
                 // Afterwards, so that a restricted caller cannot ask which clients there are.
                 check(tx, &token.grant, now).await?;
                 let secret = new_secret(&env);
                 add(tx, &env, &caller, operation_id, &token, &secret).await?;
-                Ok((token, secret))
+                once.keep(tx, now, About::made(token.id.0), (token, secret)).await
             })
             .await
     }

@@ -54,6 +54,7 @@ impl App {
                 let enrollment_token = enrollment_token.map(|token| {
                     clientbook_model::enrollment::EnrollmentToken { revoked_at: None, ..token }
                 });
+                let fields = now.fields;
                 let tenant = tenant_until(tx, now.tenant, time).await?;
                 let client = told.client(&now.client)?;
                 Ok(ClientRecord {
@@ -62,6 +63,7 @@ impl App {
                     enrollment_token,
                     parent: None,
                     client_type: None,
+                    fields,
                 })
             })
             .await
@@ -132,10 +134,9 @@ impl Told {
             || AppError::Internal(format!("the trail of client {} makes none", now.id));
         let Client { id, tenant_id, number, object_id, created_at, .. } = *now;
         let identity = Identity { id, tenant_id, number, object_id, created_at };
-        let wishes = self
-            .changes
-            .into_iter()
-            .filter(|change| !matches!(change.field.as_ref(), "number" | "object_id"));
+        let wishes = self.changes.into_iter().filter(|change| {
+            !matches!(change.field.as_ref(), "number" | "object_id" | "merged_into")
+        });
         let wishes: Vec<_> = wishes
             .map(|change| FieldChange { before: change.after, after: Value::Null, ..change })
             .collect();

@@ -7,7 +7,6 @@ use clientbook_model::api_token::ApiToken;
 use clientbook_model::id::{ClientId, TenantId};
 use clientbook_model::principal::{Actor, ActorKind, Principal};
 use clientbook_model::secret::{Secret, SecretDigest};
-use clientbook_model::status::Status;
 use clientbook_model::time::Timestamp;
 use clientbook_store::{Tx, api_tokens, clients};
 use std::sync::Arc;
@@ -47,33 +46,39 @@ impl App {
                 if token.grant.expires_at.is_some_and(|end| end <= now) {
                     return refuse(Unauthenticated::Expired);
                 }
-                let bound = token.grant.client_ids.as_deref();
-                check_clients(tx, token.tenant_id, bound).await?;
-                Ok(principal(token))
+                let bound = token.grant.client_ids.clone();
+                let clients = check_clients(tx, token.tenant_id, bound).await?;
+                Ok(principal(token, clients))
             })
             .await
     }
 }
 
-/// A token bound to clients works as long as one of them is active.
+/// A token bound to clients works as long as one of them is active. Where one of them was joined to
+/// another, it is bound to that one too: these are the clients it is bound to.
 pub(crate) async fn check_clients(
     tx: &mut Tx,
     tenant: TenantId,
-    bound: Option<&[ClientId]>,
-) -> Result<(), AppError> {
-    let Some(ids) = bound else {
-        return Ok(());
+    bound: Option<Vec<ClientId>>,
+) -> Result<Option<Vec<ClientId>>, AppError> {
+    let Some(mut all) = bound else {
+        return Ok(None);
     };
-    for id in ids {
-        let status = clients::status(tx, tenant, *id).await?;
-        if status.is_some_and(Status::is_active) {
-            return Ok(());
-        }
+    let (mut next, mut active) = (all.clone(), false);
+    while !next.is_empty() {
+        let found = clients::statuses(tx, tenant, &next).await?;
+        // What was given up says nothing of the client any more.
+        active |= found.iter().any(|(status, into)| into.is_none() && status.is_active());
+        next = found.into_iter().filter_map(|(_, into)| into).collect();
+        next.retain(|id| !all.contains(id));
+        all.extend(&next);
     }
-    Err(AppError::Unauthenticated(Unauthenticated::ClientInactive))
+    if active { Ok(Some(all)) } else { Err(CLIENT_INACTIVE) }
 }
 
-fn principal(token: ApiToken) -> Principal {
+const CLIENT_INACTIVE: AppError = AppError::Unauthenticated(Unauthenticated::ClientInactive);
+
+fn principal(token: ApiToken, clients: Option<Vec<ClientId>>) -> Principal {
     let permissions = token.grant.permissions();
     Principal {
         actor: Actor {
@@ -83,7 +88,7 @@ fn principal(token: ApiToken) -> Principal {
         },
         reach: token.grant.reach,
         permissions,
-        clients: token.grant.client_ids,
+        clients,
         org_id: token.grant.org_id,
         project_id: token.grant.project_id,
         expires_at: token.grant.expires_at,

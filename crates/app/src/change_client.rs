@@ -4,6 +4,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::env::Env;
 use crate::error::{AppError, Forbidden, Missing, enforce};
+use crate::kept_answers::{About, Done, Once};
 use crate::load::{self, ClientRef, Purpose};
 use crate::recorder::Recorder;
 use crate::references;
@@ -106,7 +107,8 @@ impl App {
         caller: &Caller,
         target: ClientRef,
         change: Change,
-    ) -> Result<ClientRecord, AppError> {
+        once: Once<ClientRecord>,
+    ) -> Result<Done<ClientRecord>, AppError> {
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
         let done = self.0.db.write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
@@ -117,14 +119,20 @@ impl App {
             let record = load::client(tx, &caller, &target, asked.permission, purpose).await;
             standing.check(tx, env.now()).await?;
             let record = record?;
+            if let Some(kept) = once.seek(tx, env.now()).await? {
+                return Ok(Done::Told(kept.told));
+            }
             let precondition = &change.precondition;
             let record =
                 apply(tx, &env, &caller, operation_id, record, asked, precondition).await?;
-            if change.dry_run { Err(Stop::DryRun(Box::new(record))) } else { Ok(record) }
+            if change.dry_run {
+                return Err(Stop::DryRun(Box::new(record)));
+            }
+            Ok(once.keep(tx, env.now(), About::from(&record), record).await?)
         });
         match done.await {
-            Ok(record) => Ok(record),
-            Err(Stop::DryRun(record)) => Ok(*record),
+            Ok(done) => Ok(done),
+            Err(Stop::DryRun(record)) => Ok(Done::Now(*record)),
             Err(Stop::Refused(error)) => Err(error),
         }
     }
@@ -155,7 +163,7 @@ pub(crate) async fn apply(
     let mut patch = resolve_client_type(tx, &record, change, &mut violations).await?;
     let rules = ValueRules { tenant: &record.tenant, fields: record.fields.as_deref() };
     rules.resolve(&record.client, &change.custom, &mut patch, &mut violations);
-    references::check(tx, caller, &record.client, &patch, &mut violations).await?;
+    references::check(tx, caller, &record.client, &mut patch, &mut violations).await?;
     let (next, changes) = decide(&record.client, &patch, violations)?;
     authorize(caller, &record.client, &next, &changes)?;
     if !precondition.holds(record.client.version) {

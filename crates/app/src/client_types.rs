@@ -5,6 +5,7 @@ use crate::caller::Caller;
 use crate::create::add_client_type;
 use crate::create_client::with;
 use crate::error::{AppError, Forbidden, invalid};
+use crate::kept_answers::{About, Done, Once};
 use crate::load::{self, Home};
 use crate::recorder::Recorder;
 use clientbook_model::number::Reference;
@@ -47,7 +48,8 @@ impl App {
         &self,
         caller: &Caller,
         new: NewClientType,
-    ) -> Result<ClientType, AppError> {
+        once: Once<ClientType>,
+    ) -> Result<Done<ClientType>, AppError> {
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
         self.0
@@ -59,6 +61,9 @@ impl App {
                 let tenant = home.map_err(|error| with(error, &new.violations))?;
                 if caller.principal.is_restricted() {
                     return Err(AppError::Forbidden(Forbidden::OutsideRestriction));
+                }
+                if let Some(kept) = once.seek(tx, now).await? {
+                    return Ok(Done::Told(kept.told));
                 }
                 let title = match &new.title {
                     Some(title) if new.violations.is_empty() => title,
@@ -77,7 +82,7 @@ impl App {
                 let recorder =
                     Recorder { env: &env, caller: &caller, tenant_id, operation_id, now };
                 add_client_type(tx, &recorder, &client_type).await?;
-                Ok(client_type)
+                once.keep(tx, now, About::default(), client_type).await
             })
             .await
     }

@@ -7,6 +7,7 @@ use crate::create::add_client;
 use crate::enrollment_tokens::{self, EnrollmentTerms};
 use crate::env::Env;
 use crate::error::{AppError, Forbidden, Missing, enforce};
+use crate::kept_answers::{About, Done, Once};
 use crate::load::{self, Home};
 use crate::recorder::Recorder;
 use crate::references;
@@ -52,7 +53,8 @@ impl App {
         &self,
         caller: &Caller,
         new: NewClient,
-    ) -> Result<ClientRecord, AppError> {
+        once: Once<ClientRecord>,
+    ) -> Result<Done<ClientRecord>, AppError> {
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
         self.0
@@ -61,7 +63,19 @@ impl App {
                 load::still_works(tx, &caller, env.now()).await?;
                 let home = load::home(tx, &caller, &new.home, Permission::ClientsCreate).await;
                 let tenant = home.map_err(|error| with(error, &new.violations))?;
-                create(tx, &env, &caller, operation_id, tenant, &new).await
+                let id = ClientId(env.uuid(env.now()));
+                let patch = within_scope(&caller.principal, &new.patch);
+                admit(&caller, &tenant, id, &patch)?;
+                if let Some(kept) = once.seek(tx, env.now()).await? {
+                    still_theirs(tx, &caller, &tenant, kept.client_id).await?;
+                    return Ok(Done::Told(kept.told));
+                }
+                let violations = new.violations.clone();
+                let custom = new.custom.clone();
+                let wish = Wish { id, operation_id, patch, custom, violations };
+                let record = create(tx, &env, &caller, tenant, wish).await?;
+                let about = About { made: Some(id.0), ..About::from(&record) };
+                once.keep(tx, env.now(), about, record).await
             })
             .await
     }
@@ -75,25 +89,47 @@ pub(crate) fn with(error: AppError, violations: &[Violation]) -> AppError {
     }
 }
 
+/// A client that is about to be made, by somebody who may.
+struct Wish {
+    id: ClientId,
+    operation_id: Uuid,
+    patch: ClientPatch,
+    custom: Vec<CustomWish>,
+    violations: Vec<Violation>,
+}
+
+/// Who repeats a call must still be able to see what it made.
+async fn still_theirs(
+    tx: &mut Tx,
+    caller: &Caller,
+    tenant: &Tenant,
+    made: Option<ClientId>,
+) -> Result<(), AppError> {
+    let Some(id) = made else {
+        return Ok(());
+    };
+    let missing = || Missing { kind: "client", id: id.to_string() };
+    let found = clients::get(tx, tenant.id, ClientKey::Id(id)).await?;
+    let found = found.ok_or_else(|| AppError::NotFound(missing()))?;
+    let facts = ClientFacts::from(&found.client);
+    enforce(policy::permits(&caller.principal, Permission::ClientsCreate, &facts), missing)
+}
+
 async fn create(
     tx: &mut Tx,
     env: &Env,
     caller: &Caller,
-    operation_id: Uuid,
     tenant: Tenant,
-    new: &NewClient,
+    wish: Wish,
 ) -> Result<ClientRecord, AppError> {
+    let Wish { id, operation_id, mut patch, custom, mut violations } = wish;
     let now = env.now();
-    let id = ClientId(env.uuid(now));
-    let mut patch = within_scope(&caller.principal, &new.patch);
-    admit(caller, &tenant, id, &patch)?;
     // Before the tenant's row is taken for the number.
-    let (tenant, fields) = defined(tx, tenant, &new.custom).await?;
+    let (tenant, fields) = defined(tx, tenant, &custom).await?;
     let rules = ValueRules { tenant: &tenant, fields: fields.as_deref() };
     let number = tenants::next_client_number(tx, tenant.id).await?;
     let object_id = env.object_id(now);
     let identity = Identity { id, tenant_id: tenant.id, number, object_id, created_at: now };
-    let mut violations = new.violations.clone();
     let name = patch.name.clone().unwrap_or_else(|| {
         if violations.is_empty() {
             violations.push(Violation::new("required", "must be given").below("/name"));
@@ -102,14 +138,14 @@ async fn create(
         tenant.name.clone()
     });
     let blank = Client::blank(identity, name);
-    rules.resolve(&blank, &new.custom, &mut patch, &mut violations);
+    rules.resolve(&blank, &custom, &mut patch, &mut violations);
     if caller.origin.surface.has_custom_fields() {
-        violations.extend(rules.missing(&new.custom, &patch));
+        violations.extend(rules.missing(&custom, &patch));
     }
-    references::check(tx, caller, &blank, &patch, &mut violations).await?;
+    references::check(tx, caller, &blank, &mut patch, &mut violations).await?;
     let (client, changes) = decide(&blank, &patch, violations)?;
     authorize(caller, &changes)?;
-    rules.check_unique(tx, &blank, &client, &new.custom).await?;
+    rules.check_unique(tx, &blank, &client, &custom).await?;
     let token = enrollment_tokens::fresh(env, &client, first_terms(), now);
     let recorder = Recorder { env, caller, tenant_id: tenant.id, operation_id, now };
     let client = add_client(tx, &recorder, client, Some(&token), fields.as_deref()).await?;

@@ -223,6 +223,7 @@ fn client(tenant: &DemoTenant, demo: &DemoClient, now: Timestamp) -> Result<Clie
         version: 1,
         created_at: now,
         updated_at: now,
+        merged_into: None,
         workspace_deleted_at: None,
         audit: ChainHead::default(),
     })

@@ -7,6 +7,7 @@ use crate::create::enrollment_facts;
 use crate::cursor::Page;
 use crate::env::Env;
 use crate::error::{AppError, Missing, invalid};
+use crate::kept_answers::{About, Done, Once};
 use crate::load::{self, ClientRef, Purpose};
 use crate::recorder::Recorder;
 use clientbook_model::audit::{Action, EntityType, Event};
@@ -84,7 +85,8 @@ impl App {
         caller: &Caller,
         target: ClientRef,
         terms: EnrollmentTerms,
-    ) -> Result<EnrollmentToken, AppError> {
+        once: Once<EnrollmentToken>,
+    ) -> Result<Done<EnrollmentToken>, AppError> {
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
         self.0
@@ -94,6 +96,10 @@ impl App {
                 load::still_works(tx, &caller, now).await?;
                 let (permission, purpose) = (Permission::TokensManage, Purpose::Change);
                 let record = load::client(tx, &caller, &target, permission, purpose).await?;
+                if let Some(kept) = once.seek(tx, now).await? {
+                    return Ok(Done::Told(kept.told));
+                }
+                let about = About { parent: None, ..About::from(&record) };
                 let mut client = record.client;
                 if terms.expires_at.is_some_and(|end| end <= now) {
                     return Err(invalid("/expires_at", "future", "must be in the future"));
@@ -114,7 +120,8 @@ impl App {
                 recorder.append(tx, client.id.0, &mut client.audit, &event).await?;
                 enrollment_tokens::insert(tx, &token).await?;
                 clients::set_chain_head(tx, &client).await?;
-                Ok(token)
+                let about = About { made: Some(token.id.0), ..about };
+                once.keep(tx, now, about, token).await
             })
             .await
     }

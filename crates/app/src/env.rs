@@ -6,8 +6,8 @@ use clientbook_model::time::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 /// Where time and randomness come from.
@@ -61,6 +61,19 @@ impl Env {
             Clock::Manual(millis) => millis.load(Ordering::SeqCst),
         };
         Timestamp::clamped(millis)
+    }
+
+    /// Time that has gone by since some moment that stays the same: unlike the time of day, nobody
+    /// sets it.
+    pub fn elapsed(&self) -> Duration {
+        static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match &self.clock {
+            Clock::System => BEGINNING.elapsed(),
+            Clock::Manual(millis) => {
+                let millis = u64::try_from(millis.load(Ordering::SeqCst));
+                Duration::from_millis(millis.unwrap_or_default())
+            }
+        }
     }
 
     fn fill(&self, bytes: &mut [u8]) {

@@ -14,10 +14,13 @@ use clientbook_model::patch::Patch;
 use clientbook_model::principal::Permission;
 use clientbook_model::violation::Violation;
 use clientbook_store::clients::{self, ClientKey};
-use clientbook_store::{Db, Repeat, Tx, audit, erased_clients, tenants};
+use clientbook_store::{Db, Repeat, Tx, audit, erased_clients, merged_clients, tenants};
 
 /// The most clients that an erased one may be the parent of: each is changed with it.
 const CHILDREN: i64 = 1_000;
+
+/// The most records that may have been joined to it: they are erased with it.
+const JOINED: i64 = 1_000;
 
 /// Entries that are erased at a time.
 const PAGE: i64 = 100;
@@ -100,11 +103,42 @@ async fn erase(
     env: &Env,
     caller: &Caller,
     operation_id: uuid::Uuid,
-    mut client: Client,
+    client: Client,
 ) -> Result<(), AppError> {
     let (tenant_id, now) = (client.tenant_id, env.now().max(client.updated_at));
     let recorder = Recorder { env, caller, tenant_id, operation_id, now };
     leave_children(tx, &recorder, &client).await?;
+    for record in joined(tx, &client).await? {
+        put_away(tx, &recorder, record).await?;
+    }
+    put_away(tx, &recorder, client).await
+}
+
+/// The records that were joined to this one, and those that were joined to them: all are of the same
+/// client.
+async fn joined(tx: &mut Tx, client: &Client) -> Result<Vec<Client>, AppError> {
+    let (tenant, mut found, mut open) = (client.tenant_id, Vec::new(), vec![client.id]);
+    while let Some(winner) = open.pop() {
+        for id in merged_clients::of(tx, tenant, winner, JOINED + 1).await? {
+            let record = clients::get_for_update(tx, tenant, ClientKey::Id(id)).await?;
+            found.extend(record.map(|record| record.client));
+            open.push(id);
+        }
+    }
+    if i64::try_from(found.len()).is_ok_and(|count| count > JOINED) {
+        let message = format!("more than {JOINED} records were joined to the client");
+        return Err(AppError::Conflict(Violation::new("max_joined", message)));
+    }
+    Ok(found)
+}
+
+/// Leaves of a client what stays of an erased one.
+async fn put_away(
+    tx: &mut Tx,
+    recorder: &Recorder<'_>,
+    mut client: Client,
+) -> Result<(), AppError> {
+    let tenant_id = client.tenant_id;
     let mut from = 1;
     loop {
         let page = audit::chain(tx, tenant_id, client.id.0, from, PAGE).await?;
@@ -118,7 +152,8 @@ async fn erase(
     let event = Event { entity_type, entity_id, action: Action::ClientErased, changes: &[] };
     let as_read = client.clone();
     recorder.append(tx, client.id.0, &mut client.audit, &event).await?;
-    Ok(erased_clients::put(tx, &Client { audit: client.audit, ..as_read }, now).await?)
+    let erased = Client { audit: client.audit, ..as_read };
+    Ok(erased_clients::put(tx, &erased, recorder.now).await?)
 }
 
 /// Takes the client from those that have it for a parent. Each is told in its own trail.

@@ -5,6 +5,7 @@ use clientbook_model::policy::{Decision, Overreach};
 use clientbook_model::principal::Permission;
 use clientbook_model::violation::Violation;
 use clientbook_store::DbError;
+use uuid::Uuid;
 
 /// Why there is no answer.
 #[derive(Debug, Clone)]
@@ -23,6 +24,12 @@ pub enum AppError {
     Transition(TransitionError),
     /// Something else already has what must be unique.
     Conflict(Violation),
+    /// The call has the idempotency key of one that sent something else.
+    KeyMismatch,
+    /// A call with the same idempotency key is not yet done.
+    StillRunning,
+    /// The call was made before, and its answer is not told again; what it made has this id.
+    NotKept(Option<Uuid>),
     /// The record is of another version than the caller demands.
     PreconditionFailed,
     /// The disk is full.
@@ -74,6 +81,8 @@ impl From<DbError> for AppError {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Full => Self::StorageFull,
+            // Two calls with one key came this far: the other one was first.
+            DbError::Unique(index) if index == "kept_answers_scope" => Self::StillRunning,
             DbError::Unique(index) => taken(&index),
             DbError::Unavailable(_) | DbError::Locked(_) => Self::Unavailable(error.to_string()),
             DbError::InDoubt(why) => Self::InDoubt(why),

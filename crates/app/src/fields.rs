@@ -9,6 +9,7 @@ use crate::change_client::Precondition;
 use crate::create_client::with;
 use crate::env::Env;
 use crate::error::{AppError, Forbidden, Missing, invalid};
+use crate::kept_answers::{About, Done, Once};
 use crate::load::{self, Home};
 use crate::recorder::Recorder;
 use clientbook_model::audit::{Action, EntityType, Event};
@@ -134,7 +135,12 @@ impl App {
     /// Defines a field, behind all others. What clients already hold under its key must fit it.
     /// Needs `fields.manage` or `clients.update`, and is not for those who are restricted within the
     /// tenant: a definition is everyone's.
-    pub async fn create_field(&self, caller: &Caller, new: NewField) -> Result<Field, AppError> {
+    pub async fn create_field(
+        &self,
+        caller: &Caller,
+        new: NewField,
+        once: Once<Field>,
+    ) -> Result<Done<Field>, AppError> {
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
         self.0
@@ -142,6 +148,9 @@ impl App {
             .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 let broken = &new.violations;
                 let defining = begin(tx, &env, &caller, operation_id, &new.home, broken).await?;
+                if let Some(kept) = once.seek(tx, env.now()).await? {
+                    return Ok(Done::Told(kept.told));
+                }
                 let field = defining.wished(tx, &new).await?;
                 existing::check(tx, defining.tenant.id, &field).await?;
                 fields::insert(tx, defining.tenant.id, &field).await?;
@@ -150,7 +159,7 @@ impl App {
                 }
                 let changes = field.first_changes();
                 defining.end(tx, Action::FieldCreated, &[(&field, changes)]).await?;
-                Ok(field)
+                once.keep(tx, env.now(), About::made(field.id.0), field).await
             })
             .await
     }
@@ -163,7 +172,8 @@ impl App {
         caller: &Caller,
         target: FieldRef,
         wish: FieldChangeWish,
-    ) -> Result<Field, AppError> {
+        once: Once<Field>,
+    ) -> Result<Done<Field>, AppError> {
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
         self.0
@@ -171,9 +181,12 @@ impl App {
             .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 let defining = begin(tx, &env, &caller, operation_id, &target.home, &[]).await?;
                 let field = defining.known(&target)?;
+                if let Some(kept) = once.seek(tx, env.now()).await? {
+                    return Ok(Done::Told(kept.told));
+                }
                 let (mut next, changes) = decide(field, &wish)?;
                 if changes.is_empty() {
-                    return Ok(next);
+                    return once.keep(tx, env.now(), About::default(), next).await;
                 }
                 let tenant = defining.tenant.id;
                 defining.touch(&mut next);
@@ -184,7 +197,7 @@ impl App {
                 }
                 fields::update(tx, tenant, &next).await?;
                 defining.end(tx, Action::FieldUpdated, &[(&next, changes)]).await?;
-                Ok(next)
+                once.keep(tx, env.now(), About::default(), next).await
             })
             .await
     }
@@ -195,7 +208,8 @@ impl App {
         &self,
         caller: &Caller,
         wish: Reordering,
-    ) -> Result<Vec<Field>, AppError> {
+        once: Once<Vec<Field>>,
+    ) -> Result<Done<Vec<Field>>, AppError> {
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
         self.0
@@ -203,6 +217,9 @@ impl App {
             .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 let broken = &wish.violations;
                 let defining = begin(tx, &env, &caller, operation_id, &wish.home, broken).await?;
+                if let Some(kept) = once.seek(tx, env.now()).await? {
+                    return Ok(Done::Told(kept.told));
+                }
                 let moved = defining.moved(&wish)?;
                 for (field, _) in &moved {
                     fields::update(tx, defining.tenant.id, field).await?;
@@ -213,7 +230,8 @@ impl App {
                     defining.end(tx, Action::FieldUpdated, &steps).await?;
                 }
                 let all = fields::list(tx, defining.tenant.id).await?;
-                Ok(all.active().cloned().collect())
+                let active = all.active().cloned().collect();
+                once.keep(tx, env.now(), About::default(), active).await
             })
             .await
     }

@@ -105,13 +105,13 @@ impl App {
         };
         let allowed = issuer.tenants.clone();
         let (operator, permissions) = (held.operator, held.permissions);
-        let (tenant, clients) = (held.tenant, held.clients.clone());
-        let reach = self
+        let (tenant, clients) = (held.tenant, held.clients);
+        let (reach, clients) = self
             .0
             .db
             .lookup(async move |tx: &mut Tx| {
                 if operator {
-                    return Ok(Reach::Everywhere);
+                    return Ok((Reach::Everywhere, clients.clone()));
                 }
                 let key = tenant.as_ref().ok_or(INVALID)?;
                 let tenant = tenants::find(tx, key).await?.ok_or(INVALID)?;
@@ -123,11 +123,11 @@ impl App {
                 if !allowed.iter().any(names) {
                     return Err(INVALID);
                 }
-                check_clients(tx, tenant.id, clients.as_deref()).await?;
-                Ok(Reach::Tenant(tenant.id))
+                let clients = check_clients(tx, tenant.id, clients.clone()).await?;
+                Ok((Reach::Tenant(tenant.id), clients))
             })
             .await?;
-        let (clients, org_id, project_id) = (held.clients, held.org_id, held.project_id);
+        let (org_id, project_id) = (held.org_id, held.project_id);
         // Its end is near: what it grants may live longer.
         let expires_at = None;
         Ok(Principal { actor, reach, permissions, clients, org_id, project_id, expires_at })

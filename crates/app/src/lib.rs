@@ -8,6 +8,7 @@ mod as_of;
 mod audit_log;
 mod authenticate;
 mod bootstrap;
+mod bulk_change;
 mod caller;
 mod change_client;
 mod checkpoint;
@@ -26,9 +27,11 @@ mod import_clients;
 mod issuer;
 mod jwt;
 mod kept;
+mod kept_answers;
 mod list_audit;
 mod list_clients;
 mod load;
+mod merge_clients;
 mod read_client;
 mod recorder;
 mod references;
@@ -42,6 +45,7 @@ mod verify_audit;
 pub use api_tokens::{ApiTokenQuery, NewApiToken};
 pub use audit_log::CollectionControlQuery;
 pub use bootstrap::Bootstrap;
+pub use bulk_change::{BulkChange, BulkOutcome, MAX_CLIENTS, Targets};
 pub use caller::Caller;
 pub use change_client::{Change, ClientChange, Echo, Precondition};
 pub use checkpoint::{Checkpoint, SigningKey, VerifyingKey};
@@ -58,9 +62,11 @@ pub use export_clients::{Export, ExportTerms};
 pub use fields::{FieldChangeWish, FieldEcho, FieldRef, NewField, Reordering};
 pub use import_clients::{Import, ImportReport, ImportTerms, RowError};
 pub use issuer::{ClaimNames, FetchKeys, IssuerSettings, KeySource, check_keys};
+pub use kept_answers::{Done, Key, KeyedCall, Once, Show, Told};
 pub use list_audit::{AuditExport, AuditQuery, Whose};
 pub use list_clients::{ClientListQuery, ClientPage, NumberedQuery};
 pub use load::{ClientRef, Home};
+pub use merge_clients::{Merge, Merged};
 pub use read_client::{ReadClient, Shown};
 pub use tenants::{NewTenant, TenantChange, TenantQuery};
 pub use verify_audit::{AuditFault, AuditReport, AuditScope};
@@ -70,6 +76,7 @@ use cursor::Cursors;
 use issuer::Issuer;
 use jwt::Issuers;
 use kept::Kept;
+use kept_answers::Running;
 use std::sync::Arc;
 
 /// The application: everything a surface, the console or the command line can ask for. Cheap to
@@ -85,6 +92,7 @@ struct Parts {
     issuers: Issuers,
     kept: Kept,
     scrubs: Arc<tokio::sync::Mutex<()>>,
+    running: Running,
 }
 
 impl App {
@@ -105,6 +113,11 @@ impl App {
     /// The time, as every part of the process sees it.
     pub fn now(&self) -> clientbook_model::time::Timestamp {
         self.0.env.now()
+    }
+
+    /// Time that has gone by since some moment that stays the same.
+    pub fn elapsed(&self) -> std::time::Duration {
+        self.0.env.elapsed()
     }
 
     /// A new id for a request that brought none.

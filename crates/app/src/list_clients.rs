@@ -5,14 +5,14 @@ use crate::audit_log::foreign_cursor;
 use crate::caller::Caller;
 use crate::cursor::Page;
 use crate::error::{AppError, invalid};
-use crate::load::{self, Home};
+use crate::load::{self, Home, Purpose};
 use clientbook_model::audit::Surface;
 use clientbook_model::client_filter::{ClientFilter, ClientWishes};
 use clientbook_model::id::{ClientId, parse_uuid};
 use clientbook_model::principal::Permission;
-use clientbook_store::Tx;
 use clientbook_store::client_lists::{self, Key, Order, Position, Sort, Total};
-use clientbook_store::clients::{self, ClientRecord};
+use clientbook_store::clients::{self, ClientKey, ClientRecord};
+use clientbook_store::{Tx, merged_clients};
 
 /// The most bytes of records on a page that is asked for by its number: there, a page cannot end
 /// earlier than it is asked to.
@@ -137,7 +137,21 @@ pub(crate) async fn filter(
 ) -> Result<ClientFilter, AppError> {
     let tenant = load::home(tx, caller, home, Permission::ClientsView).await?;
     let surface = caller.origin.surface;
-    Ok(ClientFilter::new(tenant.id, wishes.clone(), &caller.principal, surface))
+    let mut filter = ClientFilter::new(tenant.id, wishes.clone(), &caller.principal, surface);
+    // The id of a record that was joined to another means that one.
+    if let Some(id) = &wishes.external_id
+        && let Some(winner) = merged_clients::by_external_id(tx, tenant.id, id).await?
+    {
+        let key = ClientKey::Id(winner);
+        let found = clients::get(tx, tenant.id, key).await?;
+        let found = load::follow(tx, found, Purpose::Read).await?;
+        let found = found
+            .map(|record| record.client.id)
+            .filter(|id| filter.clients.as_ref().is_none_or(|bound| bound.contains(id)));
+        filter.wishes.external_id = None;
+        filter.clients = Some(found.into_iter().collect());
+    }
+    Ok(filter)
 }
 
 /// What a cursor is bound to.

@@ -124,11 +124,33 @@ pub(crate) async fn client(
             clients::get_for_update(tx, tenant, key).await?
         }
     };
+    let found = follow(tx, found, purpose).await?;
     let shown = found.filter(|record| record.client.shows_on(caller.origin.surface));
     let record = shown.ok_or_else(outside)?;
     let facts = ClientFacts::from(&record.client);
     enforce(policy::permits(principal, permission, &facts), || target.missing())?;
     Ok(record)
+}
+
+/// The record that stands for `found`: itself, unless it was joined to another. Each was joined to one
+/// that was joined to none, so the way ends.
+pub(crate) async fn follow(
+    tx: &mut Tx,
+    mut found: Option<ClientRecord>,
+    purpose: Purpose,
+) -> Result<Option<ClientRecord>, AppError> {
+    while let Some(client) = found.as_ref().map(|record| &record.client)
+        && let Some(winner) = client.merged_into
+    {
+        let (tenant, key) = (client.tenant_id, ClientKey::Id(winner));
+        found = match purpose {
+            Purpose::Read => clients::get(tx, tenant, key).await?,
+            Purpose::Change | Purpose::ChangeValues => {
+                clients::get_for_update(tx, tenant, key).await?
+            }
+        };
+    }
+    Ok(found)
 }
 
 /// A client's audit trail, which outlives the client.

@@ -2,8 +2,10 @@
 
 use crate::caller::Caller;
 use crate::error::AppError;
+use crate::load::{self, Purpose};
 use clientbook_model::client::{Client, ClientPatch};
 use clientbook_model::id::ClientNumber;
+use clientbook_model::number::Reference;
 use clientbook_model::patch::Patch;
 use clientbook_model::policy::{self, ClientFacts, Decision};
 use clientbook_model::principal::Permission;
@@ -16,7 +18,7 @@ pub(crate) async fn check(
     tx: &mut Tx,
     caller: &Caller,
     client: &Client,
-    patch: &ClientPatch,
+    patch: &mut ClientPatch,
     violations: &mut Vec<Violation>,
 ) -> Result<(), AppError> {
     if let Patch::Set(id) = patch.client_type_id
@@ -26,8 +28,10 @@ pub(crate) async fn check(
     }
     match patch.parent_client_id {
         Patch::Set(parent) if client.parent_client_id != Some(parent) => {
-            let broken = check_parent(tx, caller, client, parent.get()).await?;
-            violations.extend(broken.map(|rule| rule.below("/parent_client_id")));
+            match check_parent(tx, caller, client, parent.get()).await? {
+                Ok(parent) => patch.parent_client_id = Patch::Set(parent),
+                Err(rule) => violations.push(rule.below("/parent_client_id")),
+            }
         }
         _ => {}
     }
@@ -47,17 +51,19 @@ pub(crate) fn circle() -> Violation {
     Violation::new("no_cycle", "must not be the client itself or one that stands below it")
 }
 
-/// A parent that the caller may not read is answered like one that is not there.
+/// The parent by its own number, where the one given is of a record that was joined to it. One that
+/// the caller may not read is answered like one that is not there.
 async fn check_parent(
     tx: &mut Tx,
     caller: &Caller,
     client: &Client,
     parent: i64,
-) -> Result<Option<Violation>, AppError> {
+) -> Result<Result<Reference, Violation>, AppError> {
     let found = match ClientNumber::new(parent) {
         Some(number) => {
             tenants::lock(tx, client.tenant_id).await?;
-            clients::get(tx, client.tenant_id, ClientKey::Number(number)).await?
+            let found = clients::get(tx, client.tenant_id, ClientKey::Number(number)).await?;
+            load::follow(tx, found, Purpose::Read).await?
         }
         None => None,
     };
@@ -65,11 +71,13 @@ async fn check_parent(
         let facts = ClientFacts::from(&record.client);
         policy::permits(&caller.principal, Permission::ClientsView, &facts) == Decision::Allow
     };
-    if !found.as_ref().is_some_and(readable) {
-        return Ok(Some(no_such_parent()));
-    }
+    let Some(found) = found.filter(readable) else {
+        return Ok(Err(no_such_parent()));
+    };
+    let parent = found.client.number.get();
     if clients::is_above_or_same(tx, client.tenant_id, client.number, parent).await? {
-        return Ok(Some(circle()));
+        return Ok(Err(circle()));
     }
-    Ok(None)
+    let number = |broken: Violation| AppError::Internal(broken.message);
+    Reference::new(parent).map(Ok).map_err(number)
 }

@@ -4,9 +4,11 @@ use crate::App;
 use crate::caller::Caller;
 use crate::change_client::{ClientChange, Precondition, apply};
 use crate::error::{AppError, Missing, enforce};
+use crate::kept_answers::{About, Done, Once};
 use crate::load::{self, ClientRef, Purpose};
 use clientbook_model::audit::{Action, EntityType, Entry};
 use clientbook_model::client::{ClientPatch, FieldChange};
+use clientbook_model::custom_field::{CustomWish, FieldKey};
 use clientbook_model::id::EntryId;
 use clientbook_model::policy::{self, ClientFacts};
 use clientbook_model::principal::Permission;
@@ -14,6 +16,7 @@ use clientbook_model::violation::Violation;
 use clientbook_store::clients::ClientRecord;
 use clientbook_store::{Repeat, Tx, audit};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// What it takes, beside what each field takes.
 const PERMISSIONS: [Permission; 2] = [Permission::ClientsUpdate, Permission::AuditView];
@@ -28,14 +31,15 @@ impl App {
         target: ClientRef,
         entry_id: EntryId,
         precondition: Precondition,
-    ) -> Result<ClientRecord, AppError> {
+        once: Once<ClientRecord>,
+    ) -> Result<Done<ClientRecord>, AppError> {
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
         self.0
             .db
             .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 load::still_works(tx, &caller, env.now()).await?;
-                let (permission, purpose) = (Permission::ClientsUpdate, Purpose::Change);
+                let (permission, purpose) = (Permission::ClientsUpdate, Purpose::ChangeValues);
                 let record = match load::client(tx, &caller, &target, permission, purpose).await {
                     Err(missing @ AppError::NotFound(_)) => {
                         let erased = load::erased(tx, &caller, &target, &PERMISSIONS).await?;
@@ -47,15 +51,31 @@ impl App {
                 let facts = ClientFacts::from(client);
                 let decision = policy::permits(&caller.principal, Permission::AuditView, &facts);
                 enforce(decision, || target.missing())?;
+                if let Some(kept) = once.seek(tx, env.now()).await? {
+                    return Ok(Done::Told(kept.told));
+                }
                 let entry = audit::find(tx, client.tenant_id, client.id.0, entry_id).await?;
                 let missing = || Missing { kind: "entry", id: entry_id.to_string() };
                 let changes = before(&entry.ok_or_else(|| AppError::NotFound(missing()))?)?;
                 let mut change = ClientChange::new(permission);
                 change.patch = ClientPatch::back_to_before(&changes).map_err(AppError::Invalid)?;
-                apply(tx, &env, &caller, operation_id, record, &change, &precondition).await
+                change.custom = wishes(std::mem::take(&mut change.patch.custom_values));
+                let record =
+                    apply(tx, &env, &caller, operation_id, record, &change, &precondition).await?;
+                once.keep(tx, env.now(), About::from(&record), record).await
             })
             .await
     }
+}
+
+/// Values go back as if they were sent: what their definitions say by now holds for them too.
+fn wishes(values: BTreeMap<FieldKey, Option<Value>>) -> Vec<CustomWish> {
+    let wish = |(key, value): (FieldKey, _)| {
+        let at = || format!("/entry_id/{key}");
+        let (key_at, value_at, id_at) = (at(), at(), at());
+        CustomWish { key, value, field_id: None, key_at, value_at, id_at }
+    };
+    values.into_iter().map(wish).collect()
 }
 
 fn erased_client() -> AppError {

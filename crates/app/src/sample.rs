@@ -153,6 +153,7 @@ impl Sample {
             version: 1,
             created_at: now,
             updated_at: now,
+            merged_into: None,
             workspace_deleted_at: None,
             audit: ChainHead::default(),
         })

@@ -7,6 +7,7 @@ use crate::change_client::Precondition;
 use crate::create::add_tenant;
 use crate::cursor::Page;
 use crate::error::{AppError, Forbidden, Missing};
+use crate::kept_answers::{About, Done, Once};
 use crate::load;
 use crate::recorder::Recorder;
 use clientbook_model::audit::{Action, EntityType, Event};
@@ -105,7 +106,12 @@ impl App {
     }
 
     /// Makes a tenant.
-    pub async fn create_tenant(&self, caller: &Caller, new: NewTenant) -> Result<Tenant, AppError> {
+    pub async fn create_tenant(
+        &self,
+        caller: &Caller,
+        new: NewTenant,
+        once: Once<Tenant>,
+    ) -> Result<Done<Tenant>, AppError> {
         Self::may_manage_tenants(caller)?;
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
@@ -114,6 +120,9 @@ impl App {
             .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 let now = env.now();
                 load::still_works(tx, &caller, now).await?;
+                if let Some(kept) = once.seek(tx, now).await? {
+                    return Ok(Done::Told(kept.told));
+                }
                 let tenant = Tenant {
                     id: new.id.unwrap_or_else(|| TenantId(env.random_uuid())),
                     slug: new.slug.clone(),
@@ -125,7 +134,7 @@ impl App {
                     fields_revision: None,
                 };
                 add_tenant(tx, &env, &caller, operation_id, &tenant).await?;
-                Ok(tenant)
+                once.keep(tx, now, About::made(tenant.id.0), tenant).await
             })
             .await
     }
@@ -136,7 +145,8 @@ impl App {
         caller: &Caller,
         asked: String,
         change: TenantChange,
-    ) -> Result<Tenant, AppError> {
+        once: Once<Tenant>,
+    ) -> Result<Done<Tenant>, AppError> {
         Self::may_manage_tenants(caller)?;
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let operation_id = env.uuid(env.now());
@@ -150,10 +160,13 @@ impl App {
                 // Once more: another change may have been waited for.
                 let missing = || AppError::NotFound(Missing { kind: "tenant", id: asked.clone() });
                 let tenant = tenants::get(tx, found.id).await?.ok_or_else(missing)?;
+                if let Some(kept) = once.seek(tx, now).await? {
+                    return Ok(Done::Told(kept.told));
+                }
                 check(&tenant, &change)?;
                 let (next, changes) = tenant.apply(&change.patch);
                 if changes.is_empty() {
-                    return Ok(tenant);
+                    return once.keep(tx, now, About::default(), tenant).await;
                 }
                 tenants::update(tx, &next).await?;
                 let tenant_id = tenant.id;
@@ -166,7 +179,7 @@ impl App {
                     changes: &changes,
                 };
                 recorder.append_to_tenant(tx, &event).await?;
-                Ok(next)
+                once.keep(tx, now, About::default(), next).await
             })
             .await
     }

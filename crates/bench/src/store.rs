@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::surface::TENANT;
 use clientbook_api::{Options, Surfaces};
-use clientbook_app::{App, AppError, Caller, Env, NewApiToken};
+use clientbook_app::{App, AppError, Caller, Env, NewApiToken, Once};
 use clientbook_model::api_token::{ApiTokenName, Capability};
 use clientbook_model::client::Client;
 use clientbook_model::principal::Role;
@@ -104,7 +104,12 @@ async fn admin(app: &App) -> Result<String, Failure> {
         expires_at: None,
     };
     let caller = Caller::system("bench".into());
-    let (_, secret) = app.issue_api_token(&caller, wish).await.map_err(told)?;
+    let (_, secret) = app
+        .issue_api_token(&caller, wish, Once::free())
+        .await
+        .map_err(told)?
+        .now()
+        .map_err(told)?;
     Ok(secret.expose().to_owned())
 }
 
@@ -128,7 +133,7 @@ impl InProcess {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             let address = listener.local_addr()?;
             let public_url = format!("http://{address}");
-            let options = Options { throttle_failed_logins: true, public_url };
+            let options = Options { throttle_failed_logins: true, rate_limit: None, public_url };
             let surfaces = Surfaces::new(app, options);
             let service = service_fn(move |request: Request<Incoming>| {
                 let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);

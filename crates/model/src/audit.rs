@@ -86,6 +86,8 @@ names! {
         ClientCreated = "client_created",
         /// A client was erased: values of the entries before this one are gone.
         ClientErased = "client_erased",
+        /// Two clients became one: this one was kept, or was given up.
+        ClientMerged = "client_merged",
         /// Fields of a client other than its collection mode changed.
         ClientUpdated = "client_updated",
         /// A client's collection mode changed.

@@ -68,6 +68,8 @@ pub struct Client {
     /// When it was removed from the workspace surface, which hides it from then on. Leaving the
     /// status `terminated` takes it back.
     pub workspace_deleted_at: Option<Timestamp>,
+    /// The record that this one was joined to. It stands for this one wherever this one is named.
+    pub merged_into: Option<ClientId>,
     /// The newest entry of its audit chain.
     pub audit: ChainHead,
 }
@@ -199,6 +201,7 @@ impl Client {
             created_at,
             updated_at: created_at,
             workspace_deleted_at: None,
+            merged_into: None,
             audit: ChainHead::default(),
         }
     }
@@ -320,6 +323,7 @@ impl Client {
             client_type_id: None,
             success: Success::default(),
             workspace_deleted_at: None,
+            merged_into: None,
             ..client.clone()
         }
     }
@@ -337,6 +341,7 @@ impl Client {
         compare! {
             name status collection_mode email tags org_id project_id owner_id avatar_url
             contact_methods external_id parent_client_id client_type_id workspace_deleted_at
+            merged_into
         }
         let (old, new) = (&self.custom_values, &next.custom_values);
         if old != new {

@@ -13,7 +13,7 @@ use serde_json::Value;
 const CUSTOM: &str = "custom.";
 
 /// The fields of the trail that are neither custom values nor customer-success attributes.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 17] = [
     "number",
     "object_id",
     "name",
@@ -30,6 +30,7 @@ const FIELDS: [&str; 16] = [
     "parent_client_id",
     "client_type_id",
     "workspace_deleted_at",
+    "merged_into",
 ];
 
 /// Whether a client has such a field.

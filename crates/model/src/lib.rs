@@ -17,6 +17,7 @@ pub mod custom_field;
 pub mod enrollment;
 pub mod field;
 pub mod id;
+pub mod merge;
 pub mod moving;
 pub mod nearest;
 pub mod number;

@@ -130,6 +130,23 @@ macro_rules! attributes {
         }
 
         impl Success {
+            /// What fills in, from `other`, the attributes that are unset here, and those that
+            /// `takes` names.
+            pub(crate) fn filled_from(
+                &self,
+                other: &Self,
+                takes: &dyn Fn(&str) -> bool,
+            ) -> SuccessPatch {
+                SuccessPatch {
+                    $($field: match &other.$field {
+                        Some(value) if self.$field.is_none() || takes(stringify!($field)) => {
+                            Patch::Set(value.clone())
+                        }
+                        _ => Patch::Absent,
+                    },)*
+                }
+            }
+
             /// Calls `visit` with the name of each attribute and its value here and in `other`,
             /// as JSON, where the two differ.
             pub(crate) fn differences(

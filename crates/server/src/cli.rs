@@ -158,8 +158,13 @@ pub(crate) struct Serve {
     #[arg(long, env = "CLIENTBOOK_LOG", value_name = "FILTER")]
     pub(crate) log: Option<String>,
 
-    /// A TOML file for what is not said otherwise: listen, database, log, `public_url`, and the
-    /// issuers whose JWTs are believed
+    /// Requests that each caller may make in a minute; 0 for any number. A demo has no limit
+    /// [default: 60000]
+    #[arg(long, env = "CLIENTBOOK_RATE_LIMIT", value_name = "REQUESTS")]
+    pub(crate) rate_limit: Option<String>,
+
+    /// A TOML file for what is not said otherwise: listen, database, log, `rate_limit`,
+    /// `public_url`, and the issuers whose JWTs are believed
     #[arg(long, env = "CLIENTBOOK_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }

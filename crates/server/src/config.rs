@@ -23,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) database: Option<String>,
     /// As `--log`.
     pub(crate) log: Option<String>,
+    /// As `--rate-limit`.
+    pub(crate) rate_limit: Option<u32>,
     /// The address that callers use, such as `https://clients.example.com`.
     pub(crate) public_url: Option<String>,
     /// Whose JWTs are believed.
@@ -290,6 +292,7 @@ mod tests {
         assert_eq!(config.listen.as_deref(), Some(settings::DEFAULT_LISTEN));
         assert_eq!(config.database.as_deref(), Some(settings::DEFAULT_DATABASE));
         assert_eq!(config.log.as_deref(), Some("info"));
+        assert_eq!(config.rate_limit, Some(settings::DEFAULT_RATE_LIMIT));
         let Issuer { max_role, tenant_claim, org_claim, jwks_file, .. } = &config.issuers[0];
         assert_eq!(Role::from_name(max_role), Some(issuers[0].max_role));
         assert_eq!(*tenant_claim, issuers[0].claims.tenant);

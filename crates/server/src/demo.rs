@@ -1,7 +1,7 @@
 //! `clientbook serve --demo`: made-up clients, a token for them, and calls to try.
 
 use crate::failure::Failure;
-use clientbook_app::{App, Caller, NewApiToken};
+use clientbook_app::{App, Caller, NewApiToken, Once};
 use clientbook_model::api_token::{ApiTokenName, Capability};
 use clientbook_model::principal::Role;
 use clientbook_model::secret::Secret;
@@ -52,7 +52,7 @@ async fn admin_token(app: &App) -> Result<Secret, Failure> {
         expires_at: Timestamp::from_millis(app.now().millis() + TOKEN_DAYS * DAY_MILLIS),
     };
     let caller = Caller::system(app.new_request_id());
-    let (_, secret) = app.issue_api_token(&caller, wish).await?;
+    let (_, secret) = app.issue_api_token(&caller, wish, Once::free()).await?.now()?;
     Ok(secret)
 }
 

@@ -59,6 +59,9 @@ fn sentence(error: AppError) -> String {
         AppError::InDoubt(why) => {
             format!("the change may have been made, look before repeating it: {why}")
         }
+        AppError::KeyMismatch | AppError::StillRunning | AppError::NotKept(_) => {
+            "this was asked for before".into()
+        }
         AppError::Transition(_) | AppError::PreconditionFailed => {
             "the record does not allow this change now".into()
         }

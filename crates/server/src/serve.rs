@@ -2,13 +2,16 @@
 
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::settings::{self, BOOTSTRAP_TOKEN, DEFAULT_DATABASE, DEFAULT_LISTEN};
+use crate::settings::{
+    self, BOOTSTRAP_TOKEN, DEFAULT_DATABASE, DEFAULT_LISTEN, DEFAULT_RATE_LIMIT,
+};
 use crate::signals::Signals;
 use crate::{cli, demo, http, jwks, log, open_files, output, store};
 use clientbook_app::{App, Bootstrap, Env, IssuerSettings};
 use clientbook_model::secret::Secret;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,6 +24,9 @@ use tracing_subscriber::EnvFilter;
 /// How long reads that are still running may hold up the end of the process.
 const LAST_READS: Duration = Duration::from_secs(2);
 
+/// How often answers are forgotten whose time is over.
+const FORGET_AFTER: Duration = Duration::from_mins(1);
+
 struct Settings {
     listen: SocketAddr,
     /// Absent for the demo's temporary one.
@@ -29,6 +35,7 @@ struct Settings {
     bootstrap: Option<Secret>,
     issuers: Vec<IssuerSettings>,
     public_url: Option<String>,
+    rate_limit: Option<NonZeroU32>,
 }
 
 /// Serves until a signal says to stop.
@@ -80,6 +87,10 @@ fn check(args: cli::Serve) -> Result<(Settings, EnvFilter), String> {
         None if args.demo => None,
         given => Some(given.unwrap_or_else(|| DEFAULT_DATABASE.into())),
     };
+    let rate_limit_from = place(&args.rate_limit, &config.rate_limit.map(|it| it.to_string()));
+    let rate_limit = args.rate_limit.or(config.rate_limit.map(|it| it.to_string()));
+    let rate_limit = rate_limit.unwrap_or_else(|| DEFAULT_RATE_LIMIT.to_string());
+    let rate_limit = settings::rate_limit(&rate_limit).map_err(rate_limit_from)?;
     let public_url = config.public_url.as_deref().map(settings::public_url).transpose()?;
     if let Some(url) = &database {
         settings::database(url).map_err(database_from)?;
@@ -89,7 +100,9 @@ fn check(args: cli::Serve) -> Result<(Settings, EnvFilter), String> {
     }
     let bootstrap = std::env::var_os(BOOTSTRAP_TOKEN).map(settings::bootstrap_token).transpose()?;
     let demo = args.demo;
-    Ok((Settings { listen, database, demo, bootstrap, issuers, public_url }, filter))
+    let rate_limit = rate_limit.filter(|_| !demo);
+    let settings = Settings { listen, database, demo, bootstrap, issuers, public_url, rate_limit };
+    Ok((settings, filter))
 }
 
 async fn serve(
@@ -123,6 +136,7 @@ async fn serve(
     }
     let options = clientbook_api::Options {
         throttle_failed_logins: !settings.demo,
+        rate_limit: settings.rate_limit,
         public_url: settings.public_url.unwrap_or_else(|| format!("http://{address}")),
     };
     let connections = open_files::connections(http::CONNECTIONS);
@@ -130,10 +144,28 @@ async fn serve(
         info!(connections, "the limit of open files (ulimit -n) lowers that of connections");
     }
     let directory = temporary.map(|directory| directory.path().to_owned());
+    tokio::spawn(forget_answers(app.clone()));
     let surfaces = clientbook_api::Surfaces::new(app, options);
     let answers = move |peer, request| surfaces.clone().answer(peer, request);
     http::serve(listener, answers, connections, stop(signals, directory)).await;
     Ok(())
+}
+
+/// Forgets the answers that no repeat of a call can get any more, again and again.
+async fn forget_answers(app: App) {
+    loop {
+        tokio::time::sleep(FORGET_AFTER).await;
+        loop {
+            match app.forget_answers().await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    warn!(?error, "old answers could not be forgotten; trying again later");
+                    break;
+                }
+            }
+        }
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -13,6 +13,7 @@ use clientbook_model::time::Timestamp;
 use reqwest::Url;
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::Path;
 use tracing_subscriber::EnvFilter;
 
@@ -25,6 +26,25 @@ pub(crate) const BOOTSTRAP_TOKEN: &str = "CLIENTBOOK_BOOTSTRAP_TOKEN";
 
 /// Where to listen unless a setting says otherwise.
 pub(crate) const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+
+/// How many requests a caller has a minute unless a setting says otherwise.
+pub(crate) const DEFAULT_RATE_LIMIT: u32 = 60_000;
+
+/// As many as any server answers.
+const MAX_RATE_LIMIT: u32 = 100_000_000;
+
+/// How many requests a caller has a minute; `None` for any number.
+pub(crate) fn rate_limit(text: &str) -> Result<Option<NonZeroU32>, String> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let requests = text.parse().ok().filter(|requests| plain && *requests <= MAX_RATE_LIMIT);
+    requests.map(NonZeroU32::new).ok_or_else(|| {
+        format!(
+            "--rate-limit (CLIENTBOOK_RATE_LIMIT) is {text:?}, which is not a number of requests a \
+             minute from 0 to {MAX_RATE_LIMIT}: write for example {DEFAULT_RATE_LIMIT}, or 0 for \
+             any number"
+        )
+    })
+}
 
 /// The address that callers use: scheme and host. What stands at a well-known path (RFC 8615) has no
 /// place below another.
@@ -292,6 +312,15 @@ mod tests {
         }
         for wrong in ["", "8080", "localhost:8080", "127.0.0.1", "127.0.0.1:80800", "::1:8080"] {
             assert_refused(listen(wrong), "CLIENTBOOK_LISTEN", wrong, "127.0.0.1:8080");
+        }
+    }
+
+    #[test]
+    fn a_rate_limit_is_a_number_of_requests() {
+        assert_eq!(rate_limit("60000").map(|it| it.map(NonZeroU32::get)), Ok(Some(60_000)));
+        assert_eq!(rate_limit("0"), Ok(None));
+        for wrong in ["", "-1", "+5", "1.5", "off", "60/s", "100000001", "99999999999"] {
+            assert_refused(rate_limit(wrong), "CLIENTBOOK_RATE_LIMIT", wrong, "60000");
         }
     }
 

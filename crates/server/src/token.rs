@@ -4,7 +4,7 @@ use crate::cli::TokenCreate;
 use crate::failure::Failure;
 use crate::settings::DEFAULT_DATABASE;
 use crate::{log, output, remote, settings, store};
-use clientbook_app::{App, Bootstrap, Caller, Env, NewApiToken};
+use clientbook_app::{App, Bootstrap, Caller, Env, NewApiToken, Once};
 use clientbook_model::api_token::{ApiTokenName, Capability, MAX_CLIENTS};
 use clientbook_model::id::{ClientId, TenantId};
 use clientbook_model::principal::Role;
@@ -95,7 +95,7 @@ async fn issue(args: &TokenCreate) -> Result<Issued, Failure> {
         expires_at: args.expires_at,
     };
     let caller = Caller::cli(app.new_request_id());
-    let (token, secret) = app.issue_api_token(&caller, wish).await?;
+    let (token, secret) = app.issue_api_token(&caller, wish, Once::free()).await?.now()?;
     let tenant_id = Some(token.tenant_id).filter(|tenant| *tenant != TenantId::SYSTEM);
     let tenant_id = tenant_id.map(|tenant| tenant.to_string());
     Ok(Issued { id: token.id.to_string(), tenant_id, secret })

@@ -274,12 +274,11 @@ impl Holding {
         });
         let place_args: [Value<'_>; 3] =
             [place.created_at.into(), place.chain_id.into(), place.sequence.into()];
-        match filter.chain_id {
-            Some(chain) => args.extend([chain.into(), place_args[2]]),
-            None => {
-                args.extend(place_args);
-                args.push(wishes.from.unwrap_or(Timestamp::clamped(i64::MIN)).into());
-            }
+        if let Some(chain) = filter.chain_id {
+            args.extend([chain.into(), place_args[2]]);
+        } else {
+            args.extend(place_args);
+            args.push(wishes.from.unwrap_or(Timestamp::clamped(i64::MIN)).into());
         }
         args.push(limit.into());
         args

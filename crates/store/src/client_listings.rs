@@ -127,6 +127,7 @@ pub async fn fill_across_tenants(tx: &mut Tx, limit: i64) -> Result<bool, DbErro
     let id = |at: usize| reached.get(at..at + 16).and_then(|id| Uuid::from_slice(id).ok());
     let (tenant, client) = id(0).zip(id(16)).unwrap_or_default();
     let sql = "SELECT c.tenant_id, c.id FROM clients c WHERE (c.tenant_id, c.id) > ($1, $2)
+            AND c.merged_into IS NULL
         ORDER BY c.tenant_id, c.id LIMIT $3";
     let decode = |row: &Row<'_>| Ok((row.get::<TenantId>(0)?, row.get::<ClientId>(1)?));
     let found = tx.all(sql, &[tenant.into(), client.into(), limit.into()], decode).await?;

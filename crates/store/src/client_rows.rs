@@ -337,10 +337,15 @@ macro_rules! of_statuses {
     ($way:literal) => {
         slice!(
             "(SELECT number FROM clients WHERE tenant_id = $1 AND status = $2
+                    AND merged_into IS NULL
                 UNION ALL SELECT number FROM clients WHERE tenant_id = $1 AND status = $3
+                    AND merged_into IS NULL
                 UNION ALL SELECT number FROM clients WHERE tenant_id = $1 AND status = $4
+                    AND merged_into IS NULL
                 UNION ALL SELECT number FROM clients WHERE tenant_id = $1 AND status = $5
-                UNION ALL SELECT number FROM clients WHERE tenant_id = $1 AND status = $6) s",
+                    AND merged_into IS NULL
+                UNION ALL SELECT number FROM clients WHERE tenant_id = $1 AND status = $6
+                    AND merged_into IS NULL) s",
             $way,
             "$7",
             "$8"
@@ -350,7 +355,12 @@ macro_rules! of_statuses {
 
 macro_rules! of_status {
     ($way:literal) => {
-        slice!("clients WHERE tenant_id = $1 AND status = $2", $way, "$3", "$4")
+        slice!(
+            "clients WHERE tenant_id = $1 AND status = $2 AND merged_into IS NULL",
+            $way,
+            "$3",
+            "$4"
+        )
     };
 }
 
@@ -375,9 +385,9 @@ pub(crate) async fn slice(
     let mut rows: Vec<(i64, ClientId)> = match statuses {
         None => {
             let sql = if backwards {
-                slice!("clients WHERE tenant_id = $1", "DESC", "$2", "$3")
+                slice!("clients WHERE tenant_id = $1 AND merged_into IS NULL", "DESC", "$2", "$3")
             } else {
-                slice!("clients WHERE tenant_id = $1", "ASC", "$2", "$3")
+                slice!("clients WHERE tenant_id = $1 AND merged_into IS NULL", "ASC", "$2", "$3")
             };
             tx.all(sql, &[tenant, size, skip], decode).await?
         }

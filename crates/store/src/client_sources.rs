@@ -184,7 +184,7 @@ macro_rules! of_column {
         select!(concat!(
             "clients c CROSS JOIN client_listings l WHERE c.tenant_id = $2 AND c.",
             $column,
-            " = $3 AND l.tenant_id = c.tenant_id AND l.client_id = c.id LIMIT $4"
+            " = $3 AND c.merged_into IS NULL AND l.tenant_id = c.tenant_id AND l.client_id = c.id LIMIT $4"
         ))
     };
 }

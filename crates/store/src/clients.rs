@@ -73,7 +73,7 @@ macro_rules! select_record {
                 c.audit_hash, t.slug, t.object_id, t.name, t.created_at, e.id, e.value,
                 e.description, e.site_id, e.max_uses, e.uses, e.expires_at, e.created_at, p.id,
                 p.number, p.name, y.id, y.title, t.version, c.workspace_deleted_at, t.strict_fields,
-                t.fields_revision
+                t.fields_revision, c.merged_into
              FROM clients c
              JOIN tenants t ON t.id = c.tenant_id
              LEFT JOIN enrollment_tokens e
@@ -227,7 +227,9 @@ async fn all_of(
             return Ok(records);
         };
         if let Asked::Found(fields) = fields::of(tx, &first.tenant).await? {
-            records.iter_mut().for_each(|record| record.fields.clone_from(&fields));
+            for record in &mut records {
+                record.fields.clone_from(&fields);
+            }
             return Ok(records);
         }
     }
@@ -320,6 +322,22 @@ fn indexed(client: &Client) -> impl PartialEq {
     let scopes = (client.org_id.as_ref(), client.project_id.as_ref(), client.external_id.as_ref());
     let others = (client.parent_client_id, client.client_type_id);
     (status, collection_mode, workspace_deleted_at, scopes, others)
+}
+
+/// The status of each of these clients that is there, and where it leads.
+pub async fn statuses(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ids: &[ClientId],
+) -> Result<Vec<(Status, Option<ClientId>)>, DbError> {
+    let uuids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    let sql = tx.worded([
+        "SELECT status, merged_into FROM clients
+            WHERE tenant_id = $1 AND id IN (SELECT unhex(value) FROM json_each($2))",
+        "SELECT status, merged_into FROM clients WHERE tenant_id = $1 AND id = ANY($2)",
+    ]);
+    let args = [tenant.into(), Value::Uuids(&uuids)];
+    tx.all(sql, &args, |row| Ok((row.name(0)?, row.get(1)?))).await
 }
 
 /// Writes the head of a client's chain, where entries came that change nothing of the client.
@@ -457,6 +475,7 @@ fn client(row: &Row<'_>) -> Result<Client, DbError> {
         created_at: row.get(20)?,
         updated_at: row.get(21)?,
         workspace_deleted_at: row.get(42)?,
+        merged_into: row.get(45)?,
         audit: ChainHead { count: row.get(22)?, hash: row.get(23)? },
     })
 }

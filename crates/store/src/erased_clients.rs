@@ -3,6 +3,7 @@
 use crate::audit;
 use crate::client_listings;
 use crate::error::DbError;
+use crate::kept_answers;
 use crate::row::Row;
 use crate::trigrams;
 use crate::tx::Tx;
@@ -74,11 +75,14 @@ pub async fn children(
 /// Replaces a client, as it was read, by what stays of it. No client may have it for a parent any
 /// more.
 pub async fn put(tx: &mut Tx, client: &Client, now: Timestamp) -> Result<(), DbError> {
-    client_listings::remove(tx, client).await?;
+    // One that was joined to another stands in no list.
+    if client.merged_into.is_none() {
+        client_listings::remove(tx, client).await?;
+    }
     let [tenant, id] = [client.tenant_id.into(), client.id.into()];
     let sql = "DELETE FROM enrollment_tokens WHERE tenant_id = $1 AND client_id = $2";
     tx.send(&[], sql, &[tenant, id]).await?;
-    kept_answers(tx, client.tenant_id, client.id).await?;
+    kept_answers::scrub(tx, client.tenant_id, client.id).await?;
     let sql = "DELETE FROM client_values WHERE tenant_id = $1 AND client_id = $2";
     tx.send(&[], sql, &[tenant, id]).await?;
     let sql = "DELETE FROM clients WHERE tenant_id = $1 AND id = $2";
@@ -91,15 +95,6 @@ pub async fn put(tx: &mut Tx, client: &Client, now: Timestamp) -> Result<(), DbE
     let scrubbed = !tx.is_sqlite();
     let head = [head.count.into(), (&head.hash).into(), scrubbed.into()];
     tx.send(&[], sql, &[&[tenant, id, now.into()][..], &head].concat()).await
-}
-
-/// Scrubs the answers that are kept for repeated requests of those about the client.
-///
-/// None are kept. Whoever keeps answers deletes here what shows this client, in the transaction
-/// that erases it.
-#[expect(clippy::unused_async, reason = "the one place to call once answers are kept")]
-async fn kept_answers(_tx: &mut Tx, _tenant: TenantId, _client: ClientId) -> Result<(), DbError> {
-    Ok(())
 }
 
 /// Writes an entry anew with nothing but digests in it.

@@ -27,18 +27,18 @@ struct Shelf {
 
 impl Kept {
     fn get(&self, tenant: TenantId, revision: Uuid) -> Option<Arc<Fields>> {
-        let shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shelf.fields.get(&(tenant, revision)).cloned()
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.fields.get(&(tenant, revision)).cloned()
     }
 
     fn put(&self, tenant: TenantId, revision: Uuid, fields: &Arc<Fields>) {
-        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = fields.size();
-        if shelf.bytes + bytes > MOST {
-            *shelf = Shelf::default();
+        if held.bytes + bytes > MOST {
+            *held = Shelf::default();
         }
-        if shelf.fields.insert((tenant, revision), Arc::clone(fields)).is_none() {
-            shelf.bytes += bytes;
+        if held.fields.insert((tenant, revision), Arc::clone(fields)).is_none() {
+            held.bytes += bytes;
         }
     }
 }

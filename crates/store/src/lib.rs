@@ -35,6 +35,8 @@ pub mod enrollment_tokens;
 pub mod erased_clients;
 pub mod fields;
 pub mod imports;
+pub mod kept_answers;
+pub mod merged_clients;
 pub mod settings;
 pub mod tenants;
 

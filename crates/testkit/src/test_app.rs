@@ -204,7 +204,8 @@ impl TestApp {
 
 /// A test that fails to log in again and again means it.
 fn patient() -> Options {
-    Options { throttle_failed_logins: false, public_url: "http://clientbook.test".into() }
+    let public_url = "http://clientbook.test".into();
+    Options { throttle_failed_logins: false, rate_limit: None, public_url }
 }
 
 impl Drop for TestApp {

@@ -9,6 +9,7 @@ use crate::shared::query::Parameter;
 use crate::shared::schema;
 use axum::http::StatusCode;
 use clientbook_app::{Home, NewClientType};
+use clientbook_model::success::ClientType;
 
 pub(super) const PARAMETERS: &[Parameter] = &[Parameter {
     name: "tenant",
@@ -29,8 +30,8 @@ pub(super) async fn list(call: Call) -> Result<Answer, ApiError> {
 pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     let home = Home::Field { asked: None, at: super::patch::TENANT };
     let new = call.admitted_home(home, new_type(&call)).await?;
-    let made = call.app.create_client_type(&call.caller, new).await?;
-    Answer::json(StatusCode::CREATED, &views::client_type(&made))
+    let show = |made: &ClientType| Answer::json(StatusCode::CREATED, &views::client_type(made));
+    call.once(|once| call.app.create_client_type(&call.caller, new, once), show).await
 }
 
 pub(super) const KNOWN: &[&str] = &["title", "tenantId"];

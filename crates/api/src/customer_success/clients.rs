@@ -6,7 +6,7 @@ use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::query::Parameter;
 use crate::shared::schema;
-use clientbook_app::{Change, ClientKey, ClientRef, Home};
+use clientbook_app::{Change, ClientKey, ClientRecord, ClientRef, Home};
 use clientbook_model::audit::Surface;
 use clientbook_model::id::{ClientId, parse_uuid};
 
@@ -27,10 +27,13 @@ pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     let new = call
         .admitted_home(Home::Field { asked: None, at: patch::TENANT }, patch::new_client(&call))
         .await?;
-    let record = call.app.create_client(&call.caller, new).await?;
-    let client = &record.client;
-    let place = format!("{}/{}", call.route, client.id);
-    Answer::created(client.version, place, &views::client(&record))
+    let route = call.route;
+    let show = move |record: &ClientRecord| {
+        let client = &record.client;
+        let place = format!("{route}/{}", client.id);
+        Answer::created(client.version, place, &views::client(record))
+    };
+    call.once(|once| call.app.create_client(&call.caller, new, once), show).await
 }
 
 /// Changes the properties sent; with `dryRun`, only says what the record would become.
@@ -41,13 +44,15 @@ pub(super) async fn update(mut call: Call) -> Result<Answer, ApiError> {
     let change = call.admitted(target(&call), patch::change(&call)).await?;
     let precondition = call.precondition.clone();
     let change = Change { change, precondition, dry_run };
-    let record = call.app.change_client(&call.caller, target(&call), change).await?;
-    let mut answer = Answer::record(record.client.version, &views::client(&record))?;
-    if dry_run {
-        // A tag of a version that is not there yet would one day fit another change.
-        answer.version = None;
-    }
-    Ok(answer)
+    let show = move |record: &ClientRecord| {
+        let mut answer = Answer::record(record.client.version, &views::client(record))?;
+        if dry_run {
+            // A tag of a version that is not there yet would one day fit another change.
+            answer.version = None;
+        }
+        Ok(answer)
+    };
+    call.once(|once| call.app.change_client(&call.caller, target(&call), change, once), show).await
 }
 
 fn target(call: &Call) -> ClientRef {

@@ -16,6 +16,8 @@ pub(crate) struct Doc {
     pub(super) linked: bool,
     /// Media types of a body that is read while it comes.
     pub(super) reads: &'static [&'static str],
+    /// Its body may ask for a dry run, whose answer has no entity tag.
+    pub(super) dry: bool,
 }
 
 /// How an operation answers when it does what it was asked.
@@ -104,7 +106,8 @@ impl Doc {
             located: false,
             preconditioned: false,
         };
-        Self { id, summary, success, body: None, refusals: Vec::new(), linked: false, reads: &[] }
+        let (refusals, body) = (Vec::new(), None);
+        Self { id, summary, success, body, refusals, linked: false, reads: &[], dry: false }
     }
 
     /// Answers JSON of this shape.
@@ -165,6 +168,12 @@ impl Doc {
     /// Its answer has an entity tag.
     pub(crate) fn tagged(mut self) -> Self {
         self.success.tagged = true;
+        self
+    }
+
+    /// Its body may ask for a dry run, whose answer has no entity tag.
+    pub(crate) fn dry_runs(mut self) -> Self {
+        self.dry = true;
         self
     }
 

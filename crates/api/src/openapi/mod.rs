@@ -8,7 +8,7 @@ mod refusals;
 
 pub(crate) use doc::{Doc, Refusal};
 
-use crate::shared::operation::{BodyRule, Operation};
+use crate::shared::operation::{Access, BodyRule, Operation};
 use crate::{customer_success, organizations, tenants, workspace};
 use axum::http::Method;
 use clientbook_model::audit::Surface;
@@ -81,7 +81,11 @@ impl Document {
             "servers": [{ "url": "/" }],
             "tags": self.tags(),
             "paths": paths,
-            "components": { "schemas": schemas, "securitySchemes": schemes(self.surface) },
+            "components": {
+                "schemas": schemas,
+                "headers": shared_headers(),
+                "securitySchemes": schemes(self.surface),
+            },
         })
     }
 }
@@ -115,7 +119,7 @@ fn describe(operation: &Operation, schemas: &mut Map<String, Value>) -> Value {
     let (status, success) = success(operation, &doc);
     answers.insert(status, success);
     if doc.success.tagged && operation.method == Method::GET {
-        let mut headers = common_headers();
+        let mut headers = common_headers(operation);
         headers["ETag"] = etag();
         let about = "You have this answer: If-None-Match names its tag";
         answers.insert("304".into(), json!({ "description": about, "headers": headers }));
@@ -150,7 +154,7 @@ fn describe(operation: &Operation, schemas: &mut Map<String, Value>) -> Value {
 
 fn success(operation: &Operation, doc: &Doc) -> (String, Value) {
     let success = &doc.success;
-    let mut headers = common_headers();
+    let mut headers = common_headers(operation);
     if success.located {
         headers["ETag"] = etag();
         headers["Location"] = header("Where the new record can be read");
@@ -159,7 +163,8 @@ fn success(operation: &Operation, doc: &Doc) -> (String, Value) {
         headers["ETag"] = etag();
         // A tag of a version that is not there yet would one day fit another change.
         // A file has none, nor has what a record was at a time.
-        if operation.parameters().any(|name| matches!(name, "dryRun" | "format")) {
+        let untagged = |name| matches!(name, "dryRun" | "format");
+        if doc.dry || operation.parameters().any(untagged) {
             headers["ETag"]["required"] = false.into();
         }
     }
@@ -204,11 +209,32 @@ fn request_body(operation: &Operation, body: &Body) -> Value {
 }
 
 /// The headers of every answer.
-fn common_headers() -> Value {
-    json!({
+fn common_headers(operation: &Operation) -> Value {
+    let mut headers = json!({
         "X-Request-Id": header("The request's id: yours if it is sane, else ours"),
         "Cache-Control": header("`private, no-cache`; `no-store` on what carries a secret"),
-    })
+    });
+    if operation.access != Access::Public {
+        for (name, _) in RATE_LIMIT {
+            headers[name] = json!({ "$ref": format!("#/components/headers/{name}") });
+        }
+    }
+    headers
+}
+
+/// What callers who have a limit are told of it.
+const RATE_LIMIT: [(&str, &str); 2] = [
+    ("RateLimit-Policy", "`q`: the requests that a caller has in `w` seconds"),
+    ("RateLimit", "`r`: those left; `t`: seconds until all are there again"),
+];
+
+fn shared_headers() -> Value {
+    let mut headers = json!({});
+    for (name, about) in RATE_LIMIT {
+        headers[name] = header(about);
+        headers[name]["required"] = false.into();
+    }
+    headers
 }
 
 fn etag() -> Value {

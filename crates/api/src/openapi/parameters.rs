@@ -1,6 +1,7 @@
 //! Parameters of paths, queries and headers.
 
 use super::doc::Doc;
+use crate::shared::idempotency;
 use crate::shared::operation::Operation;
 use crate::shared::schema::{self, ClientNumber, Id, ObjectId, TenantKey};
 use axum::http::Method;
@@ -59,6 +60,9 @@ pub(super) fn of(operation: &Operation, doc: &Doc) -> Vec<Value> {
         let about = "Tags of the version you mean; only the version in them counts. Another: 412";
         parameters.push(header("If-Match", about, "*"));
     }
+    if idempotency::counts(&operation.method) {
+        parameters.push(idempotency_key());
+    }
     let about = "Your id for the request, 1 to 128 letters, digits or `._:/+=@-`; else we make one";
     parameters.push(header("X-Request-Id", about, REQUEST_ID));
     parameters
@@ -71,6 +75,22 @@ fn header(name: &str, about: &str, example: &str) -> Value {
         "description": about,
         "schema": { "type": "string" },
         "example": example,
+    })
+}
+
+fn idempotency_key() -> Value {
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Your name for this very call: a repeat within 24 hours has no further \
+            effect, and the first answer",
+        "schema": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": idempotency::MAX_LENGTH,
+            "pattern": "^[\\x20-\\x7e]+$",
+        },
+        "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
     })
 }
 

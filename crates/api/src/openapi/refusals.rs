@@ -3,8 +3,8 @@
 
 use super::doc::{Doc, Refusal};
 use super::parameters;
-use crate::shared::body::LIMIT;
 use crate::shared::error::{ApiError, Problem};
+use crate::shared::idempotency;
 use crate::shared::operation::{Access, BodyRule, Operation};
 use crate::shared::shape::{self, Told};
 use axum::http::Method;
@@ -13,6 +13,7 @@ use clientbook_model::collection::{CollectionMode, TransitionError};
 use clientbook_model::violation::Violation;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// A way to fail, by name.
 type Sample = (&'static str, ApiError);
@@ -29,8 +30,8 @@ pub(super) fn answers(operation: &Operation, doc: &Doc) -> Map<String, Value> {
         let status = shaped.status.as_u16();
         let answer = answers.entry(status.to_string()).or_insert_with(|| {
             json!({
-                "description": about(status),
-                "headers": headers(status, operation.method == Method::GET),
+                "description": about(status, operation),
+                "headers": headers(status, operation),
                 "content": { shaped.content_type: {
                     "schema": { "$ref": format!("#/components/schemas/{ERROR}") },
                     "examples": {},
@@ -41,6 +42,9 @@ pub(super) fn answers(operation: &Operation, doc: &Doc) -> Map<String, Value> {
     }
     answers
 }
+
+/// What the first call made, in examples.
+const MADE: Uuid = Uuid::from_u128(0x0195_803b_5c40_7d0f_9c1b_7a6e_5d4c_3b2a);
 
 /// The name of every surface's error schema.
 pub(super) const ERROR: &str = "Error";
@@ -54,7 +58,8 @@ fn samples(operation: &Operation, doc: &Doc) -> Vec<Sample> {
         samples.push(("invalid_token", invalid));
         samples.push(("forbidden", app(AppError::Forbidden(Forbidden::Lacks(permission)))));
         let wait = Duration::from_millis(500);
-        samples.push(("rate_limited", ApiError::TooManyFailedLogins(wait)));
+        samples.push(("failed_logins", ApiError::TooManyFailedLogins(wait)));
+        samples.push(("rate_limited", ApiError::TooManyRequests(wait)));
     }
     if let Some(missing) = missing(operation) {
         samples.push(("not_found", missing));
@@ -66,6 +71,11 @@ fn samples(operation: &Operation, doc: &Doc) -> Vec<Sample> {
         samples.extend(of_a_body(operation));
     }
     samples.extend(doc.refusals.iter().copied().map(refusal));
+    if idempotency::counts(&operation.method) {
+        samples.push(("idempotency_mismatch", app(AppError::KeyMismatch)));
+        samples.push(("still_running", app(AppError::StillRunning)));
+        samples.push(("not_kept", app(AppError::NotKept(Some(MADE)))));
+    }
     if doc.success.tagged || doc.success.preconditioned {
         samples.push(("precondition_failed", AppError::PreconditionFailed.into()));
     }
@@ -114,7 +124,7 @@ fn of_a_body(operation: &Operation) -> Vec<Sample> {
     let mut samples = vec![
         ("unreadable", ApiError::Unreadable(unreadable.into())),
         ("slow_body", ApiError::SlowBody),
-        ("payload_too_large", ApiError::TooLarge),
+        ("payload_too_large", ApiError::TooLarge(operation.limit)),
         ("unsupported_media_type", ApiError::UnsupportedMediaType(media_type)),
     ];
     if operation.body == BodyRule::Json {
@@ -189,7 +199,7 @@ fn taken(path: &str, message: &str) -> ApiError {
     AppError::Conflict(Violation::new("unique", message).below(path)).into()
 }
 
-fn about(status: u16) -> String {
+fn about(status: u16, operation: &Operation) -> String {
     let about = match status {
         400 => "The request cannot be read, or breaks a rule",
         401 => "The token is missing or does not work",
@@ -197,13 +207,16 @@ fn about(status: u16) -> String {
         404 => "There is no such thing, or the caller may not know of it",
         405 => "The path has no such method",
         408 => "The body did not arrive within 30 seconds",
-        409 => "Another record already has what must be unique, or the record's state forbids it",
+        409 => {
+            "Another record already has what must be unique, the record's state forbids it, or a \
+             call with this Idempotency-Key is not yet done"
+        }
         410 => "It was erased",
         412 => "The record is of another version than If-Match demands",
-        413 => return format!("The body is larger than {LIMIT} bytes"),
+        413 => return format!("The body is larger than {} bytes", operation.limit),
         415 => "The body is of another media type",
-        422 => "Values break rules; every one is listed",
-        429 => "Too many failed logins from this address",
+        422 => "Values break rules, each of them listed; or the Idempotency-Key is another call's",
+        429 => "Too many requests of this caller, or too many failed logins from this address",
         503 => "The store is away, the call took too long, or the change is in doubt",
         507 => "The disk is full; nothing was changed",
         _ => "Something failed inside; the log has the cause under the request id",
@@ -211,10 +224,11 @@ fn about(status: u16) -> String {
     about.to_owned()
 }
 
-/// The headers of an error answer. `safe` is a call that changes nothing: no answer to it is in doubt.
-fn headers(status: u16, safe: bool) -> Value {
-    let mut headers = super::common_headers();
-    let always = safe || status != 503;
+/// The headers of an error answer. No answer to a call that changes nothing is in doubt.
+fn headers(status: u16, operation: &Operation) -> Value {
+    let safe = operation.method == Method::GET;
+    let mut headers = super::common_headers(operation);
+    let always = (safe || status != 503) && status != 409;
     let when = if always {
         "Seconds after which to try again"
     } else {
@@ -223,6 +237,12 @@ fn headers(status: u16, safe: bool) -> Value {
     let more = match status {
         401 => Some(("WWW-Authenticate", "The scheme to use (RFC 6750)", "string")),
         405 => Some(("Allow", "The methods that the path has", "string")),
+        409 if safe => None,
+        409 => Some((
+            "Retry-After",
+            "Seconds after which to repeat a call that is not yet done",
+            "integer",
+        )),
         429 | 503 => Some(("Retry-After", when, "integer")),
         _ => None,
     };

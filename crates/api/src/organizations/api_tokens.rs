@@ -9,10 +9,11 @@ use crate::shared::query::{PageSize, Parameter};
 use crate::shared::schema;
 use axum::http::StatusCode;
 use clientbook_app::{ApiTokenQuery, App, AppError, NewApiToken};
-use clientbook_model::api_token::{Capability, MAX_CLIENTS};
+use clientbook_model::api_token::{ApiToken, Capability, MAX_CLIENTS};
 use clientbook_model::id::ClientId;
 use clientbook_model::patch::Parse as _;
 use clientbook_model::principal::{Permission, Role};
+use clientbook_model::secret::Secret;
 use clientbook_model::violation::Violation;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -49,11 +50,14 @@ pub(super) async fn list(call: Call) -> Result<Answer, ApiError> {
 /// Makes a token; the answer is the only one that ever holds its secret.
 pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     App::may_manage_tokens(&call.caller)?;
-    let (token, secret) = call.app.issue_api_token(&call.caller, wish(&call)?).await?;
-    let view = views::new_api_token(&token, &secret);
-    let mut answer = Answer::json(StatusCode::CREATED, &view)?;
-    answer.secret = true;
-    Ok(answer)
+    let wish = wish(&call)?;
+    let show = |(token, secret): &(ApiToken, Secret)| {
+        let view = views::new_api_token(token, secret);
+        let mut answer = Answer::json(StatusCode::CREATED, &view)?;
+        answer.secret = true;
+        Ok(answer)
+    };
+    call.once(|once| call.app.issue_api_token(&call.caller, wish, once), show).await
 }
 
 /// Takes a token back; again, if you like.

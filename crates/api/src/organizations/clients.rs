@@ -57,18 +57,24 @@ pub(super) async fn erase(call: Call) -> Result<Answer, ApiError> {
 pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     let new =
         call.admitted_home(Home::Field { asked: None, at: "/tenant" }, new_client(&call)).await?;
-    let record = call.app.create_client(&call.caller, new).await?;
-    let client = &record.client;
-    let view = views::client(&record, call.app.now());
-    Answer::created(client.version, format!("/v2/clients/{}", client.id), &view)
+    let now = call.app.now();
+    let show = move |record: &ClientRecord| {
+        let client = &record.client;
+        let view = views::client(record, now);
+        Answer::created(client.version, format!("/v2/clients/{}", client.id), &view)
+    };
+    call.once(|once| call.app.create_client(&call.caller, new, once), show).await
 }
 
 /// Changes the collection mode.
 pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
     let change = call.admitted(target(&call), change(&call)).await?;
     let change = Change { change, precondition: call.precondition.clone(), dry_run: false };
-    let record = call.app.change_client(&call.caller, target(&call), change).await?;
-    Answer::record(record.client.version, &views::client(&record, call.app.now()))
+    let now = call.app.now();
+    let show = move |record: &ClientRecord| {
+        Answer::record(record.client.version, &views::client(record, now))
+    };
+    call.once(|once| call.app.change_client(&call.caller, target(&call), change, once), show).await
 }
 
 pub(super) fn target(call: &Call) -> ClientRef {
@@ -102,7 +108,7 @@ fn new_client(call: &Call) -> Result<NewClient, ApiError> {
 }
 
 /// A status as this surface names it.
-struct LowerCase(Status);
+pub(super) struct LowerCase(pub(super) Status);
 
 impl Parse for LowerCase {
     fn parse(value: &Value) -> Result<Self, Violation> {

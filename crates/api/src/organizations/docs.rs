@@ -3,7 +3,9 @@
 #![expect(dead_code, reason = "shapes of requests and errors to describe; nobody builds them")]
 
 pub(super) mod audit;
+pub(super) mod bulk;
 pub(super) mod enrollment_tokens;
+pub(super) mod merge;
 pub(super) mod moving;
 pub(super) mod tenants;
 
@@ -45,8 +47,8 @@ lists_of_names! {
     EntityKind = super::collection_control::TYPES.iter().copied();
     Code = [
         "invalid_request", "invalid_transition", "unauthenticated", "forbidden", "not_found",
-        "method_not_allowed", "conflict", "gone", "precondition_failed", "payload_too_large",
-        "unsupported_media_type", "rate_limited", "internal_error", "unavailable",
+        "method_not_allowed", "conflict", "gone", "idempotency_mismatch", "precondition_failed",
+        "payload_too_large", "unsupported_media_type", "rate_limited", "internal_error", "unavailable",
         "insufficient_storage",
     ];
 }
@@ -98,6 +100,9 @@ pub(super) struct Details {
     /// The audit entry that is not there.
     #[schema(nullable = false)]
     entry_id: Option<String>,
+    /// What the first call with this idempotency key made.
+    #[schema(value_type = Option<Id>, nullable = false)]
+    id: Option<String>,
     /// The mode that the client has.
     #[schema(value_type = Option<Mode>, nullable = false)]
     current_mode: Option<String>,

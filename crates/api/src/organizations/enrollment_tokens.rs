@@ -9,6 +9,7 @@ use crate::shared::query::{PageSize, Parameter};
 use crate::shared::schema;
 use axum::http::StatusCode;
 use clientbook_app::{AppError, EnrollmentTerms, EnrollmentTokenQuery};
+use clientbook_model::enrollment::EnrollmentToken;
 use serde_json::Map;
 
 const PAGE: PageSize = PageSize { default: 50, max: 500 };
@@ -40,8 +41,12 @@ pub(super) async fn list(call: Call) -> Result<Answer, ApiError> {
 pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     let terms = call.admitted(clients::target(&call), terms(&call)).await?;
     let target = clients::target(&call);
-    let token = call.app.create_enrollment_token(&call.caller, target, terms).await?;
-    Answer::json(StatusCode::CREATED, &views::enrollment_token(&token, call.app.now()))
+    let now = call.app.now();
+    let show = move |token: &EnrollmentToken| {
+        Answer::json(StatusCode::CREATED, &views::enrollment_token(token, now))
+    };
+    let run = |once| call.app.create_enrollment_token(&call.caller, target, terms, once);
+    call.once(run, show).await
 }
 
 /// Takes a token back; again, if you like.

@@ -41,6 +41,7 @@ fn details(told: &Told<'_>) -> Value {
             "requested_mode": refused.requested.as_str(),
         }),
         Details::InDoubt => json!({ "in_doubt": true }),
+        Details::Made(id) => json!({ "id": id }),
         Details::None if told.problem.status == StatusCode::INTERNAL_SERVER_ERROR => {
             json!({ "request_id": told.request_id })
         }

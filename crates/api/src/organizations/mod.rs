@@ -3,12 +3,14 @@
 mod api_tokens;
 mod audit_log;
 mod audit_views;
+mod bulk;
 mod client_list;
 mod clients;
 mod collection_control;
 mod docs;
 mod enrollment_tokens;
 pub(crate) mod errors;
+mod merge;
 mod moving;
 mod revert;
 mod tenants;
@@ -35,7 +37,9 @@ pub(crate) fn operations() -> Vec<Operation> {
 
 fn of_clients() -> Vec<Operation> {
     const CLIENTS: &str = "/v2/clients";
+    const BULK: &str = "/v2/clients/bulk";
     const CLIENT: &str = "/v2/clients/{client_id}";
+    const MERGE: &str = "/v2/clients/{client_id}/merge";
     const LOG: &str = "/v2/clients/{client_id}/collection-control/audit-log";
     vec![
         Operation::new(
@@ -56,6 +60,9 @@ fn of_clients() -> Vec<Operation> {
             docs::list_clients,
         )
         .query(client_list::PARAMETERS),
+        Operation::new(S, Method::POST, BULK, P::ClientsUpdate, bulk::change, docs::bulk::change)
+            .body(BodyRule::Json)
+            .bulk(),
         Operation::new(S, Method::GET, CLIENT, P::ClientsView, clients::read, docs::read_client)
             .query(clients::PARAMETERS),
         Operation::new(
@@ -67,6 +74,8 @@ fn of_clients() -> Vec<Operation> {
             docs::update_client,
         )
         .body(BodyRule::Json),
+        Operation::new(S, Method::POST, MERGE, P::ClientsDelete, merge::merge, docs::merge::merge)
+            .body(BodyRule::Json),
         Operation::new(
             S,
             Method::GET,

@@ -5,7 +5,7 @@ use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::Fields;
-use clientbook_app::AppError;
+use clientbook_app::{AppError, ClientRecord};
 use clientbook_model::id::EntryId;
 
 pub(super) const KNOWN: &[&str] = &["entry_id"];
@@ -14,8 +14,12 @@ pub(super) const KNOWN: &[&str] = &["entry_id"];
 pub(super) async fn revert(call: Call) -> Result<Answer, ApiError> {
     let entry = call.admitted(clients::target(&call), entry(&call)).await?;
     let (target, precondition) = (clients::target(&call), call.precondition.clone());
-    let record = call.app.revert_client(&call.caller, target, entry, precondition).await?;
-    Answer::record(record.client.version, &views::client(&record, call.app.now()))
+    let now = call.app.now();
+    let show = move |record: &ClientRecord| {
+        Answer::record(record.client.version, &views::client(record, now))
+    };
+    let run = |once| call.app.revert_client(&call.caller, target, entry, precondition, once);
+    call.once(run, show).await
 }
 
 fn entry(call: &Call) -> Result<EntryId, ApiError> {

@@ -8,7 +8,7 @@ use crate::shared::fields::Fields;
 use crate::shared::query::{PageSize, Parameter};
 use crate::shared::schema;
 use clientbook_app::{App, AppError, NewTenant, TenantChange, TenantQuery};
-use clientbook_model::tenant::TenantPatch;
+use clientbook_model::tenant::{Tenant, TenantPatch};
 
 const PAGE: PageSize = PageSize { default: 50, max: 500 };
 
@@ -43,9 +43,12 @@ pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
 /// Makes a tenant.
 pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     App::may_manage_tenants(&call.caller)?;
-    let tenant = call.app.create_tenant(&call.caller, new_tenant(&call)?).await?;
-    let place = format!("/v2/tenants/{}", tenant.id);
-    Answer::created(tenant.version, place, &views::tenant(&tenant))
+    let new = new_tenant(&call)?;
+    let show = |tenant: &Tenant| {
+        let place = format!("/v2/tenants/{}", tenant.id);
+        Answer::created(tenant.version, place, &views::tenant(tenant))
+    };
+    call.once(|once| call.app.create_tenant(&call.caller, new, once), show).await
 }
 
 /// Changes the slug, the name, or whether custom values are of defined fields only.
@@ -59,8 +62,8 @@ pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
             return Err(unreadable);
         }
     };
-    let tenant = call.app.change_tenant(&call.caller, asked, change).await?;
-    Answer::record(tenant.version, &views::tenant(&tenant))
+    let show = |tenant: &Tenant| Answer::record(tenant.version, &views::tenant(tenant));
+    call.once(|once| call.app.change_tenant(&call.caller, asked, change, once), show).await
 }
 
 pub(super) const NEW: &[&str] = &["id", "object_id", "slug", "name", "strict_fields"];

@@ -5,7 +5,7 @@ use super::error::ApiError;
 use axum::body::Body;
 use axum::http::StatusCode;
 use bytes::Bytes;
-use clientbook_app::{ClientRecord, ReadClient, Shown};
+use clientbook_app::{ClientRecord, ReadClient, Shown, Told};
 use clientbook_model::audit::Surface;
 use serde::Serialize;
 
@@ -106,5 +106,14 @@ impl Answer {
             security_policy: None,
             location: None,
         }
+    }
+}
+
+/// What a keyed call is answered, now or once more.
+impl From<Told> for Answer {
+    fn from(told: Told) -> Self {
+        let Told { status, version, location, body, secret } = told;
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+        Self { version, secret, location, ..Self::of(status, body) }
     }
 }

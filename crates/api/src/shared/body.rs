@@ -1,7 +1,7 @@
 //! Reads a request's body within its limits.
 
 use super::error::ApiError;
-use super::operation::BodyRule;
+use super::operation::{BodyRule, Operation};
 use axum::http::{HeaderMap, Method, header};
 use bytes::{Bytes, BytesMut};
 use clientbook_model::unique::Unique;
@@ -13,7 +13,11 @@ use std::time::Duration;
 /// The largest body: 1 MiB.
 pub(crate) const LIMIT: usize = 1024 * 1024;
 
-/// How much of a larger one is read and thrown away, so that its sender gets to read the answer.
+/// The largest body of a call about many clients: 16 MiB.
+pub(crate) const BULK_LIMIT: usize = 16 * LIMIT;
+
+/// How much is read, beyond the limit too, so that the sender of a larger one gets to read the
+/// answer.
 const DRAIN: usize = 4 * 1024 * 1024;
 
 /// How long a body may take.
@@ -22,24 +26,25 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A body that was read; empty where none was sent.
 pub(crate) type Body = Bytes;
 
-/// Reads the body that `rule` asks for.
+/// Reads the body that `operation` asks for.
 pub(crate) async fn read(
-    rule: BodyRule,
+    operation: &Operation,
     method: &Method,
     headers: &HeaderMap,
     body: axum::body::Body,
 ) -> Result<Body, ApiError> {
-    if rule == BodyRule::None {
+    let limit = operation.limit;
+    if operation.body == BodyRule::None {
         drain(headers, body).await;
         return Ok(Body::new());
     }
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let announced = announced.and_then(|length| length.parse::<usize>().ok()).unwrap_or(0);
     // A sender that waits for `100 Continue` reads the answer without sending the rest.
-    if waits(headers) && announced > LIMIT {
-        return Err(ApiError::TooLarge);
+    if waits(headers) && announced > limit {
+        return Err(ApiError::TooLarge(limit));
     }
-    let bytes = tokio::time::timeout(PATIENCE, collect(body)).await;
+    let bytes = tokio::time::timeout(PATIENCE, collect(body, limit)).await;
     let bytes = bytes.map_err(|_| ApiError::SlowBody)??;
     if !bytes.is_empty() {
         check_media_type(method, headers)?;
@@ -70,21 +75,22 @@ fn waits(headers: &HeaderMap) -> bool {
     headers.contains_key(header::EXPECT)
 }
 
-async fn collect(mut body: axum::body::Body) -> Result<Body, ApiError> {
+async fn collect(mut body: axum::body::Body, limit: usize) -> Result<Body, ApiError> {
+    let drain = limit - LIMIT + DRAIN;
     let (mut kept, mut seen) = (BytesMut::new(), 0);
     while let Some(frame) = body.frame().await {
         let broken = |_| ApiError::Unreadable("The body broke off before its end".into());
         if let Ok(data) = frame.map_err(broken)?.into_data() {
             seen += data.len();
-            if seen > DRAIN {
+            if seen > drain {
                 break;
             }
-            if seen <= LIMIT {
+            if seen <= limit {
                 kept.extend_from_slice(&data);
             }
         }
     }
-    if seen > LIMIT { Err(ApiError::TooLarge) } else { Ok(kept.freeze()) }
+    if seen > limit { Err(ApiError::TooLarge(limit)) } else { Ok(kept.freeze()) }
 }
 
 fn check_media_type(method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {

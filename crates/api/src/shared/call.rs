@@ -6,7 +6,7 @@ use super::error::ApiError;
 use super::incoming::Incoming;
 use super::query::Query;
 use super::routes::Segments;
-use clientbook_app::{App, Caller, ClientRef, Home, Precondition};
+use clientbook_app::{App, Caller, ClientRef, Home, Key, Precondition};
 use clientbook_model::principal::Permission;
 use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex};
@@ -26,6 +26,8 @@ pub(crate) struct Call {
     pub(crate) body: Body,
     /// The body of an operation that reads it piece by piece.
     pub(crate) stream: Mutex<Option<Incoming>>,
+    /// Its idempotency key, where it has one.
+    pub(crate) key: Option<Key>,
     /// The address that callers use.
     pub(crate) public_url: Arc<str>,
 }

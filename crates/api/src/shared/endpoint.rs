@@ -7,10 +7,11 @@ use super::error::{ApiError, Details, Problem};
 use super::incoming::Incoming;
 use super::operation::{Access, BodyRule, Operation};
 use super::query::Query;
+use super::rate_limit::{Allowance, RateLimit};
 use super::routes::{Found, Routes, Segments};
 use super::shape::{self, Told};
 use super::throttle::Throttle;
-use super::{body, conditional, credentials};
+use super::{body, conditional, credentials, idempotency};
 use crate::protected_resource;
 use axum::body::Body;
 use axum::http::header::{self, HeaderName, HeaderValue};
@@ -26,10 +27,6 @@ use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
-use std::time::Duration;
-
-/// How long a use case may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -37,6 +34,7 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) struct State {
     pub(crate) app: App,
     pub(crate) throttle: Option<Throttle>,
+    pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) public_url: Arc<str>,
 }
 
@@ -50,7 +48,8 @@ pub(crate) async fn answer(
     let (parts, body) = request.into_parts();
     match routes.find(&parts.method, parts.uri.path()) {
         Found::Operation(operation, path) => {
-            serve(Asked { operation, path, parts, peer }, state, body).await
+            let asked = Asked { operation, path, parts, peer, allowance: None };
+            serve(asked, state, body).await
         }
         Found::Nothing => outside(state, &parts, body, ApiError::NoRoute).await,
         Found::OtherMethods(allowed) => {
@@ -71,6 +70,8 @@ struct Asked<'r> {
     path: Option<Segments>,
     parts: Parts,
     peer: IpAddr,
+    /// What its caller has left, once it is known who that is.
+    allowance: Option<Allowance>,
 }
 
 async fn outside(state: &State, parts: &Parts, body: Body, error: ApiError) -> Response<Body> {
@@ -83,11 +84,14 @@ async fn outside(state: &State, parts: &Parts, body: Body, error: ApiError) -> R
 async fn serve(mut asked: Asked<'_>, state: &State, body: Body) -> Response<Body> {
     let request_id = request_id(&state.app, asked.parts.headers.get(&REQUEST_ID));
     let handled = handle(&mut asked, state, body, &request_id).await;
-    let Asked { operation, parts, .. } = asked;
+    let Asked { operation, parts, allowance, .. } = asked;
     let answer = handled.and_then(|answer| respond(&parts, answer, &request_id));
-    let response = answer.unwrap_or_else(|error| {
+    let mut response = answer.unwrap_or_else(|error| {
         refuse(state, operation.surface, error, &request_id, parts.uri.path())
     });
+    if let (Some(limit), Some(allowance)) = (&state.rate_limit, allowance) {
+        limit.tell(response.headers_mut(), allowance);
+    }
     tracing::debug!(
         method = %parts.method,
         route = operation.path,
@@ -104,8 +108,8 @@ async fn handle(
     body: Body,
     request_id: &str,
 ) -> Result<Answer, ApiError> {
-    let (operation, headers) = (asked.operation, &asked.parts.headers);
     let admitted = admit(asked, state, request_id).await;
+    let (operation, headers) = (asked.operation, &asked.parts.headers);
     let (caller, permission, query) = match admitted {
         Ok(admitted) => admitted,
         Err(error) => {
@@ -116,10 +120,11 @@ async fn handle(
     let (body, stream) = if operation.body == BodyRule::Stream {
         (Bytes::new(), Some(Incoming::new(headers.clone(), body)))
     } else {
-        (body::read(operation.body, &asked.parts.method, headers, body).await?, None)
+        (body::read(operation, &asked.parts.method, headers, body).await?, None)
     };
     let (app, public_url) = (state.app.clone(), Arc::clone(&state.public_url));
     let precondition = conditional::precondition(headers);
+    let key = idempotency::key(&app, &caller, &asked.parts, &body)?;
     let (route, path) = (operation.path, asked.path.take().ok_or(ApiError::NoRoute)?);
     let call = Call {
         app,
@@ -131,6 +136,7 @@ async fn handle(
         precondition,
         body,
         stream: Mutex::new(stream),
+        key,
         public_url,
     };
     // A defect that panics costs its own request, not the connection's others.
@@ -139,14 +145,14 @@ async fn handle(
     let first = poll_fn(|context| Poll::Ready(handled.poll_unpin(context))).await;
     let outcome = match first {
         Poll::Ready(outcome) => Ok(outcome),
-        Poll::Pending => tokio::time::timeout(PATIENCE, handled).await,
+        Poll::Pending => tokio::time::timeout(operation.patience, handled).await,
     };
     match outcome {
         Ok(Ok(answer)) => answer,
         Ok(Err(_panic)) => Err(ApiError::internal(&"a handler panicked")),
         Err(_elapsed) if operation.method.is_safe() => Err(ApiError::TimedOut),
         Err(_elapsed) => {
-            let why = format!("the request took longer than {PATIENCE:?}");
+            let why = format!("the request took longer than {:?}", operation.patience);
             Err(AppError::InDoubt(why).into())
         }
     }
@@ -154,7 +160,7 @@ async fn handle(
 
 /// What is checked before the body is read.
 async fn admit(
-    asked: &Asked<'_>,
+    asked: &mut Asked<'_>,
     state: &State,
     request_id: &str,
 ) -> Result<(Caller, Permission, Query), ApiError> {
@@ -164,10 +170,12 @@ async fn admit(
         Access::Public => (Caller::nobody(request_id.to_owned()), Permission::ClientsView),
         access => {
             let caller = authenticate(asked, state, request_id).await?;
+            limited(asked, state, &caller)?;
             let counting = access.counting(caller.principal.permissions);
             (caller, counting.unwrap_or(Permission::ClientsView))
         }
     };
+    idempotency::read(&asked.parts.method, &asked.parts.headers)?;
     let query = Query::read(asked.parts.uri.query().unwrap_or_default(), operation.query)?;
     Ok((caller, permission, query))
 }
@@ -187,6 +195,18 @@ async fn authenticate(
     let source_address = Some(asked.peer);
     let origin = Origin { surface, request_id: request_id.to_owned(), source_address };
     Ok(Caller { principal, origin: Arc::new(origin) })
+}
+
+/// Counts the request, or refuses it.
+fn limited(asked: &mut Asked<'_>, state: &State, caller: &Caller) -> Result<(), ApiError> {
+    let Some(limit) = &state.rate_limit else {
+        return Ok(());
+    };
+    asked.allowance = limit.take(&caller.principal, state.app.elapsed());
+    match asked.allowance.and_then(|allowance| allowance.wait) {
+        Some(wait) => Err(ApiError::TooManyRequests(wait)),
+        None => Ok(()),
+    }
 }
 
 fn throttled(state: &State, address: IpAddr, error: AppError) -> ApiError {

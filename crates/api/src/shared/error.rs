@@ -1,6 +1,8 @@
 //! Why a request gets no answer, and the one table that turns every reason into a status, a code
 //! and words. Each surface then puts them into its own shape.
 
+use super::body::LIMIT;
+use super::rate_limit::whole_seconds;
 use axum::http::StatusCode;
 use clientbook_app::{AppError, Forbidden, Missing, Unauthenticated};
 use clientbook_model::collection::TransitionError;
@@ -8,6 +10,7 @@ use clientbook_model::policy::Overreach;
 use clientbook_model::principal::Permission;
 use clientbook_model::violation::Violation;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -22,12 +25,14 @@ pub(crate) enum ApiError {
     NoRoute,
     /// The route has other methods.
     MethodNotAllowed,
-    /// The body is over the limit.
-    TooLarge,
+    /// The body is over this limit.
+    TooLarge(usize),
     /// The body is of another media type.
     UnsupportedMediaType(&'static str),
     /// Too many failed logins from this address.
     TooManyFailedLogins(Duration),
+    /// The caller has used up its requests.
+    TooManyRequests(Duration),
     /// The body did not arrive in time.
     SlowBody,
     /// The use case did not end in time, and changes nothing.
@@ -72,6 +77,8 @@ pub(crate) enum Details {
     Credentials(Unauthenticated),
     /// The change may have been made.
     InDoubt,
+    /// The id of what the first call with this key made.
+    Made(Uuid),
 }
 
 impl Details {
@@ -114,8 +121,12 @@ impl From<ApiError> for Problem {
                 let message = "The route has no such method; the Allow header lists those it has";
                 Self::new(S::METHOD_NOT_ALLOWED, "method_not_allowed", message)
             }
-            ApiError::TooLarge => {
+            ApiError::TooLarge(LIMIT) => {
                 let message = "The body is larger than 1 MiB (1,048,576 bytes)";
+                Self::new(S::PAYLOAD_TOO_LARGE, "payload_too_large", message)
+            }
+            ApiError::TooLarge(limit) => {
+                let message = format!("The body is larger than {limit} bytes");
                 Self::new(S::PAYLOAD_TOO_LARGE, "payload_too_large", message)
             }
             ApiError::UnsupportedMediaType(allowed) => {
@@ -126,6 +137,11 @@ impl From<ApiError> for Problem {
                 let message = "Too many failed logins from this address";
                 let seconds = wait.as_secs() + 1;
                 Self::new(S::TOO_MANY_REQUESTS, "rate_limited", message).retry(seconds)
+            }
+            ApiError::TooManyRequests(wait) => {
+                let message =
+                    "You have made more requests than you may: see the header RateLimit-Policy";
+                Self::new(S::TOO_MANY_REQUESTS, "rate_limited", message).retry(whole_seconds(wait))
             }
             ApiError::SlowBody => {
                 let message = "The body did not arrive within 30 seconds";
@@ -145,16 +161,7 @@ impl From<AppError> for Problem {
         match error {
             AppError::Unauthenticated(why) => unauthenticated(why),
             AppError::Forbidden(why) => forbidden(&why),
-            AppError::NotFound(missing) => {
-                let message = match missing.kind {
-                    "client" => "Client not found",
-                    "tenant" => "Tenant not found",
-                    "field" => "Field not found",
-                    _ => "Not found",
-                };
-                let details = Details::Missing(missing);
-                Self::new(S::NOT_FOUND, "not_found", message).with(details)
-            }
+            AppError::NotFound(missing) => not_found(missing),
             AppError::Gone(missing) => {
                 let message = "It was erased: what it was like is not known any more";
                 Self::new(S::GONE, "gone", message).with(Details::Missing(missing))
@@ -173,6 +180,16 @@ impl From<AppError> for Problem {
                 let details = Details::Fields(vec![field]);
                 Self::new(S::CONFLICT, "conflict", message).with(details)
             }
+            AppError::KeyMismatch => {
+                let message = "The Idempotency-Key was used for another request: take a new one";
+                Self::new(S::UNPROCESSABLE_ENTITY, "idempotency_mismatch", message)
+            }
+            AppError::StillRunning => {
+                let message =
+                    "A request with this Idempotency-Key is not yet done: repeat it later";
+                Self::new(S::CONFLICT, "conflict", message).retry(1)
+            }
+            AppError::NotKept(made) => not_kept(made),
             AppError::PreconditionFailed => {
                 let message = "The record is of another version than If-Match demands";
                 Self::new(S::PRECONDITION_FAILED, "precondition_failed", message)
@@ -195,6 +212,25 @@ impl From<AppError> for Problem {
                 Self::new(S::INTERNAL_SERVER_ERROR, "internal_error", message)
             }
         }
+    }
+}
+
+fn not_found(missing: Missing) -> Problem {
+    let message = match missing.kind {
+        "client" => "Client not found",
+        "tenant" => "Tenant not found",
+        "field" => "Field not found",
+        _ => "Not found",
+    };
+    Problem::new(StatusCode::NOT_FOUND, "not_found", message).with(Details::Missing(missing))
+}
+
+fn not_kept(made: Option<Uuid>) -> Problem {
+    let problem = |message: String| Problem::new(StatusCode::CONFLICT, "conflict", message);
+    let done = "The request with this Idempotency-Key was done, and its answer is not told again";
+    match made {
+        Some(id) => problem(format!("{done}; it made {id}")).with(Details::Made(id)),
+        None => problem(done.into()),
     }
 }
 

@@ -1,10 +1,13 @@
 //! Reads the fields of a JSON object and collects everything that is wrong with them.
 
 use clientbook_app::{ClientRecord, Echo};
+use clientbook_model::client::MAX_TAGS;
 use clientbook_model::nearest::nearest;
 use clientbook_model::patch::{Parse, Patch};
+use clientbook_model::text::Tag;
 use clientbook_model::violation::{Violation, step};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// The rule that a field breaks which the request does not have.
 pub(crate) const UNKNOWN_FIELD: &str = "unknown_field";
@@ -150,6 +153,18 @@ pub(crate) fn item<'a>(
         Some(object) => Ok(Fields::new(object, at, known)),
         None => Err(vec![Violation::not_a("an object").below(at)]),
     }
+}
+
+/// The whole list of a client's tags.
+pub(crate) fn tags(fields: &mut Fields<'_>) -> Option<Vec<Tag>> {
+    let mut seen = BTreeSet::new();
+    fields.list("tags", MAX_TAGS, |value, at| {
+        let read = Tag::parse(value).and_then(|tag| {
+            let twice = || Violation::new("duplicate", "names a tag for the second time");
+            if seen.insert(tag.clone()) { Ok(tag) } else { Err(twice()) }
+        });
+        read.map_err(|broken| vec![broken.below(at)])
+    })
 }
 
 /// Whether `sent` is `id` in any letter case.

@@ -1,6 +1,7 @@
 //! One operation: a method, a path, what it takes to call it, and what it does.
 
 use super::answer::Answer;
+use super::body;
 use super::call::Call;
 use super::error::ApiError;
 use super::query::Parameter;
@@ -11,6 +12,13 @@ use clientbook_model::principal::{Permission, Permissions};
 use futures_util::future::BoxFuture;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a use case may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long one may take that is about many clients.
+const BULK_PATIENCE: Duration = Duration::from_mins(5);
 
 /// What it takes to call an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +91,10 @@ pub struct Operation {
     pub access: Access,
     pub(crate) query: &'static [Parameter],
     pub(crate) body: BodyRule,
+    /// The most bytes of a body.
+    pub(crate) limit: usize,
+    /// How long its use case may take.
+    pub(crate) patience: Duration,
     pub(crate) handler: Handler,
     /// Its description; made when asked for, which is once.
     pub(crate) doc: fn() -> Doc,
@@ -103,12 +115,19 @@ impl Operation {
     {
         let handler: Handler = Arc::new(move |call| Box::pin(handler(call)));
         let access = access.into();
-        Self { surface, method, path, access, query: &[], body: BodyRule::None, handler, doc }
+        let (query, body, limit, patience) = (&[], BodyRule::None, body::LIMIT, PATIENCE);
+        Self { surface, method, path, access, query, body, limit, patience, handler, doc }
     }
 
     /// Takes these query parameters.
     pub(crate) fn query(mut self, parameters: &'static [Parameter]) -> Self {
         self.query = parameters;
+        self
+    }
+
+    /// Takes as much, and as long, as calls about many clients do.
+    pub(crate) fn bulk(mut self) -> Self {
+        (self.limit, self.patience) = (body::BULK_LIMIT, BULK_PATIENCE);
         self
     }
 

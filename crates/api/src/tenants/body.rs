@@ -3,15 +3,13 @@
 use super::views;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
-use crate::shared::fields::{Fields, same_id};
+use crate::shared::fields::{Fields, same_id, tags};
 use clientbook_app::{ClientChange, ClientRecord, Home, NewClient};
-use clientbook_model::client::{ClientPatch, MAX_TAGS};
+use clientbook_model::client::ClientPatch;
 use clientbook_model::patch::Parse;
 use clientbook_model::status::Status;
-use clientbook_model::text::Tag;
 use clientbook_model::violation::Violation;
 use serde_json::Value;
-use std::collections::BTreeSet;
 
 /// What can be said of a new client.
 pub(super) const NEW: &[&str] =
@@ -64,17 +62,6 @@ fn profile(fields: &mut Fields<'_>, patch: &mut ClientPatch) {
     patch.org_id = fields.patch("org_id");
     patch.project_id = fields.patch("project_id");
     patch.owner_id = fields.patch("owner_id");
-}
-
-fn tags(fields: &mut Fields<'_>) -> Option<Vec<Tag>> {
-    let mut seen = BTreeSet::new();
-    fields.list("tags", MAX_TAGS, |value, at| {
-        let read = Tag::parse(value).and_then(|tag| {
-            let twice = || Violation::new("duplicate", "names a tag for the second time");
-            if seen.insert(tag.clone()) { Ok(tag) } else { Err(twice()) }
-        });
-        read.map_err(|broken| vec![broken.below(at)])
-    })
 }
 
 // A path may name it by any of the three, so what is sent back may too.

@@ -5,7 +5,9 @@ use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use axum::http::StatusCode;
-use clientbook_app::{AppError, Change, ClientChange, ClientKey, ClientRef, Forbidden, Home};
+use clientbook_app::{
+    AppError, Change, ClientChange, ClientKey, ClientRecord, ClientRef, Forbidden, Home,
+};
 use clientbook_model::audit::Surface;
 use clientbook_model::id::ClientNumber;
 use clientbook_model::principal::Permission;
@@ -22,18 +24,22 @@ pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
 /// Makes a client.
 pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     let new = call.admitted_home(home(&call), body::new_client(&call, home(&call))).await?;
-    let record = call.app.create_client(&call.caller, new).await?;
-    let client = &record.client;
-    let place = format!("/clients/v1/tenants/{}/clients/{}", record.tenant.slug, client.number);
-    Answer::created(client.version, place, &views::client(&record))
+    let show = |record: &ClientRecord| {
+        let client = &record.client;
+        let place = format!("/clients/v1/tenants/{}/clients/{}", record.tenant.slug, client.number);
+        Answer::created(client.version, place, &views::client(record))
+    };
+    call.once(|once| call.app.create_client(&call.caller, new, once), show).await
 }
 
 /// Changes the fields sent.
 pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
     let change = call.admitted(target(&call)?, body::change(&call)).await?;
     let change = Change { change, precondition: call.precondition.clone(), dry_run: false };
-    let record = call.app.change_client(&call.caller, target(&call)?, change).await?;
-    Answer::record(record.client.version, &views::client(&record))
+    let target = target(&call)?;
+    let show =
+        |record: &ClientRecord| Answer::record(record.client.version, &views::client(record));
+    call.once(|once| call.app.change_client(&call.caller, target, change, once), show).await
 }
 
 /// Sets the status to `Active`, from any other.
@@ -51,11 +57,15 @@ async fn set_status(call: Call, status: Status) -> Result<Answer, ApiError> {
     let mut change = ClientChange::new(call.permission);
     change.patch.status.status = Some(status);
     let change = Change { change, precondition: call.precondition.clone(), dry_run: false };
-    let changed = call.app.change_client(&call.caller, target(&call)?, change).await;
-    let record = changed.map_err(|error| published(error.into()))?;
-    let mut answer = Answer::json(StatusCode::OK, &json!({}))?;
-    answer.version = Some(record.client.version);
-    Ok(answer)
+    let target = target(&call)?;
+    let show = |record: &ClientRecord| {
+        let mut answer = Answer::json(StatusCode::OK, &json!({}))?;
+        answer.version = Some(record.client.version);
+        Ok(answer)
+    };
+    let changed =
+        call.once(|once| call.app.change_client(&call.caller, target, change, once), show).await;
+    changed.map_err(published)
 }
 
 fn without_body(call: &Call) -> Result<(), ApiError> {

@@ -5,7 +5,7 @@ use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::{Fields, item, same_id};
-use clientbook_app::{Change, ClientChange, ClientKey, ClientRef, Home, NewClient};
+use clientbook_app::{Change, ClientChange, ClientKey, ClientRecord, ClientRef, Home, NewClient};
 use clientbook_model::audit::Surface;
 use clientbook_model::client::ClientPatch;
 use clientbook_model::contact::{ContactMethod, ContactMethods, ContactType, MAX_METHODS};
@@ -25,10 +25,12 @@ pub(super) async fn read(call: Call) -> Result<Answer, ApiError> {
 /// Makes a client.
 pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     let new = call.admitted_home(home(&call), new_client(&call)).await?;
-    let record = call.app.create_client(&call.caller, new).await?;
-    let client = &record.client;
-    let place = format!("/v1/workspace/{}/clients/{}", record.tenant.slug, client.object_id);
-    Answer::created(client.version, place, &views::client(&record))
+    let show = |record: &ClientRecord| {
+        let client = &record.client;
+        let place = format!("/v1/workspace/{}/clients/{}", record.tenant.slug, client.object_id);
+        Answer::created(client.version, place, &views::client(record))
+    };
+    call.once(|once| call.app.create_client(&call.caller, new, once), show).await
 }
 
 /// Terminates a client; this surface knows it no longer.
@@ -41,8 +43,9 @@ pub(super) async fn delete(call: Call) -> Result<Answer, ApiError> {
 pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
     let change = call.admitted(target(&call), change(&call)).await?;
     let change = Change { change, precondition: call.precondition.clone(), dry_run: false };
-    let record = call.app.change_client(&call.caller, target(&call), change).await?;
-    Answer::record(record.client.version, &views::client(&record))
+    let show =
+        |record: &ClientRecord| Answer::record(record.client.version, &views::client(record));
+    call.once(|once| call.app.change_client(&call.caller, target(&call), change, once), show).await
 }
 
 fn target(call: &Call) -> ClientRef {

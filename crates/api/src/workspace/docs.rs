@@ -30,6 +30,7 @@ impl PartialSchema for Code {
             "not_found",
             "method_not_allowed",
             "conflict",
+            "idempotency_mismatch",
             "precondition_failed",
             "payload_too_large",
             "unsupported_media_type",

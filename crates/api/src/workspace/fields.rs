@@ -11,7 +11,7 @@ use crate::shared::schema;
 use axum::http::StatusCode;
 use clientbook_app::{FieldChangeWish, FieldEcho, FieldRef, NewField, Reordering};
 use clientbook_model::custom_field::FieldKey;
-use clientbook_model::field::{FieldOrder, FieldPatch, FieldStatus, MAX_FIELDS};
+use clientbook_model::field::{Field, FieldOrder, FieldPatch, FieldStatus, MAX_FIELDS};
 use clientbook_model::id::ObjectId;
 use clientbook_model::violation::Violation;
 use serde_json::Value;
@@ -35,8 +35,8 @@ pub(super) async fn list(mut call: Call) -> Result<Answer, ApiError> {
 /// Defines a field.
 pub(super) async fn create(call: Call) -> Result<Answer, ApiError> {
     let new = call.admitted_home(home(&call), new_field(&call)).await?;
-    let field = call.app.create_field(&call.caller, new).await?;
-    Answer::json(StatusCode::CREATED, &views::field(&field))
+    let show = |field: &Field| Answer::json(StatusCode::CREATED, &views::field(field));
+    call.once(|once| call.app.create_field(&call.caller, new, once), show).await
 }
 
 /// Changes a definition.
@@ -66,13 +66,13 @@ pub(super) async fn delete(call: Call) -> Result<Answer, ApiError> {
 /// Puts fields in another order.
 pub(super) async fn reorder(call: Call) -> Result<Answer, ApiError> {
     let wish = call.admitted_home(home(&call), reordering(&call)).await?;
-    let fields = call.app.reorder_fields(&call.caller, wish).await?;
-    Answer::json(StatusCode::OK, &views::fields(&fields))
+    let show = |fields: &Vec<Field>| Answer::json(StatusCode::OK, &views::fields(fields));
+    call.once(|once| call.app.reorder_fields(&call.caller, wish, once), show).await
 }
 
 async fn changed(call: &Call, wish: FieldChangeWish) -> Result<Answer, ApiError> {
-    let field = call.app.change_field(&call.caller, target(call), wish).await?;
-    Answer::record(field.version, &views::field(&field))
+    let show = |field: &Field| Answer::record(field.version, &views::field(field));
+    call.once(|once| call.app.change_field(&call.caller, target(call), wish, once), show).await
 }
 
 fn target(call: &Call) -> FieldRef {

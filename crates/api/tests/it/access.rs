@@ -39,7 +39,7 @@ const ROLES: [(&str, Option<&[&str]>); 6] = [
 
 /// The tenant that a request is aimed at.
 #[derive(Clone, Copy, PartialEq)]
-enum Target {
+pub(crate) enum Target {
     Own,
     Other,
 }
@@ -53,12 +53,13 @@ const EXPORT: &str = "/v2/clients/export";
 const IMPORT: &str = "/v2/clients/import";
 
 /// Calls whose tenant stands neither in the path nor is that of a client in it.
-const NAMED_IN_REQUEST: [&str; 12] = [
+const NAMED_IN_REQUEST: [&str; 13] = [
     "/v2/audit-log",
     "/v2/api-tokens",
     "/v2/clients",
     EXPORT,
     IMPORT,
+    "/v2/clients/bulk",
     "/client",
     "/v2/client",
     "/client-types",
@@ -69,7 +70,7 @@ const NAMED_IN_REQUEST: [&str; 12] = [
 ];
 
 /// The address of an operation with every segment filled in.
-fn fill(operation: &Operation, target: Target, made_id: &str) -> String {
+pub(crate) fn fill(operation: &Operation, target: Target, made_id: &str) -> String {
     let own = target == Target::Own;
     let tenant = if own { "tenant123" } else { "tenant999" };
     let (uuid, object_id) = if own { (ACME, ACME_OBJECT) } else { (INITECH, INITECH_OBJECT) };
@@ -95,7 +96,12 @@ fn fill(operation: &Operation, target: Target, made_id: &str) -> String {
 }
 
 /// A body with which an operation does something, whatever the roles before did.
-fn body(operation: &Operation, target: Target, role: &str, made_id: &str) -> Option<Value> {
+pub(crate) fn body(
+    operation: &Operation,
+    target: Target,
+    role: &str,
+    made_id: &str,
+) -> Option<Value> {
     let mark = format!("{role} at {}", operation.path);
     let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
     let last = operation.path.rsplit('/').next().unwrap_or_default();
@@ -118,10 +124,18 @@ fn body(operation: &Operation, target: Target, role: &str, made_id: &str) -> Opt
         (Surface::Organizations, "POST", "clients") => {
             Some(json!({ "name": mark, "tenant": tenant }))
         }
+        (Surface::Organizations, "POST", "bulk") => {
+            let client = if target == Target::Own { ACME } else { INITECH };
+            let filter = json!({ "tenant": tenant, "q": client });
+            Some(json!({ "filter": filter, "patch": { "name": mark } }))
+        }
+        (Surface::Organizations, "POST", "merge") => {
+            Some(json!({ "loser_id": null, "dry_run": true }))
+        }
         (Surface::Organizations, "POST", "enrollment-tokens") => {
             Some(json!({ "description": mark }))
         }
-        (Surface::Organizations, "POST", "revert") => Some(json!({ "entry_id": token_id })),
+        (Surface::Organizations, "POST", "revert") => Some(json!({ "entry_id": made_id })),
         (Surface::Organizations, "POST", "tenants") => {
             Some(json!({ "slug": unique, "name": mark }))
         }
@@ -204,7 +218,7 @@ async fn enrollment_token(app: &TestApp, target: Target) -> String {
 }
 
 /// A field that a call may change or delete: its id.
-async fn field(app: &TestApp, target: Target, label: &str) -> String {
+pub(crate) async fn field(app: &TestApp, target: Target, label: &str) -> String {
     let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
     let path = format!("/v1/workspace/{tenant}/clients/fields");
     let body = json!({ "label": label, "type": "text" });
@@ -213,7 +227,7 @@ async fn field(app: &TestApp, target: Target, label: &str) -> String {
 }
 
 /// A change of a client that a call may put back: its entry.
-async fn renamed(app: &TestApp, target: Target) -> String {
+pub(crate) async fn renamed(app: &TestApp, target: Target) -> String {
     let client = if target == Target::Own { ACME } else { INITECH };
     let note = json!({ "note": app.app().new_request_id() });
     app.operator().patch(&format!("/client/{client}"), &note).await.expect(200);
@@ -222,12 +236,24 @@ async fn renamed(app: &TestApp, target: Target) -> String {
     newest["data"][0]["id"].as_str().expect("an id").to_owned()
 }
 
+/// A client made for the call: its id.
+async fn another(app: &TestApp, target: Target, name: &str) -> Value {
+    let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
+    let body = json!({ "name": name, "tenant": tenant });
+    app.operator().post("/v2/clients", &body).await.expect(201).json()["id"].clone()
+}
+
+/// A client that the workspace surface knows again, whoever has removed it.
+async fn bring_back(app: &TestApp, target: Target) {
+    let client = if target == Target::Own { ACME } else { INITECH };
+    let back = json!({ "status": "ACTIVE" });
+    app.operator().patch(&format!("/client/{client}"), &back).await.expect(200);
+}
+
 /// A client that a call may erase: its id.
 async fn leaving(app: &TestApp, target: Target) -> String {
-    let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
-    let body = json!({ "name": "Leaving", "tenant": tenant });
-    let made = app.operator().post("/v2/clients", &body).await.expect(201).json();
-    let id = made["id"].as_str().expect("an id").to_owned();
+    let id = another(app, target, "Leaving").await;
+    let id = id.as_str().expect("an id").to_owned();
     let deleted = json!({ "collection_mode": "deleted" });
     app.operator().patch(&format!("/v2/clients/{id}"), &deleted).await.expect(200);
     id
@@ -287,14 +313,15 @@ async fn attempt(
         path = format!("/v2/clients/{}", leaving(app, target).await);
     }
     if removes && operation.surface == Surface::Workspace {
-        // Whoever came before has removed it.
-        let client = if target == Target::Own { ACME } else { INITECH };
-        let back = json!({ "status": "ACTIVE" });
-        app.operator().patch(&format!("/client/{client}"), &back).await.expect(200);
+        bring_back(app, target).await;
     }
     if operation.path.ends_with("/activate") {
         let opposite = fill(operation, target, "").replace("/activate", "/deactivate");
         app.operator().patch_empty(&opposite).await.expect(200);
+    }
+    let mut loser = Value::Null;
+    if operation.path.ends_with("/merge") {
+        loser = another(app, target, "A loser").await;
     }
     let before = state(app).await;
     let request = actor.request(operation.method.clone(), &path);
@@ -304,7 +331,12 @@ async fn attempt(
         request.header("content-type", "application/x-ndjson").body(row.to_string())
     } else {
         match body(operation, target, name, &made_id) {
-            Some(body) => request.json(&body),
+            Some(mut body) => {
+                if body.get("loser_id").is_some() {
+                    body["loser_id"] = loser;
+                }
+                request.json(&body)
+            }
             None => request,
         }
     };

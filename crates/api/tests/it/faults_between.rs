@@ -7,6 +7,7 @@
 
 mod calls;
 mod ledger;
+mod repeats;
 mod soak;
 
 use calls::{Call, Surface};

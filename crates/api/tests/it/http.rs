@@ -374,6 +374,7 @@ async fn health_is_for_everybody() {
 async fn failed_logins_are_throttled_and_nobody_else() {
     let app = TestApp::start_with(Options {
         throttle_failed_logins: true,
+        rate_limit: None,
         public_url: "http://clientbook.test".into(),
     })
     .await;

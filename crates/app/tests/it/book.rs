@@ -2,7 +2,8 @@
 
 use clientbook_app::{
     App, AppError, AuditReport, AuditScope, Caller, Change, ClientChange, ClientKey, ClientRef,
-    Clock, Entropy, Env, FieldChangeWish, FieldRef, Home, NewApiToken, NewField, Precondition,
+    Clock, Done, Entropy, Env, FieldChangeWish, FieldRef, Home, NewApiToken, NewField, Once,
+    Precondition,
 };
 use clientbook_model::api_token::{ApiTokenName, Capability};
 use clientbook_model::client::ClientPatch;
@@ -177,7 +178,7 @@ pub(crate) async fn change(app: &App, client: Uuid, patch: ClientPatch) {
     let change = ClientChange { patch, ..ClientChange::new(Permission::ClientsUpdate) };
     let change = Change { change, precondition: Precondition::None, dry_run: false };
     let caller = Caller::cli("a request".into());
-    app.change_client(&caller, target, change).await.expect("a change");
+    app.change_client(&caller, target, change, Once::free()).await.expect("a change");
 }
 
 /// Defines a text field of our tenant, and changes it once.
@@ -196,12 +197,14 @@ pub(crate) async fn define(app: &App, label: &str, archived: bool) -> Field {
         metadata: parsed(&json!({ "width": 2 })),
         violations: Vec::new(),
     };
-    let field = app.create_field(&caller, new).await.expect("a field");
+    let field = app.create_field(&caller, new, Once::free()).await.expect("a field");
+    let field = field.now().expect("a field");
     let status = if archived { FieldStatus::Archived } else { FieldStatus::Active };
     let mut wish = FieldChangeWish::of_status(status, Precondition::None);
     wish.patch.is_filterable = Some(true);
     let target = FieldRef { home, asked: field.object_id.to_string() };
-    app.change_field(&caller, target, wish).await.expect("a change")
+    let changed = app.change_field(&caller, target, wish, Once::free()).await.expect("a change");
+    changed.now().expect("a field")
 }
 
 /// Makes a restricted token of our tenant; its id.
@@ -215,6 +218,6 @@ async fn issue_token(app: &App, capability: Capability) -> String {
         project_id: Some(parsed(&json!("project"))),
         expires_at: Some(parsed(&json!("2030-01-01T00:00:00Z"))),
     };
-    let issued = app.issue_api_token(&Caller::cli("a request".into()), wish).await;
-    issued.expect("a token").0.id.to_string()
+    let issued = app.issue_api_token(&Caller::cli("a request".into()), wish, Once::free()).await;
+    issued.and_then(Done::now).expect("a token").0.id.to_string()
 }

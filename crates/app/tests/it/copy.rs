@@ -1,14 +1,20 @@
 //! A store on one engine becomes the same store on the other.
 
 use crate::book::{ACME, Book, change, change_once_more, env, parsed, verify};
-use clientbook_app::{App, AppError, Bootstrap};
+use clientbook_app::{
+    App, AppError, Bootstrap, Caller, ClientKey, ClientRef, KeyedCall, Merge, Merged, Once,
+    Precondition, Told,
+};
 use clientbook_model::client::ClientPatch;
+use clientbook_model::id::ClientId;
 use clientbook_model::patch::Patch;
 use clientbook_model::success::SuccessPatch;
 use clientbook_store::copy::{Compared, Copy};
 use clientbook_store::{Access, Db, DbError};
 use clientbook_testkit::{Engine, TestDatabase};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The demo with its history and some hundred clients with every kind of field filled, closed.
 async fn full(engine: Engine) -> TestDatabase {
@@ -28,7 +34,25 @@ async fn full(engine: Engine) -> TestDatabase {
         let success = SuccessPatch { note: Patch::Set(parsed(&json!(note))), ..Default::default() };
         change(&app, client.id.0, ClientPatch { success, ..ClientPatch::default() }).await;
     }
+    merged_with_a_key(&app, clients[50].id, clients[51].id).await;
     book.database
+}
+
+/// Joins the second to the first, as a call with an idempotency key does.
+async fn merged_with_a_key(app: &App, winner: ClientId, loser_id: ClientId) {
+    let caller = Caller::cli("a request".into());
+    let asked = winner.to_string();
+    let call = KeyedCall { key: "k", method: "POST", path: &asked, query: "", body: b"{}" };
+    let key = app.key(&caller, &call);
+    let target = ClientRef { tenant: None, asked, key: Some(ClientKey::Id(winner)) };
+    let (take, precondition) = (BTreeSet::new(), Precondition::None);
+    let merge = Merge { loser_id, take, precondition, dry_run: false };
+    let told = |merged: &Merged| {
+        let version = Some(merged.record.client.version);
+        Ok(Told { status: 200, version, location: None, body: "{}".into(), secret: false })
+    };
+    let once = Once::keyed(&key, Arc::new(told));
+    app.merge_clients(&caller, target, merge, once).await.expect("one client of two");
 }
 
 fn open(database: &TestDatabase) -> Db {

@@ -134,7 +134,7 @@ fn digest(sealed: &Sealed) -> String {
             let salted: Vec<u8> = salt.iter().copied().chain(text.bytes()).collect();
             hex(&Sha256::digest(salted))
         }
-        Sealed::Erased { digest } => hex(digest),
+        Sealed::Erased { digest } | Sealed::Hidden { digest } => hex(digest),
     }
 }
 

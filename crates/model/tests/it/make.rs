@@ -55,6 +55,7 @@ pub(crate) fn client() -> Client {
         created_at: time(0),
         updated_at: time(0),
         workspace_deleted_at: None,
+        merged_into: None,
         audit: ChainHead::default(),
     }
 }

@@ -18,14 +18,14 @@ const OTHER: Uuid = Uuid::from_u128(u128::MAX);
 fn text_of(sealed: &mut Sealed) -> &mut String {
     match sealed {
         Sealed::Open { text, .. } => text,
-        Sealed::Erased { .. } => panic!("erased"),
+        Sealed::Erased { .. } | Sealed::Hidden { .. } => panic!("erased"),
     }
 }
 
 fn salt_of(sealed: &mut Sealed) -> &mut u8 {
     match sealed {
         Sealed::Open { salt, .. } => &mut salt[15],
-        Sealed::Erased { .. } => panic!("erased"),
+        Sealed::Erased { .. } | Sealed::Hidden { .. } => panic!("erased"),
     }
 }
 
@@ -234,7 +234,7 @@ proptest! {
         match value {
             Sealed::Open { salt, .. } if byte.index(2) == 0 => salt[byte.index(16)] ^= 1,
             Sealed::Open { text, .. } => text.insert(0, ' '),
-            Sealed::Erased { digest } => digest[byte.index(32)] ^= 1,
+            Sealed::Erased { digest } | Sealed::Hidden { digest } => digest[byte.index(32)] ^= 1,
         }
         let edited = matches!(chain.verify(), Err(ChainFault::Edited { .. }));
         prop_assert!(edited);

@@ -1,7 +1,7 @@
 //! Runs a recording against a store with nothing of Clientbook's around it: what SQLite itself
 //! takes for the same work.
 
-use super::checkpoint::{Checkpointer, Doubt};
+use super::checkpoint::{Checkpointer, Checkpoints, Doubt};
 use super::limits::Limits;
 use super::{connection, open, writable};
 use crate::error::DbError;
@@ -41,8 +41,9 @@ impl Replay {
         let pages = Arc::default();
         writable::watch(&mut connection, limits, Arc::clone(&pages))
             .map_err(|error| refuse(&error))?;
-        let checkpointer = Checkpointer::start(&place, limits, Doubt::default())
-            .map_err(|error| DbError::Unavailable(error.to_string()))?;
+        let checkpointer =
+            Checkpointer::start(&place, limits, Doubt::default(), Checkpoints::default())
+                .map_err(|error| DbError::Unavailable(error.to_string()))?;
         Ok(Self { connection, checkpointer, pages, _lock: lock })
     }
 

@@ -4,6 +4,7 @@ mod copy;
 mod damage;
 mod fields;
 mod isolation;
+mod kept_answers;
 mod lists;
 mod make;
 mod opening;

@@ -118,6 +118,7 @@ pub(crate) fn client(tenant: &Tenant, number: u8) -> Client {
         version: 1,
         created_at: time(0),
         updated_at: time(0),
+        merged_into: None,
         workspace_deleted_at: None,
         audit: ChainHead::default(),
     }

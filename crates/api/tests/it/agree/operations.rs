@@ -9,7 +9,7 @@ use super::listing::list_clients;
 use super::making::{client_types, enrollment_tokens, make_client, remove, tenants};
 use super::step::{Call, Step};
 use super::trail::{as_of, audit_log, erase, revert};
-use super::world::{Client, World};
+use super::world::{Client, KEY, World};
 use axum::http::Method;
 use clientbook_app::AuditScope;
 
@@ -38,6 +38,9 @@ const OPERATIONS: &[(usize, &str, Make)] = &[
     (5, "as of", as_of),
     (6, "erase", erase),
     (6, "next page", next_page),
+    (6, "repeat", repeat),
+    (3, "bulk", bulk),
+    (2, "merge", merge),
     (3, "nonsense", nonsense),
     (1, "readiness", readiness),
     (6, "clock", clock),
@@ -63,6 +66,10 @@ pub(super) fn by_someone(dice: &mut Dice, world: &World, call: Call) -> Call {
         Some(bearer) => call.header("authorization", bearer),
         None => call,
     };
+    if call.method != Method::GET && dice.once_in(8) {
+        let keys = ["1", "2", "\"3\"", "4 4", "", "\u{e4}"];
+        call = call.header(KEY, dice.one(&keys));
+    }
     if dice.once_in(8) {
         call = call.header("x-request-id", dice.one(&["mine", "a/b+c=d@e", "not sane"]));
     }
@@ -270,6 +277,90 @@ fn next_page(dice: &mut Dice, world: &World) -> Step {
         return by_someone(dice, world, call).into();
     }
     call.header("authorization", "Bearer operator-token-of-the-tests").into()
+}
+
+fn bulk(dice: &mut Dice, world: &World) -> Step {
+    let mut members = Members::new();
+    if dice.once_in(2) {
+        let ids = array(dice, 6, |dice, _| {
+            let client = dice.client(world);
+            format!("\"{}\"", some_id(dice, &client.id))
+        });
+        members.push(("ids".into(), ids));
+    } else {
+        let mut filter = Members::new();
+        for (name, values) in [
+            ("q", &["\"a\"", "\"crm\"", "\"straße\"", "\"\""][..]),
+            ("status", &["\"trial\"", "\"inactive\"", "\"Active\""][..]),
+            ("collection_mode", &["\"disabled\"", "\"discovery\""][..]),
+        ] {
+            if dice.once_in(3) {
+                filter.push((name.into(), dice.one(values).to_owned()));
+            }
+        }
+        let none = filter.is_empty();
+        let tenant = dice.tenant("sample");
+        filter.push(("tenant".into(), json::string(dice, &tenant)));
+        members.push(("filter".into(), object(dice, filter)));
+        if none != dice.once_in(6) {
+            members.push(("all".into(), "true".into()));
+        }
+    }
+    let mut patch = Members::new();
+    if dice.once_in(4) {
+        patch.push(("name".into(), mostly(dice, |dice| text(dice, 255))));
+    }
+    if dice.once_in(3) {
+        let status = ["\"trial\"", "\"active\"", "\"active\"", "\"ACTIVE\""];
+        patch.push(("status".into(), dice.one(&status).to_owned()));
+    }
+    if dice.once_in(3) {
+        let mode = ["\"saas_usage\"", "\"discovery\"", "\"disabled\""];
+        patch.push(("collection_mode".into(), dice.one(&mode).to_owned()));
+    }
+    if patch.is_empty() || dice.once_in(3) {
+        let tags = ["[\"a\"]", "[]", "[\"vip\", \"Ä\"]", "[\"a\", \"a\"]", "\"a\""];
+        patch.push(("tags".into(), dice.one(&tags).to_owned()));
+    }
+    members.push(("patch".into(), object(dice, patch)));
+    if dice.once_in(4) {
+        members.push(("dry_run".into(), mostly(dice, |_| "true".into())));
+    }
+    let body = object(dice, members);
+    by_someone(dice, world, Call::new(Method::POST, "/v2/clients/bulk").json(body)).into()
+}
+
+/// Mostly a dry run: of what is joined there is less and less.
+fn merge(dice: &mut Dice, world: &World) -> Step {
+    let path = format!("{}/merge", path(dice, 0, world));
+    let loser = dice.client(world);
+    let mut members = vec![("loser_id".to_owned(), format!("\"{}\"", some_id(dice, &loser.id)))];
+    if dice.once_in(3) {
+        let takes = ["[\"name\"]", "[\"external_id\", \"note\"]", "[\"tags\"]", "[\"status\"]"];
+        members.push(("take".into(), dice.one(&takes).to_owned()));
+    }
+    if !dice.once_in(4) {
+        members.push(("dry_run".into(), "true".into()));
+    }
+    let body = object(dice, members);
+    by_someone(dice, world, Call::new(Method::POST, path).json(body)).into()
+}
+
+/// A call that had a key, once more; now and then with something else in it.
+fn repeat(dice: &mut Dice, world: &World) -> Step {
+    let Some(call) = dice.remembered(&world.keyed) else {
+        return list_tokens(dice, world);
+    };
+    let mut call = call.clone();
+    match dice.below(12) {
+        0 => call.body = json::any(dice).into_bytes(),
+        1 => call.path.push('?'),
+        2 => call.headers.retain(|(name, _)| *name != KEY),
+        3 => call.headers.retain(|(name, _)| *name != "authorization"),
+        4 => call.headers.retain(|(name, _)| *name != "if-match"),
+        _ => {}
+    }
+    call.into()
 }
 
 fn nonsense(dice: &mut Dice, world: &World) -> Step {

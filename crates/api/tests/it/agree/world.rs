@@ -12,6 +12,9 @@ pub(super) const ISSUER: &str = "the agreement";
 /// The secret.
 pub(super) const SECRET: &str = "a secret of thirty-two bytes, ok";
 
+/// The header with which a call has one effect, however often it is repeated.
+pub(super) const KEY: &str = "idempotency-key";
+
 /// The most of each kind that is remembered: the newest.
 const MEMORY: usize = 200;
 
@@ -50,6 +53,8 @@ pub(super) struct World {
     pub(super) cursors: VecDeque<(String, String)>,
     /// Entries of the trail about clients: the client and the entry.
     pub(super) entries: VecDeque<(String, String)>,
+    /// Calls that had an idempotency key.
+    pub(super) keyed: VecDeque<Call>,
     /// Tags, with the path they were read at.
     pub(super) tags: VecDeque<(String, String)>,
 }
@@ -72,6 +77,7 @@ impl World {
             fields: VecDeque::new(),
             cursors: VecDeque::new(),
             entries: VecDeque::new(),
+            keyed: VecDeque::new(),
             tags: VecDeque::new(),
         }
     }
@@ -79,6 +85,9 @@ impl World {
     /// Takes in what an answer tells.
     pub(super) fn learn(&mut self, call: &Call, answer: &Answer) {
         let path = call.path.split('?').next().unwrap_or_default();
+        if answer.status < 300 && call.headers.iter().any(|(name, _)| *name == KEY) {
+            keep(&mut self.keyed, call.clone());
+        }
         let tag = answer.header("etag");
         if !tag.is_empty() {
             keep(&mut self.tags, (path.to_owned(), tag.to_owned()));

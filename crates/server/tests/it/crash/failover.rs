@@ -60,7 +60,7 @@ impl Proof {
     fn start(cluster: Cluster) -> Self {
         let start = |demo: &[&str]| {
             let mut command = serve();
-            command.args(["--database", cluster.url()]).args(demo);
+            command.args(["--database", cluster.url(), "--rate-limit", "0"]).args(demo);
             Server::launch(command.env("CLIENTBOOK_BOOTSTRAP_TOKEN", OPERATOR))
         };
         let servers = [start(&["--demo"]), start(&[])];

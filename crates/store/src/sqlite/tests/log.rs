@@ -2,7 +2,7 @@
 
 use super::{Limits, Store};
 use crate::error::DbError;
-use crate::sqlite::checkpoint::{Checkpointer, Doubt};
+use crate::sqlite::checkpoint::{Checkpointer, Checkpoints, Doubt};
 use crate::tx::Tx;
 use crate::value::Value;
 use std::sync::Arc;
@@ -107,7 +107,8 @@ async fn a_wait_in_vain_is_not_repeated_at_once() {
     begin(&long);
     write_some(&store, 0).await;
     let limits = Limits { patience: Duration::ZERO, ..SMALL };
-    let started = Checkpointer::start(&store.path(), limits, Doubt::default());
+    let (doubt, checkpoints) = (Doubt::default(), Checkpoints::default());
+    let started = Checkpointer::start(&store.path(), limits, doubt, checkpoints);
     let mut checkpointer = started.expect("a checkpointer");
     checkpointer.log_is(CAP);
     assert_eq!(checkpointer.cap, CAP + CAP / 4);

@@ -1,0 +1,57 @@
+//! Records that were joined to another one: they lead to it.
+
+use crate::error::DbError;
+use crate::tx::Tx;
+use clientbook_model::id::{ClientId, TenantId};
+
+/// Has every name of a client lead to another one.
+pub async fn set(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ClientId,
+    winner: ClientId,
+) -> Result<(), DbError> {
+    let sql = "UPDATE clients SET merged_into = $1 WHERE tenant_id = $2 AND id = $3";
+    tx.send(&[id.0], sql, &[winner.into(), tenant.into(), id.into()]).await
+}
+
+/// Takes a client's external id away, for another one to have it in the same transaction.
+pub async fn clear_external_id(tx: &mut Tx, tenant: TenantId, id: ClientId) -> Result<(), DbError> {
+    let sql = "UPDATE clients SET external_id = NULL WHERE tenant_id = $1 AND id = $2";
+    tx.send(&[id.0], sql, &[tenant.into(), id.into()]).await
+}
+
+/// The clients whose parent has this number.
+pub async fn children(
+    tx: &mut Tx,
+    tenant: TenantId,
+    parent: i64,
+    limit: i64,
+) -> Result<Vec<ClientId>, DbError> {
+    let sql = "SELECT id FROM clients WHERE tenant_id = $1 AND parent_client_id = $2
+        ORDER BY id LIMIT $3";
+    tx.all(sql, &[tenant.into(), parent.into(), limit.into()], |row| row.get(0)).await
+}
+
+/// The clients that lead to this one, for its erasure: they are records of it.
+pub async fn of(
+    tx: &mut Tx,
+    tenant: TenantId,
+    winner: ClientId,
+    limit: i64,
+) -> Result<Vec<ClientId>, DbError> {
+    let sql = "SELECT id FROM clients WHERE tenant_id = $1 AND merged_into = $2
+        ORDER BY id LIMIT $3";
+    tx.all(sql, &[tenant.into(), winner.into(), limit.into()], |row| row.get(0)).await
+}
+
+/// Where the client with this external id leads, if it leads to another one.
+pub async fn by_external_id(
+    tx: &mut Tx,
+    tenant: TenantId,
+    external_id: &str,
+) -> Result<Option<ClientId>, DbError> {
+    let sql = "SELECT merged_into FROM clients
+        WHERE tenant_id = $1 AND external_id = $2 AND merged_into IS NOT NULL";
+    tx.opt(sql, &[tenant.into(), external_id.into()], |row| row.get(0)).await
+}
