@@ -2,7 +2,7 @@
 
 use crate::surface::TENANT;
 use crate::{Failure, MovingArgs, machine, store};
-use clientbook_app::{App, AppError, Caller, Home, ImportTerms, NewTenant};
+use clientbook_app::{App, AppError, Caller, Home, ImportTerms, NewTenant, Once};
 use clientbook_model::moving::{Format, Gather};
 use clientbook_model::tenant::{Slug, TenantName};
 use clientbook_store::Replay;
@@ -133,11 +133,11 @@ fn empty(path: &Path) -> Result<(), Failure> {
     store::remove(path)?;
     let slug = Slug::new(TENANT).map_err(|broken| broken.message)?;
     let name = TenantName::new("TechPartner Inc.").map_err(|broken| broken.message)?;
-    let tenant = NewTenant { id: None, object_id: None, slug, name };
+    let tenant = NewTenant { id: None, object_id: None, slug, name, strict_fields: false };
     Runtime::new()?.block_on(async {
         let app = store::open(&store::url(path)).await?.1;
         let caller = Caller::system("bench".into());
-        app.create_tenant(&caller, tenant).await.map_err(told)?;
+        app.create_tenant(&caller, tenant, Once::free()).await.map_err(told)?;
         Ok(())
     })
 }

@@ -239,9 +239,11 @@ impl Batch<'_> {
             Patch::Absent => return Some(Patch::Absent),
             Patch::Clear => return Some(Patch::Clear),
             Patch::Set(ParentRef::Number(number)) => {
-                self.known.numbers.contains_key(&number).then_some(number)
+                self.known.numbers.get(&number).map(|(_, number)| *number)
             }
-            Patch::Set(ParentRef::Id(id)) => self.known.ids.get(&id).copied().flatten(),
+            Patch::Set(ParentRef::Id(id)) => {
+                self.known.ids.get(&id).copied().flatten().map(|(_, number)| number)
+            }
         };
         number.and_then(|number| Reference::new(number.get()).ok()).map(Patch::Set)
     }

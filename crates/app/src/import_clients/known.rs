@@ -6,6 +6,7 @@ use clientbook_model::id::{ClientId, ClientNumber, EnrollmentTokenId, ObjectId};
 use clientbook_model::moving::{ImportRow, MatchBy, ParentRef, SourceRow, TokenWish};
 use clientbook_model::patch::Patch;
 use clientbook_model::success::ClientType;
+use clientbook_store::client_keys::Named;
 use clientbook_store::clients::{self, ClientRecord};
 use clientbook_store::{Tx, client_keys, client_types};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -15,9 +16,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 pub(super) struct Known {
     /// Clients that rows change.
     pub(super) records: HashMap<ClientId, ClientRecord>,
-    /// UUIDs that are taken, with the number where it is a client of the tenant.
-    pub(super) ids: HashMap<ClientId, Option<ClientNumber>>,
-    pub(super) numbers: HashMap<ClientNumber, ClientId>,
+    /// UUIDs that are taken, with the client where it is one of the tenant's.
+    pub(super) ids: HashMap<ClientId, Option<Named>>,
+    pub(super) numbers: HashMap<ClientNumber, Named>,
     pub(super) object_ids: HashMap<String, ClientId>,
     pub(super) external_ids: HashMap<String, ClientId>,
     pub(super) token_values: HashMap<String, ClientId>,
@@ -28,7 +29,7 @@ pub(super) struct Known {
 
 /// What rows name.
 #[derive(Default)]
-struct Named {
+struct Asked {
     ids: BTreeSet<ClientId>,
     numbers: BTreeSet<ClientNumber>,
     object_ids: BTreeSet<String>,
@@ -38,7 +39,7 @@ struct Named {
     types: bool,
 }
 
-impl Named {
+impl Asked {
     fn note(&mut self, row: &ImportRow) {
         self.ids.extend(row.id);
         self.numbers.extend(row.number);
@@ -64,7 +65,7 @@ fn list<T>(set: BTreeSet<T>) -> Vec<T> {
 
 impl Known {
     pub(super) async fn of(tx: &mut Tx, job: &Job, rows: &[SourceRow]) -> Result<Self, AppError> {
-        let mut named = Named::default();
+        let mut named = Asked::default();
         rows.iter().filter_map(|row| row.read.as_ref().ok()).for_each(|row| named.note(row));
         let tenant = job.tenant_id();
         let ids = client_keys::ids_across_tenants(tx, tenant, &list(named.ids)).await?;
@@ -99,8 +100,8 @@ impl Known {
     /// The client that a row changes, if there is one.
     pub(super) fn found(&self, by: Option<MatchBy>, row: &ImportRow) -> Option<ClientId> {
         match by? {
-            MatchBy::Id => row.id.filter(|id| matches!(self.ids.get(id), Some(Some(_)))),
-            MatchBy::Number => self.numbers.get(&row.number?).copied(),
+            MatchBy::Id => self.ids.get(&row.id?)?.map(|(id, _)| id),
+            MatchBy::Number => self.numbers.get(&row.number?).map(|(id, _)| *id),
             MatchBy::ObjectId => self.object_id(row.object_id?),
             MatchBy::ExternalId => self.external_ids.get(row.external_id()?).copied(),
         }

@@ -232,8 +232,8 @@ impl Batch<'_> {
 
     fn remember(&mut self, client: &Client, token: Option<&EnrollmentToken>) {
         let known = &mut self.known;
-        known.ids.insert(client.id, Some(client.number));
-        known.numbers.insert(client.number, client.id);
+        known.ids.insert(client.id, Some((client.id, client.number)));
+        known.numbers.insert(client.number, (client.id, client.number));
         known.object_ids.insert(client.object_id.to_string(), client.id);
         if let Some(id) = &client.external_id {
             known.external_ids.insert(id.as_str().to_owned(), client.id);

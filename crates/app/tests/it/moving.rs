@@ -1,7 +1,8 @@
 //! Clients out of one store and into another, whatever stands in their rows.
 
 use clientbook_app::{
-    App, AppError, AuditScope, Caller, ExportTerms, Home, Import, ImportTerms, NewTenant, RowError,
+    App, AppError, AuditScope, Caller, ExportTerms, Home, Import, ImportTerms, NewTenant, Once,
+    RowError,
 };
 use clientbook_model::client_filter::ClientWishes;
 use clientbook_model::moving::{Batcher, Format, Gather, MatchBy};
@@ -53,8 +54,8 @@ impl Place {
         let (app, _) = App::start(db, env(), None).await.expect("a start");
         let slug = Slug::new(TENANT).expect("a slug");
         let name = TenantName::new("A tenant").expect("a name");
-        let tenant = NewTenant { id: None, object_id: None, slug, name };
-        app.create_tenant(&caller(), tenant).await.expect("a tenant");
+        let tenant = NewTenant { id: None, object_id: None, slug, name, strict_fields: false };
+        app.create_tenant(&caller(), tenant, Once::free()).await.expect("a tenant");
         Self { app, database }
     }
 
