@@ -10,6 +10,7 @@ use clientbook_model::enrollment::EnrollmentToken;
 use clientbook_model::field::Fields;
 use clientbook_model::success::ClientType;
 use clientbook_model::tenant::Tenant;
+use clientbook_model::time::Timestamp;
 use clientbook_store::{Tx, client_types, clients, enrollment_tokens, tenants};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -60,12 +61,29 @@ pub(crate) async fn add_client_type(
 pub(crate) async fn add_client(
     tx: &mut Tx,
     recorder: &Recorder<'_>,
-    mut client: Client,
+    client: Client,
     token: Option<&EnrollmentToken>,
     fields: Option<&Fields>,
 ) -> Result<Client, AppError> {
+    let token_at = token.map_or(recorder.now, |token| token.created_at);
+    let client = insert_client(tx, recorder, client, token, (token_at, fields)).await?;
+    tenants::reserve_client_number(tx, client.tenant_id, client.number).await?;
+    Ok(client)
+}
+
+/// The same, where somebody else moves the counter of numbers. The token's entry is of `token_at`.
+/// Where a client or a token was made, or changed, at another time than its entry, the entry says so.
+pub(crate) async fn insert_client(
+    tx: &mut Tx,
+    recorder: &Recorder<'_>,
+    mut client: Client,
+    token: Option<&EnrollmentToken>,
+    (token_at, fields): (Timestamp, Option<&Fields>),
+) -> Result<Client, AppError> {
     client.audit = ChainHead::default();
-    let changes = client.first_changes();
+    let mut changes = client.first_changes();
+    changes.extend(at_another_time("created_at", client.created_at, recorder.now));
+    changes.extend(at_another_time("updated_at", client.updated_at, recorder.now));
     let mut event = Event {
         entity_type: EntityType::Client,
         entity_id: client.id.0,
@@ -75,22 +93,27 @@ pub(crate) async fn add_client(
     recorder.append(tx, client.id.0, &mut client.audit, &event).await?;
     let token_changes;
     if let Some(token) = token {
-        token_changes = enrollment_facts(token);
+        let mut facts = enrollment_facts(token);
+        facts.extend(at_another_time("created_at", token.created_at, token_at));
+        token_changes = facts;
         event = Event {
             entity_type: EntityType::EnrollmentToken,
             entity_id: token.id.0,
             action: Action::EnrollmentTokenCreated,
             changes: &token_changes,
         };
-        let recorder = Recorder { now: token.created_at, ..*recorder };
+        let recorder = Recorder { now: token_at, ..*recorder };
         recorder.append(tx, client.id.0, &mut client.audit, &event).await?;
     }
     clients::insert(tx, &client, fields).await?;
     if let Some(token) = token {
         enrollment_tokens::insert(tx, token).await?;
     }
-    tenants::reserve_client_number(tx, client.tenant_id, client.number).await?;
     Ok(client)
+}
+
+fn at_another_time(field: &'static str, time: Timestamp, entry: Timestamp) -> Option<FieldChange> {
+    (time != entry).then(|| first(field, json!(time)))
 }
 
 // The value is left out: whoever holds it can enrol devices, and a trail outlives a revocation.

@@ -174,7 +174,8 @@ async fn defined(
     Ok((tenant, fields))
 }
 
-fn first_terms() -> EnrollmentTerms {
+/// What the token of a new client is.
+pub(crate) fn first_terms() -> EnrollmentTerms {
     let description = clientbook_model::enrollment::Description::new(FIRST_TOKEN).ok();
     EnrollmentTerms { description, ..EnrollmentTerms::default() }
 }

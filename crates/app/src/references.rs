@@ -24,8 +24,7 @@ pub(crate) async fn check(
     if let Patch::Set(id) = patch.client_type_id
         && !client_types::exists(tx, client.tenant_id, id).await?
     {
-        let message = "must be the id of a client type of the tenant";
-        violations.push(Violation::new("exists", message).below("/client_type_id"));
+        violations.push(no_such_type());
     }
     match patch.parent_client_id {
         Patch::Set(parent) if client.parent_client_id != Some(parent) => {
@@ -37,6 +36,19 @@ pub(crate) async fn check(
         _ => {}
     }
     Ok(())
+}
+
+pub(crate) fn no_such_type() -> Violation {
+    let message = "must be the id of a client type of the tenant";
+    Violation::new("exists", message).below("/client_type_id")
+}
+
+pub(crate) fn no_such_parent() -> Violation {
+    Violation::new("exists", "must be the number of a client of the same tenant")
+}
+
+pub(crate) fn circle() -> Violation {
+    Violation::new("no_cycle", "must not be the client itself or one that stands below it")
 }
 
 /// The parent by its own number, where the one given is of a record that was joined to it. One that
@@ -60,13 +72,11 @@ async fn check_parent(
         policy::permits(&caller.principal, Permission::ClientsView, &facts) == Decision::Allow
     };
     let Some(found) = found.filter(readable) else {
-        let message = "must be the number of a client of the same tenant";
-        return Ok(Err(Violation::new("exists", message)));
+        return Ok(Err(no_such_parent()));
     };
     let parent = found.client.number.get();
     if clients::is_above_or_same(tx, client.tenant_id, client.number, parent).await? {
-        let message = "must not be the client itself or one that stands below it";
-        return Ok(Err(Violation::new("no_cycle", message)));
+        return Ok(Err(circle()));
     }
     let number = |broken: Violation| AppError::Internal(broken.message);
     Reference::new(parent).map(Ok).map_err(number)

@@ -14,6 +14,7 @@ mod connection;
 mod generator;
 mod http;
 mod machine;
+mod moving;
 mod postgres;
 mod raw;
 mod report;
@@ -47,6 +48,8 @@ enum Command {
     Run(Args),
     /// Measures lists and searches on a large store
     Scale(ScaleArgs),
+    /// Measures export and import of a large store
+    Moving(MovingArgs),
     /// Measures a server on PostgreSQL, beside pgbench
     Postgres(OnPostgres),
     /// Serves the constant answer that comes as JSON on standard input: what a server is measured by
@@ -108,6 +111,23 @@ struct ScaleArgs {
     assert: bool,
 }
 
+/// How many clients to move.
+#[derive(clap::Args)]
+struct MovingArgs {
+    /// The binary `clientbook`
+    #[arg(long)]
+    server: PathBuf,
+    /// Where stores and files are made; the first store is that of `scale`
+    #[arg(long)]
+    directory: PathBuf,
+    /// How many clients there are
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..))]
+    clients: u32,
+    /// Fail where a target is missed
+    #[arg(long)]
+    assert: bool,
+}
+
 /// Where PostgreSQL is.
 #[derive(clap::Args)]
 struct OnPostgres {
@@ -125,6 +145,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Scale(args) => scale::run(&args),
+        Command::Moving(args) => moving::run(&args),
         Command::Postgres(on) => postgres::run(&on),
         Command::Bare => bare::serve().map(|()| true),
     };

@@ -86,7 +86,7 @@ pub(crate) fn remove(copy: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn open(url: &str) -> Result<(Db, App), Failure> {
+pub(crate) async fn open(url: &str) -> Result<(Db, App), Failure> {
     let db = Db::open(url, Access::Write)?;
     let (app, _) = App::start(db.clone(), Env::system(), None).await.map_err(told)?;
     Ok((db, app))

@@ -161,6 +161,9 @@ pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
 pub struct ClientNumber(i64);
 
 impl ClientNumber {
+    /// The first of a tenant.
+    pub const FIRST: Self = Self(1);
+
     /// Checks the range.
     pub fn new(number: i64) -> Option<Self> {
         (number >= 1).then_some(Self(number))

@@ -32,6 +32,18 @@ impl<T: Clone> Patch<T> {
     }
 }
 
+impl<T: Parse> Patch<T> {
+    /// Reads what a request says of a field: `None` where it says nothing.
+    pub fn read(value: Option<&Value>) -> Result<Self, Violation> {
+        match value {
+            None => Ok(Self::Absent),
+            Some(Value::Null) => Ok(Self::Clear),
+            Some(Value::String(text)) if text.is_empty() && T::EMPTY_CLEARS => Ok(Self::Clear),
+            Some(value) => T::parse(value).map(Self::Set),
+        }
+    }
+}
+
 /// The wish to have a value again that the trail holds; null clears.
 pub(crate) fn from_trail<T: DeserializeOwned>(value: &Value) -> Result<Patch<T>, Violation> {
     if value.is_null() {

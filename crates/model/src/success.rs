@@ -4,12 +4,12 @@
 //! Limits are those of the published API.
 
 use crate::number::{AnyInt, NpsScore, Reference};
-use crate::patch::Patch;
+use crate::patch::{Parse, Patch};
 use crate::text::{Label, Text};
 use crate::time::{Day, TimeZoneName};
 use crate::violation::Violation;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A sales or service region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,27 @@ pub struct Region {
     pub id: AnyInt,
     /// Its name.
     pub name: String,
+}
+
+// As a row of a file has it; each surface reads its own form.
+impl Parse for Region {
+    fn parse(value: &Value) -> Result<Self, Violation> {
+        let object = object(value, &["id", "name"])?;
+        let (id, name) = (AnyInt::parse(&object["id"]), String::parse(&object["name"]));
+        let id = id.map_err(|broken| broken.below("/id"))?;
+        Ok(Self { id, name: name.map_err(|broken| broken.below("/name"))? })
+    }
+}
+
+/// An object with these fields and no others.
+fn object<'v>(value: &'v Value, names: &[&str]) -> Result<&'v Map<String, Value>, Violation> {
+    let object = value.as_object();
+    let fits = |object: &&Map<String, Value>| {
+        object.len() == names.len() && names.iter().all(|name| object.contains_key(*name))
+    };
+    object.filter(fits).ok_or_else(|| {
+        Violation::not_a(&format!("an object with {} and nothing else", names.join(" and ")))
+    })
 }
 
 /// The most roles of an account team.
@@ -33,6 +54,29 @@ pub struct TeamingRole {
     pub employee_id: AnyInt,
     /// The role.
     pub role: RoleTitle,
+}
+
+impl Parse for TeamingRole {
+    fn parse(value: &Value) -> Result<Self, Violation> {
+        let object = object(value, &["employee_id", "role"])?;
+        let role = RoleTitle::parse(&object["role"]).map_err(|broken| broken.below("/role"))?;
+        let employee_id = AnyInt::parse(&object["employee_id"]);
+        let employee_id = employee_id.map_err(|broken| broken.below("/employee_id"))?;
+        Ok(Self { employee_id, role })
+    }
+}
+
+impl Parse for Vec<TeamingRole> {
+    fn parse(value: &Value) -> Result<Self, Violation> {
+        let items = value.as_array().ok_or_else(|| Violation::not_a("an array"))?;
+        if items.len() > MAX_ROLES {
+            let message = format!("must have at most {MAX_ROLES} items");
+            return Err(Violation::new("max_items", message));
+        }
+        let read =
+            |(at, item)| TeamingRole::parse(item).map_err(|broken| broken.below(&format!("/{at}")));
+        items.iter().enumerate().map(read).collect()
+    }
 }
 
 macro_rules! attributes {
@@ -54,6 +98,21 @@ macro_rules! attributes {
         pub const FIELDS: &[&str] = &[$(stringify!($field)),*];
 
         impl SuccessPatch {
+            /// Reads the attributes of an object that names them as the record does, and what is
+            /// wrong with them, by name.
+            pub(crate) fn read(
+                object: &Map<String, Value>,
+            ) -> (Self, Vec<(&'static str, Violation)>) {
+                let mut violations = Vec::new();
+                let patch = Self {
+                    $($field: Patch::read(object.get(stringify!($field))).unwrap_or_else(|broken| {
+                        violations.push((stringify!($field), broken));
+                        Patch::Absent
+                    }),)*
+                };
+                (patch, violations)
+            }
+
             /// Sets the attribute `field` to a value as the trail holds it; `None` is another field.
             pub(crate) fn set(&mut self, field: &str, value: &Value) -> Option<Result<(), Violation>> {
                 match field {

@@ -1,5 +1,9 @@
 //! The command line. Each flag has a twin in the environment; the flag wins.
 
+mod moving;
+
+pub(crate) use moving::{Export, Import};
+
 use crate::settings::{self, DEFAULT_DATABASE};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -22,7 +26,11 @@ Examples:
   clientbook audit verify
       Whether anyone has tampered with the audit trail
   clientbook copy --from sqlite:./clientbook-data/clientbook.db --to postgres://...
-      The same store on PostgreSQL";
+      The same store on PostgreSQL
+  clientbook import clients.csv --tenant acme --match external_id
+      Clients from a file
+  clientbook export --tenant acme --output clients.ndjson
+      Clients as a file";
 
 const SERVE_EXAMPLES: &str = "\
 Environment:
@@ -104,6 +112,10 @@ pub(crate) enum Command {
     /// Work with the audit trail
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Make and change clients from the rows of a file
+    Import(Import),
+    /// Write clients as the rows of a file
+    Export(Export),
     /// Carry a store from SQLite to PostgreSQL, or back
     Copy(Copy),
 }
@@ -280,19 +292,42 @@ pub(crate) fn parse() -> Command {
             let args = one_place(args, &matches).unwrap_or_else(|error| error.exit());
             Command::Token(TokenCommand::Create(args))
         }
+        Command::Import(mut args) => {
+            let own = matches.subcommand_matches("import");
+            choose(&mut args.place.database, &mut args.place.server, own);
+            Command::Import(args)
+        }
+        Command::Export(mut args) => {
+            let own = matches.subcommand_matches("export");
+            choose(&mut args.place.database, &mut args.place.server, own);
+            Command::Export(args)
+        }
         command => command,
     }
+}
+
+fn choose(database: &mut Option<String>, server: &mut Option<String>, own: Option<&ArgMatches>) {
+    one_of(database, server, own).unwrap_or_else(|error| error.exit());
 }
 
 /// A token is made in one place. clap counts a variable like a flag, but whoever has set
 /// `CLIENTBOOK_DATABASE` for `serve` and types `--server` means the latter.
 fn one_place(mut args: TokenCreate, matches: &ArgMatches) -> Result<TokenCreate, clap::Error> {
     let own = matches.subcommand_matches("token").and_then(|it| it.subcommand_matches("create"));
+    one_of(&mut args.database, &mut args.server, own)?;
+    Ok(args)
+}
+
+fn one_of(
+    database: &mut Option<String>,
+    server: &mut Option<String>,
+    own: Option<&ArgMatches>,
+) -> Result<(), clap::Error> {
     let typed = |flag| own.and_then(|own| own.value_source(flag)) == Some(ValueSource::CommandLine);
-    if args.database.is_some() && args.server.is_some() {
+    if database.is_some() && server.is_some() {
         match (typed("database"), typed("server")) {
-            (true, false) => args.server = None,
-            (false, true) => args.database = None,
+            (true, false) => *server = None,
+            (false, true) => *database = None,
             _ => {
                 let message = "--database (CLIENTBOOK_DATABASE) and --server (CLIENTBOOK_SERVER) \
                                are both set: choose one";
@@ -300,7 +335,7 @@ fn one_place(mut args: TokenCreate, matches: &ArgMatches) -> Result<TokenCreate,
             }
         }
     }
-    Ok(args)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod failure;
 mod http;
 mod jwks;
 mod log;
+mod moving;
 mod open_files;
 mod output;
 mod progress;
@@ -35,6 +36,8 @@ fn main() -> ExitCode {
     let outcome = match cli::parse() {
         Command::Serve(args) => serve::run(args),
         Command::Token(TokenCommand::Create(args)) => token::create(args),
+        Command::Import(args) => moving::import(&args),
+        Command::Export(args) => moving::export(&args),
         Command::Copy(args) => copy::run(&args),
         Command::Audit(AuditCommand::Verify(args)) => audit::verify(args),
         Command::Audit(AuditCommand::Checkpoint(args)) => checkpoint::write(args),

@@ -38,6 +38,14 @@ impl Progress {
         Self { what, total, before, begun: Instant::now(), told: None, bar }
     }
 
+    /// There are so many rows in all, as far as is known by now.
+    pub(crate) fn expect(&mut self, total: u64) {
+        self.total = total;
+        if let Some(bar) = &self.bar {
+            bar.set_length(total);
+        }
+    }
+
     /// So many rows are done, the newest of them in `table`.
     pub(crate) fn at(&mut self, table: &str, done: u64) {
         if let Some(bar) = &self.bar {

@@ -8,11 +8,14 @@ use crate::token::Issued;
 use clientbook_model::secret::Secret;
 use reqwest::header::{HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, Response, StatusCode, Url};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long nothing may come of an answer that has begun.
+const SILENCE: Duration = Duration::from_mins(2);
 
 /// The most of an answer that is read.
 const ANSWER_BYTES: usize = 1 << 20;
@@ -20,11 +23,11 @@ const ANSWER_BYTES: usize = 1 << 20;
 /// Has the server make the token.
 pub(crate) async fn issue(args: &TokenCreate, server: &str) -> Result<Issued, Failure> {
     let server = settings::server(server).map_err(Failure::Setting)?;
-    let bearer = bearer(args.token.as_deref()).map_err(Failure::Setting)?;
+    let bearer = bearer(args.token.as_deref(), "make tokens").map_err(Failure::Setting)?;
     if !settings::is_private(&server) {
         output::note("note: the tokens pass the network in clear; https would hide them");
     }
-    let url = endpoint(&server);
+    let url = endpoint(&server, "/v2/api-tokens");
     let client = client(&server).map_err(|error| broken(&server, &error))?;
     let request = client.post(url).header("Authorization", bearer).json(&wish(args));
     let response = request.send().await.map_err(|error| broken(&server, &error))?;
@@ -44,11 +47,14 @@ pub(crate) async fn issue(args: &TokenCreate, server: &str) -> Result<Issued, Fa
     }
 }
 
-fn bearer(token: Option<&str>) -> Result<HeaderValue, String> {
-    let token = token.ok_or(
-        "CLIENTBOOK_TOKEN is missing: set it to a token of the server that may make tokens, such \
-         as an admin's or the operator's",
-    )?;
+/// The header with a token that may do `what`.
+pub(crate) fn bearer(token: Option<&str>, what: &str) -> Result<HeaderValue, String> {
+    let token = token.ok_or_else(|| {
+        format!(
+            "CLIENTBOOK_TOKEN is missing: set it to a token of the server that may {what}, such as \
+             an admin's or the operator's"
+        )
+    })?;
     let header = HeaderValue::from_str(&format!("Bearer {token}"));
     let mut header = header.map_err(|_| {
         "CLIENTBOOK_TOKEN has characters that no token has: set it to the token alone, without a \
@@ -59,16 +65,26 @@ fn bearer(token: Option<&str>) -> Result<HeaderValue, String> {
 }
 
 fn client(server: &Url) -> reqwest::Result<Client> {
+    build(server, Client::builder().timeout(TIMEOUT))
+}
+
+/// For what takes long: only silence ends it.
+pub(crate) fn patient_client(server: &Url) -> reqwest::Result<Client> {
+    build(server, Client::builder().connect_timeout(TIMEOUT).read_timeout(SILENCE))
+}
+
+fn build(server: &Url, builder: ClientBuilder) -> reqwest::Result<Client> {
     // A redirect would send the request on as a GET, or the token to someone else.
-    let builder = Client::builder().timeout(TIMEOUT).redirect(Policy::none());
+    let builder = builder.redirect(Policy::none());
     // A proxy would look for this machine's address at itself.
     let local = settings::is_this_machine(server);
     if local { builder.no_proxy().build() } else { builder.build() }
 }
 
-fn endpoint(server: &Url) -> Url {
+/// A path below the server's address.
+pub(crate) fn endpoint(server: &Url, path: &str) -> Url {
     let mut url = server.clone();
-    url.set_path(&format!("{}/v2/api-tokens", server.path().trim_end_matches('/')));
+    url.set_path(&format!("{}{path}", server.path().trim_end_matches('/')));
     url
 }
 
@@ -88,7 +104,8 @@ fn wish(args: &TokenCreate) -> Value {
     wish.into()
 }
 
-async fn read(mut response: Response) -> reqwest::Result<Vec<u8>> {
+/// An answer, as far as it is read.
+pub(crate) async fn read(mut response: Response) -> reqwest::Result<Vec<u8>> {
     let mut answer = Vec::new();
     while answer.len() < ANSWER_BYTES
         && let Some(chunk) = response.chunk().await?
@@ -98,19 +115,24 @@ async fn read(mut response: Response) -> reqwest::Result<Vec<u8>> {
     Ok(answer)
 }
 
+/// The server is not there.
+pub(crate) fn unreachable(server: &Url, error: &reqwest::Error) -> Option<Failure> {
+    let why = error.is_connect().then(|| innermost(error))?;
+    Some(Failure::Failed(format!(
+        "{server} cannot be reached ({why}): is the server running, and is --server \
+         (CLIENTBOOK_SERVER) its address?"
+    )))
+}
+
 fn broken(server: &Url, error: &reqwest::Error) -> Failure {
-    if error.is_connect() {
-        let why = innermost(error);
-        return Failure::Failed(format!(
-            "{server} cannot be reached ({why}): is the server running, and is --server \
-             (CLIENTBOOK_SERVER) its address?"
-        ));
+    if let Some(failure) = unreachable(server, error) {
+        return failure;
     }
     let why = if error.is_timeout() { "it took more than 30 s".into() } else { innermost(error) };
     Failure::Failed(format!("{server} gave no answer ({why}): it may or may not have made a token"))
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;
@@ -119,7 +141,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
 }
 
 /// What the server's answer says, for a person.
-fn refusal(server: &Url, status: StatusCode, answer: &Value) -> String {
+pub(crate) fn refusal(server: &Url, status: StatusCode, answer: &Value) -> String {
     let error = &answer["error"];
     let Some(message) = error["message"].as_str() else {
         return format!("{server} answered {status}, not as a Clientbook server does");
@@ -158,15 +180,18 @@ mod tests {
             ("http://127.0.0.1:8080", "http://127.0.0.1:8080/v2/api-tokens"),
             ("https://a.example/base/", "https://a.example/base/v2/api-tokens"),
         ] {
-            assert_eq!(endpoint(&url(base)).as_str(), endpoint_of_it);
+            assert_eq!(endpoint(&url(base), "/v2/api-tokens").as_str(), endpoint_of_it);
         }
     }
 
     #[test]
     fn a_bearer_is_one_line() {
-        assert!(bearer(Some("cb_secret")).is_ok());
+        assert!(bearer(Some("cb_secret"), "make tokens").is_ok());
         for wrong in [None, Some("cb_secret\n")] {
-            assert!(bearer(wrong).is_err_and(|why| why.contains("CLIENTBOOK_TOKEN")), "{wrong:?}");
+            assert!(
+                bearer(wrong, "x").is_err_and(|why| why.contains("CLIENTBOOK_TOKEN")),
+                "{wrong:?}"
+            );
         }
     }
 

@@ -2,9 +2,13 @@
 
 use clientbook_app::VerifyingKey;
 use clientbook_model::api_token::ApiTokenName;
+use clientbook_model::collection::CollectionMode;
 use clientbook_model::id::{ClientId, parse_uuid};
+use clientbook_model::moving::{Format, MatchBy};
 use clientbook_model::principal::Role;
+use clientbook_model::search::Words;
 use clientbook_model::secret::Secret;
+use clientbook_model::status::Status;
 use clientbook_model::time::Timestamp;
 use reqwest::Url;
 use std::ffi::OsString;
@@ -235,6 +239,35 @@ pub(crate) fn yes_or_no(text: &str) -> Result<bool, String> {
 pub(crate) fn role(text: &str) -> Result<Role, String> {
     Role::from_name(text)
         .ok_or_else(|| format!("must be one of: {}", Role::ALL.map(Role::as_str).join(", ")))
+}
+
+/// The form of a file of clients, by its name.
+pub(crate) fn format(text: &str) -> Result<Format, String> {
+    Format::from_name(text)
+        .ok_or_else(|| format!("must be one of: {}", Format::ALL.map(Format::as_str).join(", ")))
+}
+
+/// A column that rows are matched by.
+pub(crate) fn match_by(text: &str) -> Result<MatchBy, String> {
+    MatchBy::from_name(text)
+        .ok_or_else(|| format!("must be one of: {}", MatchBy::ALL.map(MatchBy::as_str).join(", ")))
+}
+
+/// A status by its name.
+pub(crate) fn status(text: &str) -> Result<Status, String> {
+    Status::from_name(text)
+        .ok_or_else(|| format!("must be one of: {}", Status::ALL.map(Status::as_str).join(", ")))
+}
+
+/// A collection mode by its name.
+pub(crate) fn collection_mode(text: &str) -> Result<CollectionMode, String> {
+    let names = || CollectionMode::ALL.map(CollectionMode::as_str).join(", ");
+    CollectionMode::from_name(text).ok_or_else(|| format!("must be one of: {}", names()))
+}
+
+/// What is searched for.
+pub(crate) fn words(text: &str) -> Result<String, String> {
+    Words::new(text).map(|_| text.to_owned()).map_err(|violation| violation.message)
 }
 
 /// A public key.

@@ -104,6 +104,12 @@ pub async fn next_client_number(tx: &mut Tx, tenant: TenantId) -> Result<ClientN
     tx.one(sql, &[tenant.into()], |row| row.get(0)).await
 }
 
+/// The tenant's next client number. Under the tenant's lock it is nobody else's.
+pub async fn next_number(tx: &mut Tx, tenant: TenantId) -> Result<i64, DbError> {
+    let sql = "SELECT next_client_number FROM tenants WHERE id = $1";
+    tx.one(sql, &[tenant.into()], |row| row.get(0)).await
+}
+
 /// Moves the counter past a number that was given instead of taken.
 pub async fn reserve_client_number(
     tx: &mut Tx,

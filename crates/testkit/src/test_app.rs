@@ -121,8 +121,13 @@ impl TestApp {
 
     /// Calls the server without a socket between: whatever the request holds reaches it as it is.
     pub async fn call(&self, request: Request<Vec<u8>>) -> Answer {
+        self.call_piece_by_piece(request.map(Body::from)).await
+    }
+
+    /// The same, with a body that comes as it likes.
+    pub async fn call_piece_by_piece(&self, request: Request<Body>) -> Answer {
         let (surfaces, peer) = (self.surfaces.clone(), Ipv4Addr::LOCALHOST.into());
-        let response = surfaces.answer(peer, request.map(Body::from)).await;
+        let response = surfaces.answer(peer, request).await;
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.expect("a whole body");
         let text = String::from_utf8(body.into()).expect("a body in UTF-8");

@@ -14,6 +14,8 @@ pub(crate) struct Doc {
     pub(super) refusals: Vec<Refusal>,
     /// Its answer may say where the next page is.
     pub(super) linked: bool,
+    /// Media types of a body that is read while it comes.
+    pub(super) reads: &'static [&'static str],
     /// Its body may ask for a dry run, whose answer has no entity tag.
     pub(super) dry: bool,
 }
@@ -23,6 +25,8 @@ pub(super) struct Success {
     pub(super) status: u16,
     pub(super) about: &'static str,
     pub(super) content: Option<Content>,
+    /// Media types of an answer that is made while it is sent.
+    pub(super) streams: &'static [&'static str],
     /// Media types of files that it answers instead, where it is asked for one.
     pub(super) files: Vec<&'static str>,
     /// It has an entity tag, and reads answer 304.
@@ -60,6 +64,8 @@ pub(crate) enum Refusal {
     ValueTaken,
     /// No device may join a client in the mode `deleted`.
     ClientDeleted,
+    /// Another import has the id.
+    OtherImport,
     /// Nothing leaves the mode `deleted`.
     Transition,
     /// An entry that changed no fields of the client, or whose values were erased.
@@ -94,12 +100,14 @@ impl Doc {
             status,
             about,
             content: None,
+            streams: &[],
             files: Vec::new(),
             tagged: false,
             located: false,
             preconditioned: false,
         };
-        Self { id, summary, success, body: None, refusals: Vec::new(), linked: false, dry: false }
+        let (refusals, body) = (Vec::new(), None);
+        Self { id, summary, success, body, refusals, linked: false, reads: &[], dry: false }
     }
 
     /// Answers JSON of this shape.
@@ -132,6 +140,23 @@ impl Doc {
         self.success.content = Some(Content { media_type, shape: None, example: None });
         (self.success.status, self.success.about) = (200, about);
         self.tagged()
+    }
+
+    /// Answers 200 with rows of one of these media types.
+    pub(crate) fn streams(
+        mut self,
+        media_types: &'static [&'static str],
+        about: &'static str,
+    ) -> Self {
+        self.success.streams = media_types;
+        (self.success.status, self.success.about) = (200, about);
+        self
+    }
+
+    /// Takes rows of one of these media types.
+    pub(crate) fn reads(mut self, media_types: &'static [&'static str]) -> Self {
+        self.reads = media_types;
+        self
     }
 
     /// Answers a file of this type instead, where it is asked for one.

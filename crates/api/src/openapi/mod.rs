@@ -142,6 +142,8 @@ fn describe(operation: &Operation, schemas: &mut Map<String, Value>) -> Value {
     }
     if let Some(body) = &doc.body {
         described["requestBody"] = request_body(operation, body);
+    } else if !doc.reads.is_empty() {
+        described["requestBody"] = json!({ "required": true, "content": files(doc.reads) });
     }
     let content = doc.success.content.and_then(|content| content.shape);
     for shape in doc.body.map(|body| body.shape).into_iter().chain(content) {
@@ -180,8 +182,18 @@ fn success(operation: &Operation, doc: &Doc) -> (String, Value) {
         for file in &success.files {
             answer["content"][file] = json!({ "schema": { "type": "string" } });
         }
+    } else if !success.streams.is_empty() {
+        answer["content"] = files(success.streams);
     }
     (success.status.to_string(), answer)
+}
+
+/// Rows in each of these forms; what stands in them, docs/moving.md says.
+fn files(media_types: &[&'static str]) -> Value {
+    let content = |media_type: &&'static str| {
+        ((*media_type).to_owned(), json!({ "schema": { "type": "string" } }))
+    };
+    media_types.iter().map(content).collect::<Map<_, _>>().into()
 }
 
 fn request_body(operation: &Operation, body: &Body) -> Value {

@@ -65,7 +65,9 @@ fn samples(operation: &Operation, doc: &Doc) -> Vec<Sample> {
         samples.push(("not_found", missing));
     }
     samples.push(("method_not_allowed", ApiError::MethodNotAllowed));
-    if operation.body != BodyRule::None {
+    if operation.body == BodyRule::Stream {
+        samples.extend(of_a_stream());
+    } else if operation.body != BodyRule::None {
         samples.extend(of_a_body(operation));
     }
     samples.extend(doc.refusals.iter().copied().map(refusal));
@@ -133,6 +135,12 @@ fn of_a_body(operation: &Operation) -> Vec<Sample> {
     samples
 }
 
+fn of_a_stream() -> Vec<Sample> {
+    let broken = Violation::new("unknown_field", "is no column of a client").below("/colour");
+    let other = ApiError::UnsupportedMediaType("application/x-ndjson or text/csv");
+    vec![("header", AppError::Invalid(vec![broken]).into()), ("unsupported_media_type", other)]
+}
+
 fn refusal(refusal: Refusal) -> Sample {
     match refusal {
         Refusal::Conflict => {
@@ -157,6 +165,12 @@ fn refusal(refusal: Refusal) -> Sample {
         Refusal::ClientDeleted => {
             let message = "the client's collection mode is deleted: no device may join it";
             let violation = Violation::new("client_deleted", message);
+            ("conflict", AppError::Conflict(violation).into())
+        }
+        Refusal::OtherImport => {
+            let message =
+                "another import has this id: choose another, or repeat that one as it was";
+            let violation = Violation::new("other_import", message).below("/import_id");
             ("conflict", AppError::Conflict(violation).into())
         }
         Refusal::NotRevertible => {

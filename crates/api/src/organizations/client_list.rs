@@ -56,11 +56,11 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     },
 ];
 
-fn statuses() -> [&'static str; 5] {
+pub(super) fn statuses() -> [&'static str; 5] {
     Status::ALL.map(Status::as_str)
 }
 
-fn modes() -> [&'static str; 4] {
+pub(super) fn modes() -> [&'static str; 4] {
     CollectionMode::ALL.map(CollectionMode::as_str)
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn list(mut call: Call) -> Result<Answer, ApiError> {
     Answer::list(&views::list(&page, |record| views::client(record, now)))
 }
 
-fn wishes(parameters: &mut Query) -> ClientWishes {
+pub(super) fn wishes(parameters: &mut Query) -> ClientWishes {
     ClientWishes {
         q: parameters.parse("q"),
         statuses: parameters

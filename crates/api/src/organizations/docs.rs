@@ -6,6 +6,7 @@ pub(super) mod audit;
 pub(super) mod bulk;
 pub(super) mod enrollment_tokens;
 pub(super) mod merge;
+pub(super) mod moving;
 pub(super) mod tenants;
 
 use super::views::{ApiTokenView, ClientView, EntryView, ListView, NewApiTokenView};

@@ -11,6 +11,7 @@ mod docs;
 mod enrollment_tokens;
 pub(crate) mod errors;
 mod merge;
+mod moving;
 mod revert;
 mod tenants;
 mod views;
@@ -23,8 +24,14 @@ use clientbook_model::principal::Permission as P;
 const S: Surface = Surface::Organizations;
 
 pub(crate) fn operations() -> Vec<Operation> {
-    let parts =
-        [of_clients(), of_the_trail(), of_enrollment_tokens(), of_api_tokens(), of_tenants()];
+    let parts = [
+        of_clients(),
+        of_moving(),
+        of_the_trail(),
+        of_enrollment_tokens(),
+        of_api_tokens(),
+        of_tenants(),
+    ];
     parts.into_iter().flatten().collect()
 }
 
@@ -78,6 +85,19 @@ fn of_clients() -> Vec<Operation> {
             docs::audit_log,
         )
         .query(collection_control::PARAMETERS),
+    ]
+}
+
+fn of_moving() -> Vec<Operation> {
+    use docs::moving as docs;
+    const EXPORT: &str = "/v2/clients/export";
+    const IMPORT: &str = "/v2/clients/import";
+    vec![
+        Operation::new(S, Method::GET, EXPORT, P::ClientsView, moving::export, docs::export)
+            .query(moving::EXPORT_PARAMETERS),
+        Operation::new(S, Method::POST, IMPORT, P::ClientsCreate, moving::import, docs::import)
+            .query(moving::IMPORT_PARAMETERS)
+            .body(BodyRule::Stream),
     ]
 }
 

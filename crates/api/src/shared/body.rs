@@ -2,9 +2,9 @@
 
 use super::error::ApiError;
 use super::operation::{BodyRule, Operation};
-use super::unique::Unique;
 use axum::http::{HeaderMap, Method, header};
 use bytes::{Bytes, BytesMut};
+use clientbook_model::unique::Unique;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value};

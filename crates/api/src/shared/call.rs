@@ -3,12 +3,13 @@
 use super::body;
 use super::body::Body;
 use super::error::ApiError;
+use super::incoming::Incoming;
 use super::query::Query;
 use super::routes::Segments;
 use clientbook_app::{App, Caller, ClientRef, Home, Key, Precondition};
 use clientbook_model::principal::Permission;
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// What a handler gets.
 pub(crate) struct Call {
@@ -23,6 +24,8 @@ pub(crate) struct Call {
     /// What `If-Match` demands.
     pub(crate) precondition: Precondition,
     pub(crate) body: Body,
+    /// The body of an operation that reads it piece by piece.
+    pub(crate) stream: Mutex<Option<Incoming>>,
     /// Its idempotency key, where it has one.
     pub(crate) key: Option<Key>,
     /// The address that callers use.

@@ -4,7 +4,8 @@
 use super::answer::Answer;
 use super::call::Call;
 use super::error::{ApiError, Details, Problem};
-use super::operation::{Access, Operation};
+use super::incoming::Incoming;
+use super::operation::{Access, BodyRule, Operation};
 use super::query::Query;
 use super::rate_limit::{Allowance, RateLimit};
 use super::routes::{Found, Routes, Segments};
@@ -24,7 +25,7 @@ use futures_util::FutureExt as _;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -116,13 +117,28 @@ async fn handle(
             return Err(error);
         }
     };
-    let body = body::read(operation, &asked.parts.method, headers, body).await?;
+    let (body, stream) = if operation.body == BodyRule::Stream {
+        (Bytes::new(), Some(Incoming::new(headers.clone(), body)))
+    } else {
+        (body::read(operation, &asked.parts.method, headers, body).await?, None)
+    };
     let (app, public_url) = (state.app.clone(), Arc::clone(&state.public_url));
     let precondition = conditional::precondition(headers);
     let key = idempotency::key(&app, &caller, &asked.parts, &body)?;
     let (route, path) = (operation.path, asked.path.take().ok_or(ApiError::NoRoute)?);
-    let call =
-        Call { app, caller, permission, route, path, query, precondition, body, key, public_url };
+    let call = Call {
+        app,
+        caller,
+        permission,
+        route,
+        path,
+        query,
+        precondition,
+        body,
+        stream: Mutex::new(stream),
+        key,
+        public_url,
+    };
     // A defect that panics costs its own request, not the connection's others.
     let mut handled = AssertUnwindSafe((operation.handler)(call)).catch_unwind();
     // What is ready at once takes no timer.

@@ -77,12 +77,10 @@ impl<'a> Fields<'a> {
 
     /// A nullable field.
     pub(crate) fn patch<T: Parse>(&mut self, name: &str) -> Patch<T> {
-        match self.object.get(name) {
-            None => Patch::Absent,
-            Some(Value::Null) => Patch::Clear,
-            Some(Value::String(text)) if text.is_empty() && T::EMPTY_CLEARS => Patch::Clear,
-            Some(value) => self.parse(name, value).map_or(Patch::Absent, Patch::Set),
-        }
+        Patch::read(self.object.get(name)).unwrap_or_else(|broken| {
+            self.refuse(name, broken);
+            Patch::Absent
+        })
     }
 
     /// A nullable field of a request that makes something: absent and null are the same.

@@ -71,6 +71,8 @@ pub(crate) enum BodyRule {
     Json,
     /// JSON or nothing.
     Optional,
+    /// Rows of a file, read by the handler while they come, without a limit on all of them.
+    Stream,
 }
 
 pub(crate) type Handler =

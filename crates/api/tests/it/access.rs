@@ -49,11 +49,16 @@ fn access(operation: &Operation) -> String {
     if permissions.is_empty() { "public".to_owned() } else { permissions.join(" or ") }
 }
 
+const EXPORT: &str = "/v2/clients/export";
+const IMPORT: &str = "/v2/clients/import";
+
 /// Calls whose tenant stands neither in the path nor is that of a client in it.
-const NAMED_IN_REQUEST: [&str; 11] = [
+const NAMED_IN_REQUEST: [&str; 13] = [
     "/v2/audit-log",
     "/v2/api-tokens",
     "/v2/clients",
+    EXPORT,
+    IMPORT,
     "/v2/clients/bulk",
     "/client",
     "/v2/client",
@@ -82,7 +87,8 @@ pub(crate) fn fill(operation: &Operation, target: Target, made_id: &str) -> Stri
         }
     });
     let path = segments.collect::<Vec<_>>().join("/");
-    if operation.method == Method::GET && NAMED_IN_REQUEST.contains(&operation.path) {
+    let in_query = operation.method == Method::GET || operation.path == IMPORT;
+    if in_query && NAMED_IN_REQUEST.contains(&operation.path) {
         format!("{path}?tenant={tenant}")
     } else {
         path
@@ -133,7 +139,6 @@ pub(crate) fn body(
     }
 }
 
-/// What the access table and the contract promise: `2xx` stands for any success.
 fn organizations_body(
     method: &str,
     last: &str,
@@ -159,6 +164,7 @@ fn organizations_body(
     }
 }
 
+/// What the access table and the contract promise: `2xx` stands for any success.
 fn promised(operation: &Operation, held: Option<&[&str]>, target: Target) -> &'static str {
     let permissions: Vec<_> = operation.access.permissions().collect();
     if permissions.is_empty() {
@@ -322,14 +328,20 @@ async fn attempt(
     }
     let before = state(app).await;
     let request = actor.request(operation.method.clone(), &path);
-    let request = match body(operation, target, name, &made_id) {
-        Some(mut body) => {
-            if body.get("loser_id").is_some() {
-                body["loser_id"] = loser;
+    let request = if operation.path == IMPORT {
+        // Rows of a file.
+        let row = json!({ "name": format!("{name}'s row") });
+        request.header("content-type", "application/x-ndjson").body(row.to_string())
+    } else {
+        match body(operation, target, name, &made_id) {
+            Some(mut body) => {
+                if body.get("loser_id").is_some() {
+                    body["loser_id"] = loser;
+                }
+                request.json(&body)
             }
-            request.json(&body)
+            None => request,
         }
-        None => request,
     };
     let answer = actor.send(request).await;
     let class = match answer.status {

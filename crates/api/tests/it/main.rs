@@ -25,6 +25,7 @@ mod limits;
 mod lists;
 mod managing_tenants;
 mod merging;
+mod moving;
 mod openapi;
 mod openapi_limits;
 mod organizations;

@@ -6,6 +6,9 @@ use clientbook_model::time::Timestamp;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+const CREATED_AT: &str = "created_at";
+const UPDATED_AT: &str = "updated_at";
+
 /// The fields of a thing that have a value, by their names in the trail.
 pub(super) type Facts = BTreeMap<String, Value>;
 
@@ -58,11 +61,20 @@ impl Story {
             return;
         }
         let thing = self.things.entry((entry.entity_type.as_str(), id)).or_default();
+        let at = |field| time(&entry.contents, field).unwrap_or(entry.created_at);
+        let (made_at, newest) = (at(CREATED_AT), at(UPDATED_AT));
         if makes(entry.action) {
-            thing.made = Some((entry.created_at, entry.actor_id));
+            thing.made = Some((made_at, entry.actor_id));
         }
-        thing.newest = Some(entry.created_at);
+        thing.newest = Some(newest);
         for change in entry.contents.changes {
+            if [CREATED_AT, UPDATED_AT].contains(&change.field.as_str()) {
+                // Told by the entry's own time, unless it was imported.
+                if matches!(change.after, Sealed::Erased { .. }) {
+                    thing.erased.insert(change.field);
+                }
+                continue;
+            }
             if matches!(change.after, Sealed::Erased { .. }) {
                 thing.erased.insert(change.field.clone());
             } else {
@@ -148,6 +160,12 @@ impl Thing {
         let differing = fields.filter(|field| row.get(*field) != told.get(*field));
         differing.filter(|field| !self.erased.contains(*field)).cloned().collect()
     }
+}
+
+/// What an entry says of a time that is not its own.
+fn time(contents: &Contents, field: &str) -> Option<Timestamp> {
+    let change = contents.changes.iter().find(|change| change.field == field)?;
+    change.after.value().as_str().and_then(Timestamp::parse_rfc3339)
 }
 
 // A record's facts leave out what is empty, as well as what is not there.

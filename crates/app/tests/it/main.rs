@@ -3,6 +3,7 @@
 mod book;
 mod copy;
 mod fields;
+mod moving;
 mod rows;
 mod starts;
 mod tampering;

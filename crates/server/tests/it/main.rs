@@ -8,6 +8,7 @@ mod erasure;
 mod lock;
 #[cfg(target_os = "linux")]
 mod memory;
+mod moving;
 mod pgbouncer;
 mod process;
 mod serve;

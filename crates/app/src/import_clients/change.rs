@@ -1,0 +1,119 @@
+//! A row that changes a client.
+
+use super::batch::{Batch, Outcome, Stop, lacks, refused};
+use crate::change_client::write;
+use crate::error::AppError;
+use crate::references::{circle, no_such_parent};
+use clientbook_model::client::ClientPatch;
+use clientbook_model::id::ClientId;
+use clientbook_model::moving::{ImportRow, TokenWish};
+use clientbook_model::patch::Patch;
+use clientbook_model::policy;
+use clientbook_model::text::Text;
+use clientbook_model::violation::Violation;
+use clientbook_store::clients::{self, ClientRecord};
+use clientbook_store::{Tx, tenants};
+
+impl Batch<'_> {
+    pub(super) async fn change(
+        &mut self,
+        tx: &mut Tx,
+        row: &ImportRow,
+        id: ClientId,
+    ) -> Result<Outcome, Stop> {
+        let record = self.known.records.get(&id).cloned();
+        let record = record.ok_or_else(|| AppError::Internal("a found client is gone".into()))?;
+        let mut violations = echoes(row, &record);
+        if let Some(new) = row.external_id()
+            && self.known.external_ids.get(new).is_some_and(|holder| *holder != id)
+        {
+            let message = "another client of the tenant already has this external id";
+            violations.push(Violation::new("unique", message).below("/external_id"));
+        }
+        let client_type = self.client_type(row, &mut violations);
+        let parent = self.parent(row);
+        if let Some(broken) = self.parent_rule(tx, &parent, &record).await? {
+            violations.push(broken.below("/parent_client_id"));
+        }
+        let mut patch = ClientPatch {
+            parent_client_id: parent.clone().unwrap_or_default(),
+            client_type_id: client_type.id.clone(),
+            ..row.patch.clone()
+        };
+        self.rules().resolve(&record.client, &row.custom, &mut patch, &mut violations);
+        let (next, changes) = match record.client.apply(&patch) {
+            Ok(done) => done,
+            Err(refusal) => {
+                violations.extend(refused(refusal));
+                return Ok(Outcome::Failed(violations));
+            }
+        };
+        violations.extend(changes.iter().filter_map(|change| {
+            let permission = policy::permission_to_change(&change.field);
+            (!self.job.holds(permission)).then(|| lacks(&change.field, permission))
+        }));
+        violations.extend(self.taken_value(tx, &record.client, &next, row).await?);
+        if !violations.is_empty() {
+            return Ok(Outcome::Failed(violations));
+        }
+        if parent.is_none() {
+            return Ok(Outcome::Waits);
+        }
+        if changes.is_empty() {
+            return Ok(Outcome::Unchanged);
+        }
+        self.add_type(tx, client_type).await?;
+        let old = record.client.external_id.clone();
+        let now = self.now.max(record.client.updated_at);
+        let record = write(tx, &self.recorder(now), record, next, changes).await?;
+        self.rename(id, old.as_ref(), &record);
+        Ok(Outcome::Updated)
+    }
+
+    async fn parent_rule(
+        &self,
+        tx: &mut Tx,
+        parent: &Option<Patch<clientbook_model::number::Reference>>,
+        record: &ClientRecord,
+    ) -> Result<Option<Violation>, AppError> {
+        let number = match parent {
+            None => return Ok(self.last.then(no_such_parent)),
+            Some(Patch::Set(number)) if record.client.parent_client_id != Some(*number) => *number,
+            Some(_) => return Ok(None),
+        };
+        let (tenant, own) = (record.client.tenant_id, record.client.number);
+        tenants::lock(tx, tenant).await?;
+        let closes = clients::is_above_or_same(tx, tenant, own, number.get()).await?;
+        Ok(closes.then(circle))
+    }
+
+    fn rename(&mut self, id: ClientId, old: Option<&Text<100>>, record: &ClientRecord) {
+        let names = &mut self.known.external_ids;
+        if let Some(old) = old {
+            names.remove(old.as_str());
+        }
+        if let Some(new) = &record.client.external_id {
+            names.insert(new.as_str().to_owned(), id);
+        }
+        self.known.records.insert(id, record.clone());
+    }
+}
+
+/// What a client is known by does not change: the row leaves it out, or has it as it is.
+fn echoes(row: &ImportRow, record: &ClientRecord) -> Vec<Violation> {
+    let client = &record.client;
+    let token = match (&row.token, &record.enrollment_token) {
+        (TokenWish::Absent | TokenWish::Without, _) => true,
+        (TokenWish::Given(row), Some(token)) => row.is(token),
+        (TokenWish::Given(_), None) => false,
+    };
+    let same = [
+        ("/id", row.id.is_none_or(|id| id == client.id)),
+        ("/number", row.number.is_none_or(|number| number == client.number)),
+        ("/object_id", row.object_id.is_none_or(|id| id == client.object_id)),
+        ("/enrollment_token", token),
+    ];
+    let message = "cannot be changed by an import: leave it out, or have it as it is";
+    let broken = same.into_iter().filter(|(_, same)| !same);
+    broken.map(|(path, _)| Violation::new("read_only", message).below(path)).collect()
+}

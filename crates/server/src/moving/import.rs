@@ -1,0 +1,282 @@
+//! `clientbook import`: into a store, or through a running server.
+
+use super::report::Report;
+use super::state::State;
+use super::{format_of, home, remote};
+use crate::cli;
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::settings::{self, DEFAULT_DATABASE};
+use crate::signals::Signals;
+use crate::{log, output, store};
+use clientbook_app::{App, AppError, Bootstrap, Caller, Env, Import, ImportTerms};
+use clientbook_model::moving::{Format, Gather, SourceRow};
+use clientbook_model::violation::Violation;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::fs::File;
+use std::io::Read as _;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Rows of a transaction: nobody else waits for a store that this process alone has open.
+const BATCH: usize = 500;
+
+/// Bytes that are read at a time.
+const BLOCK: usize = 256 << 10;
+
+/// What came of an import.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Summary {
+    pub(super) rows: i64,
+    pub(super) created: i64,
+    pub(super) updated: i64,
+    pub(super) unchanged: i64,
+    pub(super) failed: i64,
+    pub(super) waiting: i64,
+}
+
+/// Imports the file. A signal stops it where it can go on later.
+pub(crate) fn run(args: &cli::Import) -> Result<ExitCode, Failure> {
+    log::start(settings::log_filter("warn").map_err(Failure::Setting)?);
+    let begun = Instant::now();
+    let unknown = "--format (CLIENTBOOK_FORMAT) is missing, and the file's name does not end in \
+                   .ndjson, .jsonl or .csv: say which it is";
+    let format = args.format.or_else(|| format_of(&args.file));
+    let format = format.ok_or_else(|| Failure::Setting(unknown.into()))?;
+    let unreadable =
+        |error| Failure::Failed(format!("{} cannot be read: {error}", args.file.display()));
+    let file = File::open(&args.file).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    let url = args.place.database.as_deref().unwrap_or(DEFAULT_DATABASE);
+    let shown = settings::without_password(args.place.server.as_deref().unwrap_or(url));
+    let source = Source { file, format, bytes: metadata.len() };
+    let runtime = crate::runtime()?;
+    let (summary, resumed, report) = runtime.block_on(async {
+        let mut signals = Signals::install()?;
+        let importing = async {
+            // Refused before anything is kept of it.
+            let begin = Begin::new(args, url).await?;
+            let state = State::of(args, &shown, &metadata)?;
+            let mut report = Report::new(args);
+            let summary = match begin.run(args, &state, source, &mut report).await {
+                Ok(summary) => summary,
+                Err(failure) => {
+                    state.failed()?;
+                    return Err(failure);
+                }
+            };
+            let (resumed, report) = (state.resumed, report.finish()?);
+            state.remove()?;
+            Ok((summary, resumed, report))
+        };
+        let mut importing = pin!(importing);
+        tokio::select! {
+            outcome = &mut importing => outcome,
+            signal = signals.next() => {
+                Err(Failure::Failed(format!(
+                    "stopped by {signal}: what has been imported stays, and the same command goes \
+                     on from there"
+                )))
+            }
+        }
+    })?;
+    let view = json!({
+        "rows": summary.rows,
+        "created": summary.created,
+        "updated": summary.updated,
+        "unchanged": summary.unchanged,
+        "failed": summary.failed,
+        "waiting": summary.waiting,
+        "dry_run": args.dry_run,
+        "resumed": resumed,
+        "errors": report.as_ref().map(|path| path.display().to_string()),
+        "seconds": begun.elapsed().as_secs(),
+    });
+    output::print(&output::json(&view)).map_err(|error| {
+        Failure::Failed(format!("what was imported could not be printed: {error}"))
+    })?;
+    if summary.failed > 0 {
+        let told = report.map_or(String::new(), |path| format!(": {} says why", path.display()));
+        return Err(Failure::Failed(format!("{} rows failed{told}", summary.failed)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The file.
+pub(super) struct Source {
+    pub(super) file: File,
+    pub(super) format: Format,
+    pub(super) bytes: u64,
+}
+
+/// Where it goes.
+enum Begin<'a> {
+    Store(App),
+    Server(&'a str),
+}
+
+impl<'a> Begin<'a> {
+    async fn new(args: &'a cli::Import, url: &str) -> Result<Self, Failure> {
+        if let Some(server) = &args.place.server {
+            return Ok(Self::Server(server));
+        }
+        let instead = "ask that one, with a token that may make clients in CLIENTBOOK_TOKEN and \
+                       --server http://127.0.0.1:8080 (its address) in place of --database";
+        let db = store::to_change(url, instead)?;
+        let (app, bootstrap) = App::start(db, Env::system(), None).await?;
+        if let Bootstrap::Made(secret) = bootstrap {
+            // The server that made the store was stopped before it made the operator's token.
+            let secret = secret.expose();
+            output::note(&format!("The store's operator token, told this once: {secret}"));
+        }
+        Ok(Self::Store(app))
+    }
+
+    async fn run(
+        self,
+        args: &cli::Import,
+        state: &State,
+        source: Source,
+        report: &mut Report,
+    ) -> Result<Summary, Failure> {
+        match self {
+            Self::Store(app) => into_store(&app, args, state, source, report).await,
+            Self::Server(server) => remote::import(args, server, state, source, report).await,
+        }
+    }
+}
+
+async fn into_store(
+    app: &App,
+    args: &cli::Import,
+    state: &State,
+    source: Source,
+    report: &mut Report,
+) -> Result<Summary, Failure> {
+    let caller = Caller::cli(app.new_request_id());
+    let terms = ImportTerms {
+        home: home(args.place.tenant.as_deref())?,
+        id: state.id,
+        match_by: args.match_by,
+        dry_run: args.dry_run,
+        batch: BATCH,
+    };
+    let mut import = app.import_clients(&caller, terms).await?;
+    let before = import.mark().read;
+    if before > 0 {
+        output::note(&format!("{before} rows are in already: going on"));
+    }
+    let mut rows = Rows {
+        gather: Gather::new(source.format, before, import.batch()),
+        source,
+        block: vec![0; BLOCK],
+        read: 0,
+    };
+    let mut progress = Progress::begin("importing", 0, unsigned(before));
+    let mut next = rows.next()?;
+    while let Some(batch) = next {
+        let read_so_far = batch.last().map_or(0, |row| row.number);
+        progress.expect(rows.estimate(unsigned(read_so_far)));
+        // The next rows are read while these are written.
+        let (taken, read) = tokio::join!(import.take(batch), async { rows.next() });
+        taken?;
+        state.begins();
+        next = read?;
+        progress.at("", unsigned(import.mark().read));
+    }
+    if import.mark().waiting() > 0 && !args.dry_run {
+        output::note(&format!("{} rows waited for their parents", import.mark().waiting()));
+    }
+    import.finish().await?;
+    progress.end(unsigned(import.mark().read));
+    tell_errors(&import, report).await?;
+    let mark = import.mark();
+    Ok(Summary {
+        rows: mark.read,
+        created: mark.created,
+        updated: mark.updated,
+        unchanged: mark.unchanged,
+        failed: mark.failed,
+        waiting: mark.waiting(),
+    })
+}
+
+fn unsigned(rows: i64) -> u64 {
+    u64::try_from(rows).unwrap_or_default()
+}
+
+async fn tell_errors(import: &Import, report: &mut Report) -> Result<(), AppErrorOr> {
+    let mut told = 0;
+    loop {
+        let errors = import.report().errors(told).await?;
+        if errors.is_empty() {
+            return Ok(());
+        }
+        told += i64::try_from(errors.len()).unwrap_or(i64::MAX);
+        for error in errors {
+            report.line(&error.json())?;
+        }
+    }
+}
+
+/// Either kind of failure, as one.
+struct AppErrorOr(Failure);
+
+impl From<AppError> for AppErrorOr {
+    fn from(error: AppError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<Failure> for AppErrorOr {
+    fn from(failure: Failure) -> Self {
+        Self(failure)
+    }
+}
+
+impl From<AppErrorOr> for Failure {
+    fn from(error: AppErrorOr) -> Self {
+        error.0
+    }
+}
+
+/// The rows of the file.
+struct Rows {
+    gather: Gather,
+    source: Source,
+    block: Vec<u8>,
+    read: u64,
+}
+
+impl Rows {
+    fn next(&mut self) -> Result<Option<Vec<SourceRow>>, Failure> {
+        loop {
+            let batch = self.gather.next_batch().map_err(|broken| header(&broken))?;
+            if batch.is_some() || self.gather.has_ended() {
+                return Ok(batch);
+            }
+            let read = self.source.file.read(&mut self.block).map_err(|error| {
+                Failure::Failed(format!("the file cannot be read to its end: {error}"))
+            })?;
+            self.read += read as u64;
+            self.gather.feed(&self.block[..read]);
+        }
+    }
+
+    /// How many rows there may be, by how long those are that have been read.
+    fn estimate(&self, rows: u64) -> u64 {
+        let all = u128::from(rows) * u128::from(self.source.bytes) / u128::from(self.read.max(1));
+        u64::try_from(all).unwrap_or(u64::MAX).max(rows)
+    }
+}
+
+fn header(broken: &[Violation]) -> Failure {
+    let told = broken.iter().map(|one| match one.path.trim_start_matches('/') {
+        "" => one.message.clone(),
+        name => format!("{name:?} {}", one.message),
+    });
+    let told = told.collect::<Vec<_>>().join("; ");
+    Failure::Failed(format!("the file's header cannot be used: {told}"))
+}

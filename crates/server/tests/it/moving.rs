@@ -1,0 +1,173 @@
+//! `clientbook import` and `clientbook export`, as their users run them, and kill them.
+
+use crate::process::{
+    Ended, OPERATOR, PATIENCE, Server, behind, clientbook, finish, make_store, names, run,
+    store_url,
+};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+use tempfile::TempDir;
+
+fn report(ended: &Ended) -> Value {
+    let line = ended.out.lines().last().unwrap_or_else(|| panic!("no line: {ended:?}"));
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+}
+
+fn import(file: &Path, directory: &Path) -> Command {
+    let mut command = clientbook();
+    command.arg("import").arg(file).args(["--tenant", "tenant123"]);
+    command.args(["--database", &store_url(directory)]);
+    command
+}
+
+fn export(directory: &Path, output: &Path) {
+    let mut command = clientbook();
+    command.args(["export", "--tenant", "tenant123", "--database", &store_url(directory)]);
+    let ended = finish(command.arg("--output").arg(output));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+}
+
+/// Rows without any key: each one that is done twice makes two clients.
+fn rows(path: &Path, count: usize, bad: &[usize]) {
+    let mut text = String::new();
+    for row in 1..=count {
+        let name = if bad.contains(&row) { String::new() } else { format!("Client {row}") };
+        writeln!(text, r#"{{"name":"{name}","note":"of row {row}"}}"#).expect("text grows");
+    }
+    std::fs::write(path, text).expect("a file");
+}
+
+fn clients(directory: &Path) -> i64 {
+    let count = "SELECT count(*) FROM clients WHERE number > 457";
+    behind(directory).query_row(count, [], |row| row.get(0)).expect("a count")
+}
+
+fn failed_rows(path: &Path) -> Vec<i64> {
+    let text = std::fs::read_to_string(path).expect("a report");
+    let row = |line: &str| {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        line["row"].as_i64().expect("a row")
+    };
+    text.lines().map(row).collect()
+}
+
+#[test]
+fn an_import_that_is_killed_goes_on_and_does_no_row_twice() {
+    let directory = TempDir::new().expect("a directory");
+    let files = TempDir::new().expect("a directory");
+    make_store(directory.path());
+    let file = files.path().join("clients.ndjson");
+    rows(&file, 12_000, &[3, 11_999]);
+    for _ in 0..2 {
+        let mut child = import(&file, directory.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let before = clients(directory.path());
+        let begun = Instant::now();
+        while clients(directory.path()) == before {
+            assert!(begun.elapsed() < PATIENCE, "nothing was imported");
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        child.kill().expect("a process to kill");
+        child.wait().expect("a killed process");
+    }
+    let before = clients(directory.path());
+    assert!((1..11_998).contains(&before), "it was killed in its middle: {before}");
+    assert!(names(files.path()).contains(&"clients.ndjson.import.json".to_owned()));
+    let ended = finish(&mut import(&file, directory.path()));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let told = report(&ended);
+    assert_eq!([&told["rows"], &told["created"], &told["failed"]], [12_000, 11_998, 2], "{told}");
+    assert_eq!(told["resumed"], true, "{told}");
+    assert!(ended.log.contains("rows are in already: going on"), "{ended:?}");
+    assert_eq!(clients(directory.path()), 11_998);
+    assert_eq!(failed_rows(&files.path().join("clients.ndjson.errors.ndjson")), [3, 11_999]);
+    let mut left = names(files.path());
+    left.sort();
+    assert_eq!(left, ["clients.ndjson", "clients.ndjson.errors.ndjson"]);
+    let verified = run(&["audit", "verify", "--database", &store_url(directory.path())]);
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+}
+
+#[test]
+fn through_a_server_it_is_the_same() {
+    let directory = TempDir::new().expect("a directory");
+    let files = TempDir::new().expect("a directory");
+    let server = Server::start(directory.path());
+    let file = files.path().join("clients.ndjson");
+    rows(&file, 700, &[5]);
+    let refused = finish(&mut import(&file, directory.path()));
+    assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""), "{refused:?}");
+    assert!(refused.log.contains("in use by another clientbook process"), "{refused:?}");
+    assert!(refused.log.contains("--server http://127.0.0.1:8080"), "{refused:?}");
+    let through = |command: &str| {
+        let mut through = clientbook();
+        through.args([command, "--server", &server.base, "--tenant", "tenant123"]);
+        through.env("CLIENTBOOK_TOKEN", OPERATOR);
+        through
+    };
+    let dry = finish(through("import").arg(&file).arg("--dry-run"));
+    let told = report(&dry);
+    assert_eq!([&told["created"], &told["failed"]], [699, 1], "{told}");
+    assert_eq!(clients(directory.path()), 0);
+    let ended = finish(through("import").arg(&file));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let told = report(&ended);
+    assert_eq!([&told["created"], &told["failed"]], [699, 1], "{told}");
+    assert_eq!(failed_rows(&files.path().join("clients.ndjson.errors.ndjson")), [5]);
+    let csv = files.path().join("out.csv");
+    let ended = finish(through("export").arg("--output").arg(&csv));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    // Beside the server, too.
+    let other = files.path().join("other.csv");
+    export(directory.path(), &other);
+    let read = |path: &PathBuf| std::fs::read(path).expect("a file");
+    assert!(read(&csv) == read(&other));
+    assert_eq!(read(&csv).iter().filter(|byte| **byte == b'\n').count(), 702);
+    // What came out goes in again, and changes nothing.
+    let ended = finish(through("import").arg(&csv).args(["--match", "id"]));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(report(&ended)["unchanged"], 701);
+    let wrong = finish(through("import").arg(&csv).env("CLIENTBOOK_TOKEN", "x"));
+    assert!(wrong.log.contains("check CLIENTBOOK_TOKEN"), "{wrong:?}");
+}
+
+#[test]
+fn what_cannot_be_imported_is_told_in_a_sentence() {
+    let directory = TempDir::new().expect("a directory");
+    let files = TempDir::new().expect("a directory");
+    make_store(directory.path());
+    let file = |name: &str, text: &str| {
+        let path = files.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path
+    };
+    let wrong = file("wrong.csv", "nmae\nx\n");
+    let other = file("clients.txt", "");
+    let missing = files.path().join("missing.csv");
+    for (path, code, told) in [
+        (&wrong, 1, "\"nmae\" is no column of a client; did you mean name?"),
+        (&other, 2, "--format (CLIENTBOOK_FORMAT) is missing"),
+        (&missing, 1, "cannot be read: "),
+    ] {
+        let ended = finish(&mut import(path, directory.path()));
+        assert_eq!((ended.code, ended.out.as_str()), (Some(code), ""), "{ended:?}");
+        assert!(ended.log.contains("error: ") && ended.log.contains(told), "{ended:?}");
+    }
+    // A file that has changed since its import began is another one.
+    let begun = file("begun.csv", "name\nx\n");
+    let state = "{\"import_id\":\"00000000-0000-0000-0000-000000000007\",\"bytes\":1,
+        \"modified_ns\":1,\"match_by\":null,\"tenant\":\"tenant123\",\"place\":\"x\"}";
+    file("begun.csv.import.json", state);
+    let ended = finish(&mut import(&begun, directory.path()));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.log.contains("remove this file to begin anew"), "{ended:?}");
+    let tenant = finish(clientbook().args(["export", "--database", &store_url(directory.path())]));
+    assert!(tenant.log.contains("--tenant (CLIENTBOOK_TENANT) is missing"), "{tenant:?}");
+}

@@ -1,0 +1,174 @@
+//! Many clients by the names they go by, in one statement each: what is taken, and by whom.
+
+use crate::error::DbError;
+use crate::row::Row;
+use crate::tx::Tx;
+use crate::value::Value;
+use clientbook_model::id::{ClientId, ClientNumber, EnrollmentTokenId, TenantId};
+use serde::Serialize;
+
+macro_rules! by_text {
+    ($select:literal, $column:literal) => {
+        [
+            concat!(
+                "SELECT ",
+                $select,
+                " WHERE tenant_id = $1 AND ",
+                $column,
+                " IN (SELECT value FROM json_each($2))"
+            ),
+            concat!(
+                "SELECT ",
+                $select,
+                " WHERE tenant_id = $1 AND ",
+                $column,
+                " = ANY(ARRAY(SELECT jsonb_array_elements_text($2)))"
+            ),
+        ]
+    };
+}
+
+const NUMBERS: [&str; 2] = [
+    "SELECT c.number, coalesce(w.id, c.id), coalesce(w.number, c.number) FROM clients c
+     LEFT JOIN clients w ON w.tenant_id = c.tenant_id AND w.id = c.merged_into
+     WHERE c.tenant_id = $1 AND c.number IN (SELECT value FROM json_each($2))",
+    "SELECT c.number, coalesce(w.id, c.id), coalesce(w.number, c.number) FROM clients c
+     LEFT JOIN clients w ON w.tenant_id = c.tenant_id AND w.id = c.merged_into
+     WHERE c.tenant_id = $1
+        AND c.number = ANY(ARRAY(SELECT CAST(jsonb_array_elements_text($2) AS bigint)))",
+];
+
+const IDS: [&str; 2] = [
+    "SELECT i.id, coalesce(w.id, c.id), coalesce(w.number, c.number) FROM client_ids i
+     LEFT JOIN clients c ON c.tenant_id = $1 AND c.id = i.id
+     LEFT JOIN clients w ON w.tenant_id = c.tenant_id AND w.id = c.merged_into
+     WHERE i.id IN (SELECT unhex(value) FROM json_each($2))",
+    "SELECT i.id, coalesce(w.id, c.id), coalesce(w.number, c.number) FROM client_ids i
+     LEFT JOIN clients c ON c.tenant_id = $1 AND c.id = i.id
+     LEFT JOIN clients w ON w.tenant_id = c.tenant_id AND w.id = c.merged_into
+     WHERE i.id = ANY($2)",
+];
+
+const TOKEN_IDS: [&str; 2] = [
+    "SELECT id FROM enrollment_tokens
+     WHERE tenant_id = $1 AND id IN (SELECT unhex(value) FROM json_each($2))",
+    "SELECT id FROM enrollment_tokens WHERE tenant_id = $1 AND id = ANY($2)",
+];
+
+/// A client by its id and number.
+pub type Named = (ClientId, ClientNumber);
+
+/// Which of these UUIDs are taken, and by which client of the tenant: the other record where two were
+/// merged; none where it is another tenant's.
+/// Crosses tenants: a UUID is given once.
+pub async fn ids_across_tenants(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ids: &[ClientId],
+) -> Result<Vec<(ClientId, Option<Named>)>, DbError> {
+    let uuids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    if uuids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let args = [tenant.into(), Value::Uuids(&uuids)];
+    let decode = |row: &Row<'_>| {
+        let named = row.get::<Option<ClientId>>(1)?.zip(row.get(2)?);
+        Ok((row.get(0)?, named))
+    };
+    tx.all(tx.worded(IDS), &args, decode).await
+}
+
+/// The tenant's clients with these numbers; the other record where two were merged.
+pub async fn numbers(
+    tx: &mut Tx,
+    tenant: TenantId,
+    numbers: &[ClientNumber],
+) -> Result<Vec<(ClientNumber, Named)>, DbError> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let numbers = json(numbers)?;
+    let args = [tenant.into(), Value::Json(&numbers)];
+    let decode = |row: &Row<'_>| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)));
+    tx.all(tx.worded(NUMBERS), &args, decode).await
+}
+
+/// The tenant's clients with these object ids, in lower-case hex.
+pub async fn object_ids(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ids: &[String],
+) -> Result<Vec<(String, ClientId)>, DbError> {
+    texts(
+        tx,
+        tenant,
+        ids,
+        by_text!("object_id, coalesce(merged_into, id) FROM clients", "object_id"),
+    )
+    .await
+}
+
+/// The tenant's clients with these external ids.
+pub async fn external_ids(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ids: &[String],
+) -> Result<Vec<(String, ClientId)>, DbError> {
+    texts(
+        tx,
+        tenant,
+        ids,
+        by_text!("external_id, coalesce(merged_into, id) FROM clients", "external_id"),
+    )
+    .await
+}
+
+/// The tenant's enrolment tokens with these values, and whose they are.
+pub async fn token_values(
+    tx: &mut Tx,
+    tenant: TenantId,
+    values: &[String],
+) -> Result<Vec<(String, ClientId)>, DbError> {
+    texts(tx, tenant, values, by_text!("value, client_id FROM enrollment_tokens", "value")).await
+}
+
+/// Which of these are ids of enrolment tokens of the tenant.
+pub async fn token_ids(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ids: &[EnrollmentTokenId],
+) -> Result<Vec<EnrollmentTokenId>, DbError> {
+    let uuids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    if uuids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let args = [tenant.into(), Value::Uuids(&uuids)];
+    tx.all(tx.worded(TOKEN_IDS), &args, |row| row.get(0)).await
+}
+
+/// Keeps the rows of these clients from other writers until the transaction ends.
+pub async fn lock(tx: &mut Tx, tenant: TenantId, ids: &[ClientId]) -> Result<(), DbError> {
+    let uuids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    // In one order, so that two of these never wait for each other.
+    let sql = "SELECT 1 FROM clients WHERE tenant_id = $1 AND id = ANY($2)
+        ORDER BY id FOR NO KEY UPDATE";
+    tx.lock(sql, &[tenant.into(), Value::Uuids(&uuids)]).await
+}
+
+async fn texts(
+    tx: &mut Tx,
+    tenant: TenantId,
+    texts: &[String],
+    sql: [&'static str; 2],
+) -> Result<Vec<(String, ClientId)>, DbError> {
+    if texts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let texts = json(texts)?;
+    let args = [tenant.into(), Value::Json(&texts)];
+    tx.all(tx.worded(sql), &args, |row| Ok((row.get(0)?, row.get(1)?))).await
+}
+
+fn json<T: Serialize>(list: &[T]) -> Result<String, DbError> {
+    serde_json::to_string(list).map_err(|error| DbError::internal(error.to_string()))
+}
