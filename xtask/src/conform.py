@@ -14,20 +14,43 @@ ECHOES = {
     "customer-success": "id uuid tenantId createdTime modifiedTime parentClient clientType",
 }
 
+# What of a definition of a field may be sent back.
+FIELD_ECHOES = "id key type order status createdAt updatedAt"
+
+# What a key that nobody has defined can have.
+VALUE = {"anyOf": [{"type": "string", "maxLength": 2000, "pattern": "^[^\\u0000]*$"}, {"type": "null"}]}
+
 CLIENTS = ["aa7cf840-9ca9-46a3-9778-9015d6580d50", "aa7cf840-9ca9-46a3-9778-9015d6580d51"]
 
 
-# By surface, a parameter of the path and what there is of it.
-IDS = {"workspace": ("client_id", "507f1f77bcf86cd799439011")}
+TENANT = ["tenant123", "b2c3d4e5-f6a7-8901-bcde-f12345678901", "65A000000000000000000123"]
+
+# By surface, parameters of paths and what there is of them. Made-up ids would only be answered 404.
+IDS = {
+    "tenants": {"tenant_id": TENANT, "id": [456, 457]},
+    "workspace": {
+        "workspace_id": TENANT,
+        "client_id": ["507f1f77bcf86cd799439011", "507F1F77BCF86CD799439011"],
+    },
+}
 
 
-def known(document, name, value):
-    """Made-up ids would only ever be answered 404."""
+def known(document, ids):
     for path in document["paths"].values():
-        for method in ("get", "patch"):
+        for method in ("get", "patch", "post"):
             for parameter in path.get(method, {}).get("parameters", []):
-                if parameter["name"] == name:
-                    parameter["schema"] = {"enum": [value, value.upper()]}
+                if parameter["in"] == "path" and parameter["name"] in ids:
+                    parameter["schema"] = {"enum": ids[parameter["name"]]}
+
+
+def own_keys(document):
+    """The example of a key would make every call a repeat of the first."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            for parameter in operation.get("parameters", []):
+                if parameter["name"] == "Idempotency-Key":
+                    parameter.pop("example", None)
+                    parameter.pop("examples", None)
 
 
 def narrow(schemas, surface, role):
@@ -48,6 +71,9 @@ def narrow(schemas, surface, role):
         schemas["EnrollmentTokenInput"]["properties"]["expires_at"] = {"enum": [*later(), None]}
         del schemas["TenantPatch"]["properties"]["id"]
         del schemas["TenantPatch"]["properties"]["object_id"]
+        # There is no way back from it, for all clients at once.
+        modes = ["discovery", "saas_usage", "disabled"]
+        schemas["BulkPatch"]["properties"]["collection_mode"] = {"enum": modes}
 
 
 def own_tenant(body, name, role):
@@ -86,6 +112,13 @@ def workspace(schemas):
             ]
         }
 
+    for name in FIELD_ECHOES.split():
+        del schemas["FieldPatch"]["properties"][name]
+    # Nobody could make a client without it any more.
+    for name in ("FieldInput", "FieldPatch"):
+        schemas[name]["properties"]["isRequired"] = {"const": False}
+    schemas["CustomFieldInput"]["properties"]["value"] = VALUE
+    del schemas["CustomFieldInput"]["properties"]["fieldId"]
     patch = schemas["ClientPatch"]
     patch["anyOf"] = [{"required": [name]} for name in patch["properties"]]
     avatars = ["https://example.com/a.png", "HTTP://10.0.0.1:8080", "https://b\u00fccher.example/"]
@@ -97,6 +130,7 @@ def workspace(schemas):
 
 
 def customer_success(properties):
+    properties["custom"]["additionalProperties"] = VALUE
     properties["timezone"] = {"enum": [None, "", "Europe/Berlin", "America/Chicago", "UTC"]}
     properties["clientTypeId"] = {"enum": [None, 1, 2, 3]}
     properties["clientTypeTitle"] = {"enum": [None, "", "Enterprise", "Mid-market", "Startup"]}
@@ -133,8 +167,8 @@ def main():
     for name in ECHOES.get(surface, "").split():
         del schemas["ClientPatch"]["properties"][name]
     narrow(schemas, surface, role)
-    if surface in IDS:
-        known(document, *IDS[surface])
+    known(document, IDS.get(surface, {}))
+    own_keys(document)
     with open(target, "w", encoding="utf-8") as file:
         json.dump(document, file)
 

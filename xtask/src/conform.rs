@@ -9,6 +9,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use cargo_metadata::camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
 
 use crate::openapi;
 use crate::step::{self, Failure};
@@ -104,7 +105,7 @@ impl Bench<'_> {
             .args(["--header", &format!("Authorization: Bearer {token}")])
             .args(["--checks", "all", "--exclude-checks", EXCLUDED])
             .args(["--seed", &seed.to_string()])
-            .args(["--max-examples", &per_operation(surface, self.examples).to_string()])
+            .args(["--max-examples", &per_operation(&source, self.examples)?.to_string()])
             .args(["--continue-on-failure", "--no-color", "--generation-database", "none"]);
         step::run(&format!("conform: {surface} as {role}, seed {seed}"), &mut command)
     }
@@ -127,15 +128,14 @@ fn answers(surface: &str, role: &str) -> String {
     format!("{surface}-{role}.txt")
 }
 
-/// Each operation that schemathesis makes up requests for gets its share and one more.
-fn per_operation(surface: &str, examples: u32) -> u32 {
-    let operations = match surface {
-        "organizations" => 6,
-        "tenants" => 3,
-        "workspace" => 2,
-        _ => 4,
-    };
-    examples / operations + 1
+/// Each operation gets its share and one more.
+fn per_operation(document: &Utf8Path, examples: u32) -> Result<u32, Failure> {
+    let text = fs::read_to_string(document).map_err(Failure::new)?;
+    let document: Value = serde_json::from_str(&text).map_err(Failure::new)?;
+    let paths = document["paths"].as_object().into_iter().flat_map(|paths| paths.values());
+    let operations = paths.filter_map(Value::as_object).map(serde_json::Map::len).sum::<usize>();
+    let operations = u32::try_from(operations).map_err(Failure::new)?;
+    Ok(examples / operations.max(1) + 1)
 }
 
 /// Hashers have random keys.

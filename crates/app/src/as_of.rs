@@ -100,7 +100,7 @@ impl Told {
                 if entry.created_at <= time {
                     let updated_at = entry.created_at;
                     let fresh = || Self { changes: Vec::new(), updated_at, token: None };
-                    told.get_or_insert_with(fresh).read(entry);
+                    told.get_or_insert_with(fresh).read(&entry);
                 }
             }
             if !full {
@@ -109,11 +109,11 @@ impl Told {
         }
     }
 
-    fn read(&mut self, entry: Entry) {
+    fn read(&mut self, entry: &Entry) {
         match (entry.entity_type, entry.action) {
             (EntityType::Client, _) => {
                 self.updated_at = entry.created_at;
-                let changes = fields(&entry);
+                let changes = fields(entry);
                 let facts = fold(std::mem::take(&mut self.changes).into_iter().chain(changes));
                 let set = |(field, after)| FieldChange { field, before: Value::Null, after };
                 self.changes = facts.into_iter().map(set).collect();

@@ -82,7 +82,7 @@ impl App {
     fn over(db: Db, env: Env, cursors: Cursors) -> Self {
         let (issuers, kept, running) = (Issuers::default(), Kept::new(), Running::default());
         let scrubs = Arc::default();
-        Self(Arc::new(Parts { db, env, cursors, issuers, kept, running, scrubs }))
+        Self(Arc::new(Parts { db, env, cursors, issuers, kept, scrubs, running }))
     }
 }
 

@@ -188,11 +188,9 @@ fn broken_off(error: impl std::fmt::Debug) -> std::io::Error {
 }
 
 fn written(entries: &[Entry], format: Format, first: bool) -> Result<Vec<u8>, ApiError> {
-    match format {
-        Format::Csv => audit_views::rows(entries, first),
-        _ => {
-            let lines = entries.iter().map(audit_views::line).collect::<Result<Vec<_>, _>>()?;
-            Ok(lines.concat())
-        }
+    if format == Format::Csv {
+        return audit_views::rows(entries, first);
     }
+    let lines = entries.iter().map(audit_views::line).collect::<Result<Vec<_>, _>>()?;
+    Ok(lines.concat())
 }

@@ -115,32 +115,10 @@ pub(crate) fn body(
             Some(json!({ "fields": [{ "fieldId": made_id, "order": 7 }] }))
         }
         (Surface::Workspace, "PATCH", "{field_id}") => Some(json!({ "label": mark })),
-        (Surface::Organizations, "PATCH", "{client_id}") => {
-            Some(json!({ "collection_mode": "disabled" }))
+        (Surface::Organizations, method, last) => {
+            Some(organizations_body(method, last, target, [&mark, &unique, made_id]))
         }
-        (Surface::Organizations, "POST", "api-tokens") => {
-            Some(json!({ "name": "A token", "tenant": tenant, "role": "viewer" }))
-        }
-        (Surface::Organizations, "POST", "clients") => {
-            Some(json!({ "name": mark, "tenant": tenant }))
-        }
-        (Surface::Organizations, "POST", "bulk") => {
-            let client = if target == Target::Own { ACME } else { INITECH };
-            let filter = json!({ "tenant": tenant, "q": client });
-            Some(json!({ "filter": filter, "patch": { "name": mark } }))
-        }
-        (Surface::Organizations, "POST", "merge") => {
-            Some(json!({ "loser_id": null, "dry_run": true }))
-        }
-        (Surface::Organizations, "POST", "enrollment-tokens") => {
-            Some(json!({ "description": mark }))
-        }
-        (Surface::Organizations, "POST", "revert") => Some(json!({ "entry_id": made_id })),
-        (Surface::Organizations, "POST", "tenants") => {
-            Some(json!({ "slug": unique, "name": mark }))
-        }
-        (Surface::Organizations, "PATCH", "{tenant_id}")
-        | (Surface::Tenants, "POST", "clients")
+        (Surface::Tenants, "POST", "clients")
         | (Surface::Tenants, "PATCH", "{id}")
         | (Surface::Workspace, "PATCH", "{client_id}") => Some(json!({ "name": mark })),
         (Surface::Workspace, "POST", "clients") => {
@@ -158,6 +136,31 @@ pub(crate) fn body(
             Some(json!({ "title": unique, "tenantId": tenant }))
         }
         _ => panic!("say with what body to call {operation:?}"),
+    }
+}
+
+fn organizations_body(
+    method: &str,
+    last: &str,
+    target: Target,
+    [mark, unique, made_id]: [&str; 3],
+) -> Value {
+    let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
+    match (method, last) {
+        ("PATCH", "{client_id}") => json!({ "collection_mode": "disabled" }),
+        ("POST", "api-tokens") => json!({ "name": "A token", "tenant": tenant, "role": "viewer" }),
+        ("POST", "clients") => json!({ "name": mark, "tenant": tenant }),
+        ("POST", "bulk") => {
+            let client = if target == Target::Own { ACME } else { INITECH };
+            let filter = json!({ "tenant": tenant, "q": client });
+            json!({ "filter": filter, "patch": { "name": mark } })
+        }
+        ("POST", "merge") => json!({ "loser_id": null, "dry_run": true }),
+        ("POST", "enrollment-tokens") => json!({ "description": mark }),
+        ("POST", "revert") => json!({ "entry_id": made_id }),
+        ("POST", "tenants") => json!({ "slug": unique, "name": mark }),
+        ("PATCH", "{tenant_id}") => json!({ "name": mark }),
+        _ => panic!("say what {method} {last} is sent"),
     }
 }
 

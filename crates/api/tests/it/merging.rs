@@ -325,3 +325,44 @@ async fn two_that_swallow_each_other_leave_one() {
     assert_eq!(admin.get("/v2/clients").await.expect(200).json()["total_count"], 1);
     app.assert_audit_intact().await;
 }
+
+#[tokio::test]
+async fn a_value_that_must_be_unique_goes_with_the_name() {
+    let (app, admin) = prepared().await;
+    let fields = format!("{WORKSPACE}/fields");
+    let size = json!({ "label": "Size", "type": "text", "isUnique": true });
+    admin.post(&fields, &size).await.expect(201);
+    merge(&admin, ACME, &json!({ "loser_id": GLOBEX })).await.expect(200);
+    let seen = admin.get(&format!("/client/{ACME}")).await.expect(200).json();
+    assert_eq!(seen["custom"]["size"], "large");
+    // What the loser had is no other client's value.
+    let notes = json!({ "label": "Notes", "type": "text", "isUnique": true });
+    admin.post(&fields, &notes).await.expect(201);
+    let other = json!({ "name": "Other", "status": "ACTIVE", "active": true });
+    let other = admin.post("/client", &other).await.expect(201).json();
+    let path = format!("/client/{}", other["uuid"].as_str().expect("an id"));
+    admin.patch(&path, &json!({ "custom": { "size": "large" } })).await.expect(409);
+    admin.patch(&path, &json!({ "custom": { "notes": "of Globex" } })).await.expect(200);
+    app.assert_audit_intact().await;
+}
+
+#[tokio::test]
+async fn what_was_joined_to_a_client_is_erased_with_it() {
+    let (app, admin) = prepared().await;
+    let first = json!({ "name": "Zebediah Quark", "tenant": "tenant123" });
+    let first = admin.post("/v2/clients", &first).await.expect(201).json();
+    let first = first["id"].as_str().expect("an id");
+    merge(&admin, GLOBEX, &json!({ "loser_id": first })).await.expect(200);
+    merge(&admin, ACME, &json!({ "loser_id": GLOBEX })).await.expect(200);
+    let winner = format!("/v2/clients/{ACME}");
+    admin.patch(&winner, &json!({ "collection_mode": "deleted" })).await.expect(200);
+    // By the name of the one that was given up first, too.
+    admin.delete(&format!("/v2/clients/{first}")).await.expect(204);
+    for id in [ACME, GLOBEX, first] {
+        admin.get(&format!("/v2/clients/{id}")).await.expect(404);
+    }
+    assert_eq!(app.database().rows("SELECT 1 FROM clients WHERE name LIKE 'Zebediah%'").len(), 0);
+    let rows = app.database().rows("SELECT contents FROM audit_entries");
+    assert!(!rows.iter().any(|row| row[0].contains("Quark") || row[0].contains("of Globex")));
+    app.assert_audit_intact().await;
+}

@@ -220,3 +220,20 @@ async fn the_trail_makes_the_record() {
         assert_eq!(then.json(), now);
     }
 }
+
+#[tokio::test]
+async fn values_go_back_where_their_definitions_let_them() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let path = format!("/client/{ACME}");
+    admin.patch(&path, &json!({ "custom": { "seats": "many" } })).await.expect(200);
+    admin.patch(&path, &json!({ "custom": { "seats": "7" } })).await.expect(200);
+    let entry = newest(&admin, ACME).await;
+    admin.patch(&path, &json!({ "custom": { "seats": null } })).await.expect(200);
+    let fields = "/v1/workspace/tenant123/clients/fields";
+    admin.post(fields, &json!({ "label": "Seats", "type": "number" })).await.expect(201);
+    let refused = admin.post(&revert(ACME), &json!({ "entry_id": entry })).await.expect(400);
+    assert!(refused.text.contains("seats"), "{}", refused.text);
+    assert_eq!(admin.get(&path).await.expect(200).json()["custom"], json!({}));
+    app.assert_audit_intact().await;
+}

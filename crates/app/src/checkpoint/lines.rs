@@ -207,14 +207,16 @@ pub(super) fn next_chains(file: &mut impl BufRead, limit: usize) -> Result<Vec<T
     Ok(chains)
 }
 
+/// A line with its end, and the object that it holds.
+type Line = (String, Map<String, Value>);
+
 struct Lines<R> {
     file: R,
     number: u64,
 }
 
 impl<R: BufRead> Lines<R> {
-    /// The next line with its end, and the object that it holds.
-    fn next(&mut self) -> Result<Option<(String, Map<String, Value>)>, String> {
+    fn next(&mut self) -> Result<Option<Line>, String> {
         let mut line = String::new();
         let read = std::io::Read::take(&mut self.file, LONGEST).read_line(&mut line);
         self.number += 1;

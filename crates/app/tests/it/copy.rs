@@ -6,6 +6,7 @@ use clientbook_app::{
     Precondition, Told,
 };
 use clientbook_model::client::ClientPatch;
+use clientbook_model::collection::CollectionMode;
 use clientbook_model::id::ClientId;
 use clientbook_model::patch::Patch;
 use clientbook_model::success::SuccessPatch;
@@ -35,7 +36,17 @@ async fn full(engine: Engine) -> TestDatabase {
         change(&app, client.id.0, ClientPatch { success, ..ClientPatch::default() }).await;
     }
     merged_with_a_key(&app, clients[50].id, clients[51].id).await;
+    erased(&app, clients[60].id).await;
     book.database
+}
+
+async fn erased(app: &App, client: ClientId) {
+    let mode = Some(CollectionMode::Deleted);
+    change(app, client.0, ClientPatch { collection_mode: mode, ..ClientPatch::default() }).await;
+    let (asked, key) = (client.to_string(), Some(ClientKey::Id(client)));
+    let target = ClientRef { tenant: None, asked, key };
+    let caller = Caller::cli("a request".into());
+    app.erase_client(&caller, target, Precondition::None).await.expect("an erasure");
 }
 
 /// Joins the second to the first, as a call with an idempotency key does.
