@@ -6,7 +6,7 @@ use axum::http::Method;
 use clientbook_api::{Operation, operations};
 use clientbook_model::audit::Surface;
 use clientbook_model::principal::Permission;
-use clientbook_testkit::{ACME, ACME_OBJECT, Actor, INITECH, INITECH_OBJECT, TestApp};
+use clientbook_testkit::{ACME, ACME_OBJECT, Actor, Answer, INITECH, INITECH_OBJECT, TestApp};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -289,6 +289,31 @@ async fn actor(app: &TestApp, role: &str) -> Actor {
     }
 }
 
+/// Makes the call, with what it is to say.
+async fn call(
+    actor: &Actor,
+    operation: &Operation,
+    (target, path): (Target, &str),
+    (role, made_id, loser): (&str, &str, Value),
+) -> Answer {
+    let request = actor.request(operation.method.clone(), path);
+    if operation.path == IMPORT {
+        // Rows of a file.
+        let row = json!({ "name": format!("{role}'s row") }).to_string();
+        return actor.send(request.header("content-type", "application/x-ndjson").body(row)).await;
+    }
+    let request = match body(operation, target, role, made_id) {
+        Some(mut body) => {
+            if body.get("loser_id").is_some() {
+                body["loser_id"] = loser;
+            }
+            request.json(&body)
+        }
+        None => request,
+    };
+    actor.send(request).await
+}
+
 /// The status of a call, after checking that it is what was promised and that a refusal changed
 /// nothing.
 async fn attempt(
@@ -327,23 +352,7 @@ async fn attempt(
         loser = another(app, target, "A loser").await;
     }
     let before = state(app).await;
-    let request = actor.request(operation.method.clone(), &path);
-    let request = if operation.path == IMPORT {
-        // Rows of a file.
-        let row = json!({ "name": format!("{name}'s row") });
-        request.header("content-type", "application/x-ndjson").body(row.to_string())
-    } else {
-        match body(operation, target, name, &made_id) {
-            Some(mut body) => {
-                if body.get("loser_id").is_some() {
-                    body["loser_id"] = loser;
-                }
-                request.json(&body)
-            }
-            None => request,
-        }
-    };
-    let answer = actor.send(request).await;
+    let answer = call(actor, operation, (target, &path), (name, &made_id, loser)).await;
     let class = match answer.status {
         200..=299 => "2xx".to_owned(),
         status => status.to_string(),

@@ -251,14 +251,13 @@ impl Batch<'_> {
     /// The number of a new client: the row's own, or the tenant's next one.
     pub(super) fn number(&mut self, own: Option<ClientNumber>) -> Result<ClientNumber, AppError> {
         let spent = || AppError::Internal("numbers are spent".into());
-        let number = match own {
-            Some(own) => own.get(),
-            None => {
-                while self.brought.contains(&self.next_number) {
-                    self.next_number += 1;
-                }
-                self.next_number
+        let number = if let Some(own) = own {
+            own.get()
+        } else {
+            while self.brought.contains(&self.next_number) {
+                self.next_number += 1;
             }
+            self.next_number
         };
         self.next_number = self.next_number.max(number.checked_add(1).ok_or_else(spent)?);
         ClientNumber::new(number).ok_or_else(spent)

@@ -7,6 +7,7 @@ use crate::references::{circle, no_such_parent};
 use clientbook_model::client::ClientPatch;
 use clientbook_model::id::ClientId;
 use clientbook_model::moving::{ImportRow, TokenWish};
+use clientbook_model::number::Reference;
 use clientbook_model::patch::Patch;
 use clientbook_model::policy;
 use clientbook_model::text::Text;
@@ -32,7 +33,7 @@ impl Batch<'_> {
         }
         let client_type = self.client_type(row, &mut violations);
         let parent = self.parent(row);
-        if let Some(broken) = self.parent_rule(tx, &parent, &record).await? {
+        if let Some(broken) = self.parent_rule(tx, parent.as_ref(), &record).await? {
             violations.push(broken.below("/parent_client_id"));
         }
         let mut patch = ClientPatch {
@@ -73,7 +74,7 @@ impl Batch<'_> {
     async fn parent_rule(
         &self,
         tx: &mut Tx,
-        parent: &Option<Patch<clientbook_model::number::Reference>>,
+        parent: Option<&Patch<Reference>>,
         record: &ClientRecord,
     ) -> Result<Option<Violation>, AppError> {
         let number = match parent {

@@ -16,6 +16,7 @@ use clientbook_model::policy;
 use clientbook_model::principal::Permission;
 use clientbook_model::status::Status;
 use clientbook_model::success::{ClientType, MAX_TYPES, TypeTitle};
+use clientbook_model::time::Timestamp;
 use clientbook_model::violation::Violation;
 use clientbook_store::Tx;
 
@@ -39,22 +40,13 @@ impl Batch<'_> {
             violations.push(Violation::new("required", "must be given").below("/name"));
             return Ok(Outcome::Failed(violations));
         };
-        let env = &self.job.env;
         let created_at = row.created_at.or(row.updated_at).unwrap_or(self.now);
-        let identity = Identity {
-            id: row.id.unwrap_or_else(|| ClientId(env.uuid(self.now))),
-            tenant_id: self.job.tenant_id(),
-            // Taken once nothing is wrong.
-            number: row.number.unwrap_or(FIRST),
-            object_id: row.object_id.unwrap_or_else(|| env.object_id(self.now)),
-            created_at,
-        };
         let mut patch = ClientPatch {
             parent_client_id: parent.clone().unwrap_or_default(),
             client_type_id: client_type.id.clone(),
             ..row.patch.clone()
         };
-        let blank = Client::blank(identity, name);
+        let blank = Client::blank(self.new_identity(row, created_at), name);
         self.rules().resolve(&blank, &row.custom, &mut patch, &mut violations);
         violations.extend(self.rules().missing(&row.custom, &patch));
         let mut client = match blank.apply(&patch) {
@@ -89,6 +81,18 @@ impl Batch<'_> {
         let client = insert_client(tx, &recorder, client, token.as_ref(), with).await?;
         self.remember(&client, token.as_ref());
         Ok(Outcome::Created)
+    }
+
+    fn new_identity(&self, row: &ImportRow, created_at: Timestamp) -> Identity {
+        let env = &self.job.env;
+        Identity {
+            id: row.id.unwrap_or_else(|| ClientId(env.uuid(self.now))),
+            tenant_id: self.job.tenant_id(),
+            // Taken once nothing is wrong.
+            number: row.number.unwrap_or(ClientNumber::FIRST),
+            object_id: row.object_id.unwrap_or_else(|| env.object_id(self.now)),
+            created_at,
+        }
     }
 
     /// Names that are somebody's already.
@@ -244,9 +248,6 @@ impl Batch<'_> {
         }
     }
 }
-
-/// Stands in until a client's number is taken.
-const FIRST: ClientNumber = ClientNumber::FIRST;
 
 /// What has ended has no token, and what the workspace removed has ended.
 fn ended(row: &ImportRow, client: &Client) -> Vec<Violation> {

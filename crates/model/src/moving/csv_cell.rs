@@ -68,8 +68,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_guard_comes_off(text in "[=+@'\\-\t\r a]{0,6}") {
-            let guarded = guard(&text);
-            prop_assert_eq!(unguard(&guarded), text.as_str());
+            let cell = guard(&text);
+            prop_assert_eq!(unguard(&cell), text.as_str());
         }
     }
 }

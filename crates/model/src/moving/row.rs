@@ -124,7 +124,7 @@ impl Parse for RowNumber {
 impl ImportRow {
     /// Reads a row, or says everything that is wrong with it.
     pub fn read(object: &Map<String, Value>) -> Result<Self, Vec<Violation>> {
-        let mut reader = Reader::new(object, COLUMNS.iter().map(|column| column.name));
+        let mut reader = Reader::new(object, &COLUMNS.iter().map(|column| column.name));
         let row = Self {
             id: reader.set("id"),
             number: reader.set("number").map(|RowNumber(number)| number),
@@ -134,7 +134,9 @@ impl ImportRow {
             parent: reader.patch("parent_client_id"),
             client_type_title: reader.patch("client_type_title"),
             token: token::read(object.get("enrollment_token")).unwrap_or_else(|broken| {
-                broken.into_iter().for_each(|one| reader.refuse("enrollment_token", one));
+                for one in broken {
+                    reader.refuse("enrollment_token", one);
+                }
                 TokenWish::Absent
             }),
             created_at: reader.set("created_at"),
@@ -191,7 +193,9 @@ fn patch(reader: &mut Reader<'_>) -> ClientPatch {
 
 fn success(reader: &mut Reader<'_>) -> SuccessPatch {
     let (patch, broken) = SuccessPatch::read(reader.object);
-    broken.into_iter().for_each(|(name, broken)| reader.refuse(name, broken));
+    for (name, broken) in broken {
+        reader.refuse(name, broken);
+    }
     patch
 }
 
@@ -217,7 +221,7 @@ fn contact_methods(reader: &mut Reader<'_>) -> Option<ContactMethods> {
 
 fn contact_method(value: &Value) -> Result<ContactMethod, Vec<Violation>> {
     let object = value.as_object().ok_or_else(|| vec![Violation::not_a("an object")])?;
-    let mut reader = Reader::new(object, ["type", "value", "preferred"].into_iter());
+    let mut reader = Reader::new(object, &["type", "value", "preferred"].into_iter());
     let kind: Option<ContactType> = reader.required("type");
     let value: Option<String> = reader.required("value");
     let preferred = reader.set("preferred").unwrap_or(false);
@@ -269,7 +273,7 @@ impl<'a> Reader<'a> {
     /// Starts to read; names beyond `known` are wrong.
     pub(super) fn new(
         object: &'a Map<String, Value>,
-        known: impl Iterator<Item = &'static str> + Clone,
+        known: &(impl Iterator<Item = &'static str> + Clone),
     ) -> Self {
         let mut reader = Self { object, violations: Vec::new() };
         for name in object.keys() {
@@ -322,7 +326,9 @@ impl<'a> Reader<'a> {
                 Ok(item) => list.push(item),
                 Err(broken) => {
                     let place = format!("/{at}");
-                    broken.into_iter().for_each(|one| self.refuse(name, one.below(&place)));
+                    for one in broken {
+                        self.refuse(name, one.below(&place));
+                    }
                 }
             }
         }

@@ -121,7 +121,7 @@ pub(super) fn read(value: Option<&Value>) -> Result<TokenWish, Vec<Violation>> {
             }));
         }
     };
-    let mut reader = Reader::new(object, KNOWN.into_iter());
+    let mut reader = Reader::new(object, &KNOWN.into_iter());
     let value = reader.set("value");
     if value.is_none() && reader.violations.is_empty() {
         reader.refuse("value", Violation::new("required", "must be given"));

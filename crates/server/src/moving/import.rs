@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::fs::File;
 use std::io::Read as _;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -82,6 +83,17 @@ pub(crate) fn run(args: &cli::Import) -> Result<ExitCode, Failure> {
             }
         }
     })?;
+    tell(args, &summary, resumed, report, begun)
+}
+
+/// Says what came of it.
+fn tell(
+    args: &cli::Import,
+    summary: &Summary,
+    resumed: bool,
+    report: Option<PathBuf>,
+    begun: Instant,
+) -> Result<ExitCode, Failure> {
     let view = json!({
         "rows": summary.rows,
         "created": summary.created,

@@ -52,12 +52,7 @@ pub(super) async fn import(
         .header("Content-Type", format.media_type())
         .body(body(source, Arc::clone(&sent)));
     let response = request.send().await.map_err(|error| broken(&error))?;
-    if response.status() != StatusCode::OK {
-        let status = response.status();
-        let answer = read(response).await.map_err(|error| broken(&error))?;
-        let answer = serde_json::from_slice(&answer).unwrap_or_default();
-        return Err(Failure::Failed(refusal(&server, status, &answer)));
-    }
+    let response = accepted(&server, response).await?;
     state.begins();
     let mut lines = Lines { response, waiting: BytesMut::new() };
     let mut progress = Progress::begin("importing", 0, 0);
@@ -85,6 +80,17 @@ pub(super) async fn import(
         }
     }
     Err(cut_off(&server))
+}
+
+/// The answer, unless it is a refusal.
+async fn accepted(server: &Url, response: Response) -> Result<Response, Failure> {
+    if response.status() == StatusCode::OK {
+        return Ok(response);
+    }
+    let status = response.status();
+    let answer = read(response).await.map_err(|error| broken(server, &error))?;
+    let answer = serde_json::from_slice(&answer).unwrap_or_default();
+    Err(Failure::Failed(refusal(server, status, &answer)))
 }
 
 fn cut_off(server: &Url) -> Failure {
