@@ -142,6 +142,7 @@ fn empty(path: &Path) -> Result<(), Failure> {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "errors are mapped by value")]
 fn told(error: AppError) -> Failure {
     format!("{error:?}").into()
 }

@@ -48,10 +48,10 @@ async fn every_field_goes_back() {
     let shown = admin.get(&path).await.expect(200).json();
     admin.patch(&path, &workspace).await.expect(200);
     let profile = newest(&admin, ACME).await;
-    let tenants = format!("/clients/v1/tenants/tenant123/clients/456");
-    let listed = admin.get(&tenants).await.expect(200).json();
+    let tenants = "/clients/v1/tenants/tenant123/clients/456";
+    let listed = admin.get(tenants).await.expect(200).json();
     admin
-        .patch(&tenants, &json!({ "tags": ["a", "b"], "email": "y@example.com", "org_id": "o" }))
+        .patch(tenants, &json!({ "tags": ["a", "b"], "email": "y@example.com", "org_id": "o" }))
         .await
         .expect(200);
     let tags = newest(&admin, ACME).await;
@@ -64,7 +64,7 @@ async fn every_field_goes_back() {
     let back = admin.get(&path).await.expect(200).json();
     assert_eq!(back["client"]["contactMethods"], shown["client"]["contactMethods"]);
     assert_eq!(back["client"]["avatarUrl"], shown["client"]["avatarUrl"]);
-    let back = admin.get(&tenants).await.expect(200).json();
+    let back = admin.get(tenants).await.expect(200).json();
     for field in ["tags", "email", "org_id"] {
         assert_eq!(back[field], listed[field], "{field}");
     }

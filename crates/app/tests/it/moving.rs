@@ -90,7 +90,7 @@ impl Place {
 
     async fn import(&self, match_by: Option<MatchBy>, rows: &[Value]) -> Import {
         let terms = ImportTerms { id: self.app.new_import_id(), ..terms(match_by) };
-        let file: String = rows.iter().map(|row| format!("{row}\n")).collect();
+        let file = lines(rows);
         let import = self.import_as(&caller(), terms, Format::Ndjson, file.as_bytes()).await;
         import.expect("an import")
     }
@@ -355,7 +355,7 @@ async fn an_import_goes_on_and_does_no_row_twice() {
     let mut rows: Vec<_> = (1..=230).map(|at| json!({ "name": format!("Client {at}") })).collect();
     rows[3] = json!({ "name": "" });
     rows[220] = json!({ "name": "" });
-    let file: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    let file = lines(&rows);
     let mut first = place.app.import_clients(&caller(), terms(None)).await.expect("an import");
     let mut gather = Gather::new(Format::Ndjson, 0, first.batch());
     gather.feed(file.as_bytes());
@@ -392,7 +392,7 @@ async fn a_dry_run_tells_and_writes_nothing() {
         json!({ "name": "" }),
         json!({ "name": "Child", "parent_client_id": 99 }),
     ];
-    let file: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    let file = lines(&rows);
     let terms = ImportTerms { dry_run: true, ..terms(None) };
     let import = place.import_as(&caller(), terms, Format::Ndjson, file.as_bytes()).await;
     let import = import.expect("an import");
@@ -415,7 +415,7 @@ async fn each_column_takes_its_permission() {
         json!({ "name": "x", "collection_mode": "disabled" }),
         json!({ "name": "x", "enrollment_token": format!("enroll_{}", "b".repeat(32)) }),
     ];
-    let file: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    let file = lines(&rows);
     let import = place.import_as(&member, terms(None), Format::Ndjson, file.as_bytes()).await;
     let import = import.expect("an import");
     assert_eq!(counts(&import), [1, 0, 0, 5]);
@@ -441,4 +441,9 @@ fn rows_that_name_the_same_are_not_in_one_batch() {
         .collect();
     assert_eq!(sizes, [1, 1]);
     assert!(Batcher::new(10).end().is_none());
+}
+
+/// Rows as a file of NDJSON.
+fn lines(rows: &[impl ToString]) -> String {
+    rows.iter().map(|row| row.to_string() + "\n").collect::<Vec<_>>().concat()
 }

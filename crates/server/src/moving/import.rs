@@ -41,7 +41,7 @@ pub(super) struct Summary {
 /// Imports the file. A signal stops it where it can go on later.
 pub(crate) fn run(args: &cli::Import) -> Result<ExitCode, Failure> {
     log::start(settings::log_filter("warn").map_err(Failure::Setting)?);
-    let begun = Instant::now();
+    let since = Instant::now();
     let unknown = "--format (CLIENTBOOK_FORMAT) is missing, and the file's name does not end in \
                    .ndjson, .jsonl or .csv: say which it is";
     let format = args.format.or_else(|| format_of(&args.file));
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &cli::Import) -> Result<ExitCode, Failure> {
             }
         }
     })?;
-    tell(args, &summary, resumed, report, begun)
+    tell(args, &summary, resumed, report, since)
 }
 
 /// Says what came of it.
@@ -92,7 +92,7 @@ fn tell(
     summary: &Summary,
     resumed: bool,
     report: Option<PathBuf>,
-    begun: Instant,
+    since: Instant,
 ) -> Result<ExitCode, Failure> {
     let view = json!({
         "rows": summary.rows,
@@ -104,7 +104,7 @@ fn tell(
         "dry_run": args.dry_run,
         "resumed": resumed,
         "errors": report.as_ref().map(|path| path.display().to_string()),
-        "seconds": begun.elapsed().as_secs(),
+        "seconds": since.elapsed().as_secs(),
     });
     output::print(&output::json(&view)).map_err(|error| {
         Failure::Failed(format!("what was imported could not be printed: {error}"))

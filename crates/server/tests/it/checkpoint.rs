@@ -170,7 +170,7 @@ async fn a_forged_checkpoint_is_refused() {
     let lines: Vec<_> = text.lines().collect();
     let without = |at: usize| {
         let left = lines.iter().enumerate().filter(|(line, _)| *line != at).map(|(_, line)| *line);
-        left.map(|line| format!("{line}\n")).collect::<String>()
+        left.map(|line| line.to_owned() + "\n").collect::<Vec<_>>().concat()
     };
     let mut forged = vec![
         text.replacen("\"count\":", "\"count\":1", 1),

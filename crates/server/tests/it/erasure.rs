@@ -69,8 +69,8 @@ async fn history(caller: &Caller, which: usize) -> String {
             "name": format!("Zebediah {} Quuxley", "van ".repeat(round % 20)) });
         patch(caller, &tenants, &body).await;
     }
-    let mode = json!({ "collection_mode": "deleted" });
-    patch(caller, &format!("/v2/clients/{id}"), &mode).await;
+    let deleted = json!({ "collection_mode": "deleted" });
+    patch(caller, &format!("/v2/clients/{id}"), &deleted).await;
     id
 }
 

@@ -28,7 +28,7 @@ pub(super) fn audit_log(dice: &mut Dice, world: &World) -> Step {
     let mut asked = query(dice, &some);
     let mut add = |name: &str, value: &str| {
         asked.push(if asked.is_empty() { '?' } else { '&' });
-        asked.push_str(&format!("{name}={value}"));
+        asked.extend([name, "=", value]);
     };
     if dice.once_in(5) {
         add("actor_id", &actor);
