@@ -60,7 +60,7 @@ pub(super) fn of(operation: &Operation, doc: &Doc) -> Vec<Value> {
         let about = "Tags of the version you mean; only the version in them counts. Another: 412";
         parameters.push(header("If-Match", about, "*"));
     }
-    if idempotency::counts(&operation.method) {
+    if idempotency::counts(operation) {
         parameters.push(idempotency_key());
     }
     let about = "Your id for the request, 1 to 128 letters, digits or `._:/+=@-`; else we make one";

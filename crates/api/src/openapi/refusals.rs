@@ -71,7 +71,7 @@ fn samples(operation: &Operation, doc: &Doc) -> Vec<Sample> {
         samples.extend(of_a_body(operation));
     }
     samples.extend(doc.refusals.iter().copied().map(refusal));
-    if idempotency::counts(&operation.method) {
+    if idempotency::counts(operation) {
         samples.push(("idempotency_mismatch", app(AppError::KeyMismatch)));
         samples.push(("still_running", app(AppError::StillRunning)));
         samples.push(("not_kept", app(AppError::NotKept(Some(MADE)))));

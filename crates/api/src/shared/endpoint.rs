@@ -124,7 +124,7 @@ async fn handle(
     };
     let (app, public_url) = (state.app.clone(), Arc::clone(&state.public_url));
     let precondition = conditional::precondition(headers);
-    let key = idempotency::key(&app, &caller, &asked.parts, &body)?;
+    let key = idempotency::key(&app, &caller, operation, &asked.parts, &body)?;
     let (route, path) = (operation.path, asked.path.take().ok_or(ApiError::NoRoute)?);
     let call = Call {
         app,
@@ -175,7 +175,7 @@ async fn admit(
             (caller, counting.unwrap_or(Permission::ClientsView))
         }
     };
-    idempotency::read(&asked.parts.method, &asked.parts.headers)?;
+    idempotency::read(operation, &asked.parts.headers)?;
     let query = Query::read(asked.parts.uri.query().unwrap_or_default(), operation.query)?;
     Ok((caller, permission, query))
 }

@@ -3,6 +3,7 @@
 use super::answer::Answer;
 use super::call::Call;
 use super::error::ApiError;
+use super::operation::{BodyRule, Operation};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use clientbook_app::{AppError, Caller, Done, Key, KeyedCall, Once, Show, Told};
@@ -14,23 +15,28 @@ pub(crate) const HEADER: &str = "idempotency-key";
 /// The longest key, in characters.
 pub(crate) const MAX_LENGTH: usize = 255;
 
-/// Whether calls of this method look at the header.
-pub(crate) fn counts(method: &Method) -> bool {
-    matches!(*method, Method::POST | Method::PATCH)
+/// Whether calls of this operation look at the header. The rows of a file are no body that could be
+/// compared with an earlier one.
+pub(crate) fn counts(operation: &Operation) -> bool {
+    matches!(operation.method, Method::POST | Method::PATCH) && operation.body != BodyRule::Stream
 }
 
 /// The key that a request has, to the letter.
 pub(crate) fn read<'h>(
-    method: &Method,
+    operation: &Operation,
     headers: &'h HeaderMap,
 ) -> Result<Option<&'h str>, ApiError> {
-    if !counts(method) {
-        return Ok(None);
-    }
     let mut values = headers.get_all(HEADER).iter();
     let Some(value) = values.next() else {
         return Ok(None);
     };
+    if operation.body == BodyRule::Stream {
+        let message = "An import takes no Idempotency-Key: repeat it with the same import_id";
+        return Err(ApiError::Unreadable(message.into()));
+    }
+    if !counts(operation) {
+        return Ok(None);
+    }
     let key = value.to_str().ok().filter(|key| {
         let visible = key.bytes().all(|byte| (b' '..=b'~').contains(&byte));
         visible && (1..=MAX_LENGTH).contains(&key.len())
@@ -48,10 +54,11 @@ pub(crate) fn read<'h>(
 pub(crate) fn key(
     app: &clientbook_app::App,
     caller: &Caller,
+    operation: &Operation,
     parts: &Parts,
     body: &[u8],
 ) -> Result<Option<Key>, ApiError> {
-    let Some(key) = read(&parts.method, &parts.headers)? else {
+    let Some(key) = read(operation, &parts.headers)? else {
         return Ok(None);
     };
     let (method, path) = (parts.method.as_str(), parts.uri.path());

@@ -107,6 +107,8 @@ async fn every_call_that_changes_something_has_one_effect() {
     let changes = operations().into_iter().filter(|one| {
         matches!(one.method, Method::POST | Method::PATCH) && one.access != Access::Public
     });
+    // The rows of a file are repeated by the import's own id.
+    let changes = changes.filter(|one| !one.path.ends_with("/import"));
     for operation in changes {
         let own = Target::Own;
         let mut made_id = String::new();
@@ -138,6 +140,16 @@ async fn every_call_that_changes_something_has_one_effect() {
         }
         assert_eq!(count(&app, "audit_entries"), entries, "{operation:?}");
     }
+}
+
+#[tokio::test]
+async fn an_import_takes_no_key() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let request = admin.request(Method::POST, "/v2/clients/import").body("{\"name\": \"x\"}\n");
+    let request = request.header("content-type", "application/x-ndjson");
+    let refused = admin.send(request.header("idempotency-key", "k")).await.expect(400);
+    assert!(refused.text.contains("import_id"), "{}", refused.text);
 }
 
 #[tokio::test]
