@@ -10,7 +10,7 @@ mod rules;
 mod views;
 
 use axum::http::{Method, Request};
-use book::{Book, Outcome};
+use book::{Book, Client, Outcome};
 use clientbook_testkit::{Answer, TestApp};
 use moves::{Actor, Dice, Move, Wish};
 use serde_json::Value;
@@ -37,6 +37,11 @@ async fn every_surface_keeps_the_contract() {
     println!("{count} moves: {tried:#?}");
     for (name, statuses) in &tried {
         assert!(statuses.keys().any(|status| *status < 300), "no {name} ever got through");
+    }
+    for tenant in views::TENANTS {
+        for client in run.book.clients(tenant) {
+            run.fold(client).await;
+        }
     }
     run.app.assert_audit_intact().await;
 }
@@ -120,6 +125,28 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// What a client's audit log tells, one entry after the other, makes the client.
+    async fn fold(&self, client: &Client) {
+        let log = format!("/v2/clients/{}/audit-log?format=ndjson", client.id);
+        let answer = self.read(&log).await.expect(200);
+        let entries = answer.text.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+        let mut entries: Vec<Value> = entries.collect();
+        entries.reverse();
+        let mut told = BTreeMap::new();
+        for entry in entries.iter().filter(|entry| entry["entity_type"] == "client") {
+            for (field, value) in entry["new_value"].as_object().expect("an object") {
+                told.insert(field.clone(), value.clone());
+            }
+        }
+        for (field, expected) in views::told(client) {
+            let told = views::or_null(&told.remove(&field).unwrap_or(Value::Null));
+            assert_eq!(told, expected, "{field} of {}", client.id);
+        }
+        // Values that are not there any more.
+        told.retain(|field, value| field.starts_with("custom.") && !value.is_null());
+        assert!(told.is_empty(), "{told:?} of {}", client.id);
     }
 
     /// What the tenants API and v2 show of a client that is new to the book.

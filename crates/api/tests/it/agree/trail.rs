@@ -68,10 +68,14 @@ pub(super) fn as_of(dice: &mut Dice, world: &World) -> Step {
     by_someone(dice, world, Call::new(Method::GET, format!("{path}?as_of={time}"))).into()
 }
 
-/// Few are in the mode `deleted`; those are soon gone.
+/// A few are brought into the mode `deleted`; those are soon gone.
 pub(super) fn erase(dice: &mut Dice, world: &World) -> Step {
-    let client = dice.client(world);
+    let client = &world.clients[world.clients.len() - 1 - dice.below(5)];
     let path = path_of(dice, 0, client);
-    let call = Call::new(Method::DELETE, path);
+    let call = if dice.once_in(3) {
+        Call::new(Method::PATCH, path).json("{\"collection_mode\": \"deleted\"}")
+    } else {
+        Call::new(Method::DELETE, path)
+    };
     by_someone(dice, world, call).into()
 }

@@ -184,3 +184,45 @@ pub(super) fn sorted(mut body: Value) -> Value {
     }
     body
 }
+
+/// What of a client its audit log tells, by the names there.
+pub(super) fn told(client: &Client) -> Vec<(String, Value)> {
+    let mut told = vec![
+        ("name".to_owned(), json!(client.name)),
+        ("status".to_owned(), json!(client.status)),
+        ("collection_mode".to_owned(), json!(client.mode)),
+        ("avatar_url".to_owned(), client.avatar.clone()),
+    ];
+    let methods = client.methods.iter().map(|method| {
+        let [kind, value, preferred] = ["type", "value", "isPreferred"].map(|name| &method[name]);
+        json!({ "kind": kind, "value": value, "preferred": preferred })
+    });
+    let methods = Value::Array(methods.collect());
+    told.push(("contact_methods".to_owned(), or_null(&methods)));
+    told.extend(client.tenants.iter().map(|(name, value)| (name.clone(), or_null(value))));
+    told.extend(client.success.iter().map(|(name, value)| {
+        let mut value = value.clone();
+        for role in value.as_array_mut().into_iter().flatten() {
+            *role = json!({ "employee_id": role["employeeId"], "role": role["role"] });
+        }
+        (snake(name), value)
+    }));
+    told.extend(client.custom.iter().map(|(key, value)| (format!("custom.{key}"), value.clone())));
+    told
+}
+
+/// An empty list is no fact.
+pub(super) fn or_null(value: &Value) -> Value {
+    if value.as_array().is_some_and(Vec::is_empty) { Value::Null } else { value.clone() }
+}
+
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() {
+            snake.push('_');
+        }
+        snake.extend(letter.to_lowercase());
+    }
+    snake
+}
