@@ -6,6 +6,7 @@ use clientbook_model::client::Client;
 use clientbook_model::id::TenantId;
 use clientbook_model::moving::{ImportRow, ParentRef, SourceRow, TokenWish};
 use clientbook_model::patch::Patch;
+use clientbook_model::text::Text;
 use clientbook_model::violation::Violation;
 use clientbook_store::{Tx, client_keys, imports};
 use uuid::Uuid;
@@ -72,7 +73,7 @@ fn names(row: &ImportRow, client: &Client) -> bool {
         Patch::Set(ParentRef::Number(number)) => number == client.number,
         Patch::Absent | Patch::Clear => false,
     };
-    let external_id = client.external_id.as_ref().map(|id| id.as_str());
+    let external_id = client.external_id.as_ref().map(Text::as_str);
     parent
         || row.id == Some(client.id)
         || row.number == Some(client.number)
