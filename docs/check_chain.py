@@ -23,9 +23,11 @@ for number, entry in enumerate(entries, 1):
     text = json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     shown = [(entry[side].get(field, told(value)), told(value)) for field, *values in sealed["changes"]
              for side, value in zip(("previous_value", "new_value"), values)]
+    shown += [(entry[name], told(sealed[name])) for name in ("actor_name", "source_address") if name in entry]
     if (entry["sequence"], entry["previous_hash"]) != (number, previous):
         sys.exit(f"entry {number} is not there, or does not follow the one before it")
     if entry["entry_hash"] != hashlib.sha256(text.encode()).hexdigest() or any(a != b for a, b in shown):
         sys.exit(f"entry {number} was edited")
     previous = entry["entry_hash"]
+# The newest entries may have been cut off: compare this hash with the one of a checkpoint.
 print(f"{len(entries)} entries, the newest with the hash {previous}")

@@ -22,6 +22,11 @@ const PAGE: i64 = 100;
 /// What it takes.
 const PERMISSIONS: [Permission; 2] = [Permission::ClientsView, Permission::AuditView];
 
+/// What entries tell of a client that nobody can wish for.
+const NO_WISHES: [&str; 5] = ["number", "object_id", "merged_into", "created_at", UPDATED_AT];
+
+const UPDATED_AT: &str = "updated_at";
+
 type Facts = BTreeMap<std::borrow::Cow<'static, str>, Value>;
 
 impl App {
@@ -112,7 +117,7 @@ impl Told {
     fn read(&mut self, entry: &Entry) {
         match (entry.entity_type, entry.action) {
             (EntityType::Client, _) => {
-                self.updated_at = entry.created_at;
+                self.updated_at = updated_at(entry);
                 let changes = fields(entry);
                 let facts = fold(std::mem::take(&mut self.changes).into_iter().chain(changes));
                 let set = |(field, after)| FieldChange { field, before: Value::Null, after };
@@ -134,9 +139,8 @@ impl Told {
             || AppError::Internal(format!("the trail of client {} makes none", now.id));
         let Client { id, tenant_id, number, object_id, created_at, .. } = *now;
         let identity = Identity { id, tenant_id, number, object_id, created_at };
-        let wishes = self.changes.into_iter().filter(|change| {
-            !matches!(change.field.as_ref(), "number" | "object_id" | "merged_into")
-        });
+        let wishes =
+            self.changes.into_iter().filter(|change| !NO_WISHES.contains(&change.field.as_ref()));
         let wishes: Vec<_> = wishes
             .map(|change| FieldChange { before: change.after, after: Value::Null, ..change })
             .collect();
@@ -146,6 +150,13 @@ impl Told {
         let (client, _) = blank.apply(&patch).map_err(|_| unreadable())?;
         Ok(Client { updated_at: self.updated_at, ..client })
     }
+}
+
+/// When the entry's client last changed: an import may have brought another time than its own.
+fn updated_at(entry: &Entry) -> Timestamp {
+    let told = entry.contents.changes.iter().find(|change| change.field == UPDATED_AT);
+    let told = told.and_then(|change| Timestamp::parse_rfc3339(change.after.value().as_str()?));
+    told.unwrap_or(entry.created_at)
 }
 
 fn fields(entry: &Entry) -> impl Iterator<Item = FieldChange> {

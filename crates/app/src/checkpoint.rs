@@ -18,7 +18,6 @@ use clientbook_model::audit::ChainHead;
 use clientbook_model::id::{ClientId, TenantId, hex, unhex};
 use clientbook_store::{RawId, Tx, audit, clients, erased_clients, tenants};
 use lines::Writer;
-use uuid::Uuid;
 
 /// The key that checkpoints are signed with (Ed25519, RFC 8032).
 pub struct SigningKey {
@@ -146,21 +145,18 @@ impl App {
         writer.chain(tenant, tenant.0, own.unwrap_or_default())?;
         // The erased come last: whoever is erased meanwhile is told twice, and never left out.
         for erased in [false, true] {
-            let mut after = ClientId(Uuid::nil());
-            loop {
+            let mut next = Some(ClientId::FIRST);
+            while let Some(from) = next {
                 let page = self
                     .0
                     .db
-                    .scan(async move |tx: &mut Tx| heads(tx, tenant, after, erased).await)
+                    .scan(async move |tx: &mut Tx| heads(tx, tenant, from, erased).await)
                     .await?;
                 for (client, head) in &page {
                     writer.chain(tenant, client.0, *head)?;
                 }
                 let full = i64::try_from(page.len()).is_ok_and(|length| length >= PAGE);
-                match page.last().filter(|_| full) {
-                    Some((last, _)) => after = *last,
-                    None => break,
-                }
+                next = page.last().filter(|_| full).and_then(|(last, _)| last.next());
             }
         }
         writer.tenant(tenant)
@@ -170,12 +166,12 @@ impl App {
 async fn heads(
     tx: &mut Tx,
     tenant: TenantId,
-    after: ClientId,
+    from: ClientId,
     erased: bool,
 ) -> Result<Vec<(ClientId, ChainHead)>, AppError> {
     if !erased {
-        return Ok(clients::heads(tx, tenant, after, PAGE).await?);
+        return Ok(clients::heads(tx, tenant, from, PAGE).await?);
     }
-    let page = erased_clients::after(tx, tenant, after, PAGE).await?;
+    let page = erased_clients::page(tx, tenant, from, PAGE).await?;
     Ok(page.into_iter().map(|client| (client.id, client.audit)).collect())
 }

@@ -4,6 +4,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::change_client::{Precondition, decide, write};
 use crate::env::Env;
+use crate::erased_imports;
 use crate::error::AppError;
 use crate::load::{self, ClientRef, Purpose};
 use crate::recorder::Recorder;
@@ -107,17 +108,24 @@ async fn erase(
 ) -> Result<(), AppError> {
     let (tenant_id, now) = (client.tenant_id, env.now().max(client.updated_at));
     let recorder = Recorder { env, caller, tenant_id, operation_id, now };
-    leave_children(tx, &recorder, &client).await?;
-    for record in joined(tx, &client).await? {
-        put_away(tx, &recorder, record).await?;
+    let records = joined(tx, client).await?;
+    for record in &records {
+        leave_children(tx, &recorder, record).await?;
     }
-    put_away(tx, &recorder, client).await
+    erased_imports::forget(tx, tenant_id, &records).await?;
+    for Client { id, .. } in records {
+        // Anew: they may have stood below each other.
+        let record = clients::get_for_update(tx, tenant_id, ClientKey::Id(id)).await?;
+        let gone = || AppError::Internal("a client vanished while it was erased".into());
+        put_away(tx, &recorder, record.ok_or_else(gone)?.client).await?;
+    }
+    Ok(())
 }
 
-/// The records that were joined to this one, and those that were joined to them: all are of the same
-/// client.
-async fn joined(tx: &mut Tx, client: &Client) -> Result<Vec<Client>, AppError> {
-    let (tenant, mut found, mut open) = (client.tenant_id, Vec::new(), vec![client.id]);
+/// The client and the records that were joined to it, and those that were joined to them: all are of
+/// the same client.
+async fn joined(tx: &mut Tx, client: Client) -> Result<Vec<Client>, AppError> {
+    let (tenant, mut open, mut found) = (client.tenant_id, vec![client.id], vec![client]);
     while let Some(winner) = open.pop() {
         for id in merged_clients::of(tx, tenant, winner, JOINED + 1).await? {
             let record = clients::get_for_update(tx, tenant, ClientKey::Id(id)).await?;
@@ -125,7 +133,7 @@ async fn joined(tx: &mut Tx, client: &Client) -> Result<Vec<Client>, AppError> {
             open.push(id);
         }
     }
-    if i64::try_from(found.len()).is_ok_and(|count| count > JOINED) {
+    if i64::try_from(found.len()).is_ok_and(|count| count > JOINED + 1) {
         let message = format!("more than {JOINED} records were joined to the client");
         return Err(AppError::Conflict(Violation::new("max_joined", message)));
     }
@@ -156,7 +164,9 @@ async fn put_away(
     Ok(erased_clients::put(tx, &erased, recorder.now).await?)
 }
 
-/// Takes the client from those that have it for a parent. Each is told in its own trail.
+/// Takes the client from those that have it for a parent. Each is told in its own trail. Whoever keeps
+/// an answer that shows a client's parent holds that client's row, or the tenant's: once this is done,
+/// all such answers are there, and new ones show no parent.
 async fn leave_children(
     tx: &mut Tx,
     recorder: &Recorder<'_>,

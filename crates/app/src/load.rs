@@ -133,7 +133,7 @@ pub(crate) async fn client(
 }
 
 /// The record that stands for `found`: itself, unless it was joined to another. Each was joined to one
-/// that was joined to none, so the way ends.
+/// that was joined to none by then, so the way ends.
 pub(crate) async fn follow(
     tx: &mut Tx,
     mut found: Option<ClientRecord>,

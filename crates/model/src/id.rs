@@ -65,6 +65,16 @@ uuid_id!(
     FieldId
 );
 
+impl ClientId {
+    /// The id that no other comes before.
+    pub const FIRST: Self = Self(Uuid::nil());
+
+    /// The one that follows in their order; none after the last.
+    pub fn next(self) -> Option<Self> {
+        self.0.as_u128().checked_add(1).map(|id| Self(Uuid::from_u128(id)))
+    }
+}
+
 impl TenantId {
     /// The tenant of what belongs to no customer: operators' tokens and their audit chain. No path
     /// leads to it and it owns no clients.

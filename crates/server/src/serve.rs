@@ -7,7 +7,7 @@ use crate::settings::{
 };
 use crate::signals::Signals;
 use crate::{cli, demo, http, jwks, log, open_files, output, store};
-use clientbook_app::{App, Bootstrap, Env, IssuerSettings};
+use clientbook_app::{App, AppError, Bootstrap, Env, IssuerSettings};
 use clientbook_model::secret::Secret;
 use std::io;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ use tracing_subscriber::EnvFilter;
 /// How long reads that are still running may hold up the end of the process.
 const LAST_READS: Duration = Duration::from_secs(2);
 
-/// How often answers are forgotten whose time is over.
+/// How often answers and imports are forgotten whose time is over.
 const FORGET_AFTER: Duration = Duration::from_mins(1);
 
 struct Settings {
@@ -144,28 +144,29 @@ async fn serve(
         info!(connections, "the limit of open files (ulimit -n) lowers that of connections");
     }
     let directory = temporary.map(|directory| directory.path().to_owned());
-    tokio::spawn(forget_answers(app.clone()));
+    tokio::spawn(forget(app.clone()));
     let surfaces = clientbook_api::Surfaces::new(app, options);
     let answers = move |peer, request| surfaces.clone().answer(peer, request);
     http::serve(listener, answers, connections, stop(signals, directory)).await;
     Ok(())
 }
 
-/// Forgets the answers that no repeat of a call can get any more, again and again.
-async fn forget_answers(app: App) {
+/// Forgets what nobody can ask for any more, at once and then again and again: answers to calls, and
+/// imports.
+async fn forget(app: App) {
     loop {
+        while forgotten("answers", app.forget_answers().await) {}
+        while forgotten("imports", app.forget_imports().await) {}
         tokio::time::sleep(FORGET_AFTER).await;
-        loop {
-            match app.forget_answers().await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    warn!(?error, "old answers could not be forgotten; trying again later");
-                    break;
-                }
-            }
-        }
     }
+}
+
+/// Whether there may be more.
+fn forgotten(what: &str, done: Result<bool, AppError>) -> bool {
+    done.unwrap_or_else(|error| {
+        warn!(?error, "old {what} could not be forgotten; trying again later");
+        false
+    })
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {

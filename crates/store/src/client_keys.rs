@@ -7,46 +7,79 @@ use crate::value::Value;
 use clientbook_model::id::{ClientId, ClientNumber, EnrollmentTokenId, TenantId};
 use serde::Serialize;
 
-macro_rules! by_text {
-    ($select:literal, $column:literal) => {
-        [
-            concat!(
-                "SELECT ",
-                $select,
-                " WHERE tenant_id = $1 AND ",
-                $column,
-                " IN (SELECT value FROM json_each($2))"
-            ),
-            concat!(
-                "SELECT ",
-                $select,
-                " WHERE tenant_id = $1 AND ",
-                $column,
-                " = ANY(ARRAY(SELECT jsonb_array_elements_text($2)))"
-            ),
-        ]
+// Every name leads to the record at the end of its way: one that was joined to another may have been
+// joined to by others before.
+macro_rules! led {
+    ($asked:literal, $rows:literal) => {
+        concat!(
+            "WITH RECURSIVE way (asked, id, number, merged_into) AS (
+                SELECT ",
+            $asked,
+            ", c.id, c.number, c.merged_into FROM ",
+            $rows,
+            "
+                UNION
+                SELECT way.asked, w.id, w.number, w.merged_into FROM way
+                JOIN clients w ON w.tenant_id = $1 AND w.id = way.merged_into)
+             SELECT asked, id, number FROM way WHERE merged_into IS NULL"
+        )
     };
 }
 
 const NUMBERS: [&str; 2] = [
-    "SELECT c.number, coalesce(w.id, c.id), coalesce(w.number, c.number) FROM clients c
-     LEFT JOIN clients w ON w.tenant_id = c.tenant_id AND w.id = c.merged_into
-     WHERE c.tenant_id = $1 AND c.number IN (SELECT value FROM json_each($2))",
-    "SELECT c.number, coalesce(w.id, c.id), coalesce(w.number, c.number) FROM clients c
-     LEFT JOIN clients w ON w.tenant_id = c.tenant_id AND w.id = c.merged_into
-     WHERE c.tenant_id = $1
-        AND c.number = ANY(ARRAY(SELECT CAST(jsonb_array_elements_text($2) AS bigint)))",
+    led!(
+        "c.number",
+        "clients c WHERE c.tenant_id = $1 AND c.number IN (SELECT value FROM json_each($2))"
+    ),
+    led!(
+        "c.number",
+        "clients c WHERE c.tenant_id = $1
+            AND c.number = ANY(ARRAY(SELECT CAST(jsonb_array_elements_text($2) AS bigint)))"
+    ),
 ];
 
 const IDS: [&str; 2] = [
-    "SELECT i.id, coalesce(w.id, c.id), coalesce(w.number, c.number) FROM client_ids i
-     LEFT JOIN clients c ON c.tenant_id = $1 AND c.id = i.id
-     LEFT JOIN clients w ON w.tenant_id = c.tenant_id AND w.id = c.merged_into
-     WHERE i.id IN (SELECT unhex(value) FROM json_each($2))",
-    "SELECT i.id, coalesce(w.id, c.id), coalesce(w.number, c.number) FROM client_ids i
-     LEFT JOIN clients c ON c.tenant_id = $1 AND c.id = i.id
-     LEFT JOIN clients w ON w.tenant_id = c.tenant_id AND w.id = c.merged_into
-     WHERE i.id = ANY($2)",
+    led!(
+        "i.id",
+        "client_ids i LEFT JOIN clients c ON c.tenant_id = $1 AND c.id = i.id
+         WHERE i.id IN (SELECT unhex(value) FROM json_each($2))"
+    ),
+    led!(
+        "i.id",
+        "client_ids i LEFT JOIN clients c ON c.tenant_id = $1 AND c.id = i.id
+         WHERE i.id = ANY($2)"
+    ),
+];
+
+const OBJECT_IDS: [&str; 2] = [
+    led!(
+        "c.object_id",
+        "clients c WHERE c.tenant_id = $1 AND c.object_id IN (SELECT value FROM json_each($2))"
+    ),
+    led!(
+        "c.object_id",
+        "clients c WHERE c.tenant_id = $1
+            AND c.object_id = ANY(ARRAY(SELECT jsonb_array_elements_text($2)))"
+    ),
+];
+
+const EXTERNAL_IDS: [&str; 2] = [
+    led!(
+        "c.external_id",
+        "clients c WHERE c.tenant_id = $1 AND c.external_id IN (SELECT value FROM json_each($2))"
+    ),
+    led!(
+        "c.external_id",
+        "clients c WHERE c.tenant_id = $1
+            AND c.external_id = ANY(ARRAY(SELECT jsonb_array_elements_text($2)))"
+    ),
+];
+
+const TOKEN_VALUES: [&str; 2] = [
+    "SELECT value, client_id FROM enrollment_tokens
+     WHERE tenant_id = $1 AND value IN (SELECT value FROM json_each($2))",
+    "SELECT value, client_id FROM enrollment_tokens
+     WHERE tenant_id = $1 AND value = ANY(ARRAY(SELECT jsonb_array_elements_text($2)))",
 ];
 
 const TOKEN_IDS: [&str; 2] = [
@@ -93,34 +126,22 @@ pub async fn numbers(
     tx.all(tx.worded(NUMBERS), &args, decode).await
 }
 
-/// The tenant's clients with these object ids, in lower-case hex.
+/// The tenant's clients with these object ids, in lower-case hex; the other record where two were merged.
 pub async fn object_ids(
     tx: &mut Tx,
     tenant: TenantId,
     ids: &[String],
 ) -> Result<Vec<(String, ClientId)>, DbError> {
-    texts(
-        tx,
-        tenant,
-        ids,
-        by_text!("object_id, coalesce(merged_into, id) FROM clients", "object_id"),
-    )
-    .await
+    texts(tx, tenant, ids, OBJECT_IDS).await
 }
 
-/// The tenant's clients with these external ids.
+/// The tenant's clients with these external ids; the other record where two were merged.
 pub async fn external_ids(
     tx: &mut Tx,
     tenant: TenantId,
     ids: &[String],
 ) -> Result<Vec<(String, ClientId)>, DbError> {
-    texts(
-        tx,
-        tenant,
-        ids,
-        by_text!("external_id, coalesce(merged_into, id) FROM clients", "external_id"),
-    )
-    .await
+    texts(tx, tenant, ids, EXTERNAL_IDS).await
 }
 
 /// The tenant's enrolment tokens with these values, and whose they are.
@@ -129,7 +150,7 @@ pub async fn token_values(
     tenant: TenantId,
     values: &[String],
 ) -> Result<Vec<(String, ClientId)>, DbError> {
-    texts(tx, tenant, values, by_text!("value, client_id FROM enrollment_tokens", "value")).await
+    texts(tx, tenant, values, TOKEN_VALUES).await
 }
 
 /// Which of these are ids of enrolment tokens of the tenant.

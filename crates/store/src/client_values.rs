@@ -109,18 +109,18 @@ macro_rules! select_holders {
             $values,
             " FROM client_values v
                 JOIN clients c ON c.tenant_id = v.tenant_id AND c.id = v.client_id
-             WHERE v.tenant_id = $1 AND v.field_key = $2 AND v.client_id > $3
+             WHERE v.tenant_id = $1 AND v.field_key = $2 AND v.client_id >= $3
              ORDER BY v.client_id LIMIT $4"
         )
     };
 }
 
-/// Clients that hold a value under `key`, in the order of their ids, after `after`.
+/// Clients that hold a value under `key`, in the order of their ids, starting with `from`.
 pub async fn holders(
     tx: &mut Tx,
     tenant: TenantId,
     key: &FieldKey,
-    after: ClientId,
+    from: ClientId,
     limit: i64,
 ) -> Result<Vec<Holder>, DbError> {
     // SQLite has no operator that takes any key; there, all values are a moment away.
@@ -128,7 +128,7 @@ pub async fn holders(
         select_holders!("c.custom_values"),
         select_holders!("jsonb_build_object(v.field_key, c.custom_values -> v.field_key)"),
     ]);
-    let args = [tenant.into(), key.as_str().into(), after.into(), limit.into()];
+    let args = [tenant.into(), key.as_str().into(), from.into(), limit.into()];
     tx.all(sql, &args, |row| {
         let mut values: CustomValues = row.json(2)?;
         Ok(Holder { client: row.get(0)?, object_id: row.get(1)?, value: values.remove(key) })

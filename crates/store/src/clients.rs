@@ -300,18 +300,18 @@ pub async fn update(
     client_listings::change(tx, old, client).await
 }
 
-/// The heads of a tenant's clients' chains, by id, starting after `after`.
+/// The heads of a tenant's clients' chains, by id, starting with `from`.
 pub async fn heads(
     tx: &mut Tx,
     tenant: TenantId,
-    after: ClientId,
+    from: ClientId,
     limit: i64,
 ) -> Result<Vec<(ClientId, ChainHead)>, DbError> {
     let sql = "SELECT id, audit_count, audit_hash FROM clients
-        WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3";
+        WHERE tenant_id = $1 AND id >= $2 ORDER BY id LIMIT $3";
     let head =
         |row: &Row<'_>| Ok((row.get(0)?, ChainHead { count: row.get(1)?, hash: row.get(2)? }));
-    tx.all(sql, &[tenant.into(), after.into(), limit.into()], head).await
+    tx.all(sql, &[tenant.into(), from.into(), limit.into()], head).await
 }
 
 /// How many columns come before those that are indexed or refer to other rows.

@@ -38,16 +38,16 @@ pub async fn get(
     tx.opt(sql, &[tenant.into(), id.into()], erased).await
 }
 
-/// Erased clients of a tenant, by id, starting after `after`.
-pub async fn after(
+/// Erased clients of a tenant, by id, starting with `from`.
+pub async fn page(
     tx: &mut Tx,
     tenant: TenantId,
-    after: ClientId,
+    from: ClientId,
     limit: i64,
 ) -> Result<Vec<ErasedClient>, DbError> {
     let sql = "SELECT tenant_id, id, erased_at, audit_count, audit_hash, scrubbed
-        FROM erased_clients WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3";
-    tx.all(sql, &[tenant.into(), after.into(), limit.into()], erased).await
+        FROM erased_clients WHERE tenant_id = $1 AND id >= $2 ORDER BY id LIMIT $3";
+    tx.all(sql, &[tenant.into(), from.into(), limit.into()], erased).await
 }
 
 fn erased(row: &Row<'_>) -> Result<ErasedClient, DbError> {

@@ -194,6 +194,50 @@ pub async fn remove_waiting(
     tx.send(&[], sql, &[tenant.into(), id.into(), row.into()]).await
 }
 
+/// Rows that wait in any import of a tenant, by import and row, starting after `after`.
+pub async fn waiting_of_tenant(
+    tx: &mut Tx,
+    tenant: TenantId,
+    (import, row): (Uuid, i64),
+    limit: i64,
+) -> Result<Vec<(Uuid, i64, String)>, DbError> {
+    let sql = "SELECT import_id, row_number, contents FROM import_waiting
+        WHERE tenant_id = $1 AND (import_id, row_number) > ($2, $3)
+        ORDER BY import_id, row_number LIMIT $4";
+    let args = [tenant.into(), import.into(), row.into(), limit.into()];
+    tx.all(sql, &args, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).await
+}
+
+/// Writes over what a row that waits says.
+pub async fn set_waiting(
+    tx: &mut Tx,
+    tenant: TenantId,
+    (import, row): (Uuid, i64),
+    contents: &str,
+) -> Result<(), DbError> {
+    let sql = "UPDATE import_waiting SET contents = $1
+        WHERE tenant_id = $2 AND import_id = $3 AND row_number = $4";
+    tx.send(&[], sql, &[contents.into(), tenant.into(), import.into(), row.into()]).await
+}
+
+/// Writes over the violations of every row of the tenant that failed.
+pub async fn set_errors(tx: &mut Tx, tenant: TenantId, violations: &str) -> Result<(), DbError> {
+    let sql = "UPDATE import_errors SET violations = $1
+        WHERE tenant_id = $2 AND violations <> $1";
+    tx.send(&[], sql, &[violations.into(), tenant.into()]).await
+}
+
+/// An import on which nothing was done since `before`, and its tenant. Crosses tenants, for the
+/// server's own clean-up.
+pub async fn one_since_across_tenants(
+    tx: &mut Tx,
+    before: Timestamp,
+) -> Result<Option<(TenantId, Uuid)>, DbError> {
+    let sql = "SELECT tenant_id, id FROM imports WHERE changed_at < $1
+        ORDER BY changed_at LIMIT 1";
+    tx.opt(sql, &[before.into()], |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?))).await
+}
+
 /// An import of the tenant on which nothing was done since `before`.
 pub async fn one_since(
     tx: &mut Tx,

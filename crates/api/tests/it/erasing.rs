@@ -1,8 +1,12 @@
 //! `DELETE /v2/clients/{client_id}`: nothing stays of a client but its id and its chain.
 
+use axum::body::{Body, Bytes};
+use axum::http::Method;
 use clientbook_app::AuditScope;
-use clientbook_testkit::{ACME, Actor, GLOBEX, INITECH, TestApp};
+use clientbook_testkit::{ACME, ACME_OBJECT, Actor, Answer, GLOBEX, INITECH, TestApp};
+use futures_util::stream;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 async fn make(actor: &Actor, name: &str) -> Value {
     actor.post("/v2/clients", &json!({ "name": name })).await.expect(201).json()
@@ -136,4 +140,133 @@ async fn erasure_needs_an_entry() {
         let report = app.app().verify_audit(AuditScope::default()).await.expect("a report");
         assert!(!report.faults.is_empty(), "{sql}");
     }
+}
+
+/// Sends rows to an import; it breaks off after them, or ends.
+async fn import(app: &TestApp, actor: &Actor, rows: &[Value], breaks: bool) -> Answer {
+    let rows: Vec<_> = rows.iter().map(|row| format!("{row}\n")).collect();
+    let broken = breaks.then(|| Err(std::io::Error::other("gone")));
+    let pieces = [Ok(Bytes::from(rows.concat()))].into_iter().chain(broken);
+    let request = axum::http::Request::post(format!("/v2/clients/import?import_id={ACME}"))
+        .header("authorization", format!("Bearer {}", actor.token()))
+        .header("content-type", "application/x-ndjson")
+        .body(Body::from_stream(stream::iter(pieces.collect::<Vec<_>>())));
+    app.call_piece_by_piece(request.expect("a request")).await.expect(200)
+}
+
+#[tokio::test]
+async fn imports_keep_nothing_of_an_erased_client() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let path = format!("/v2/clients/{ACME}");
+    admin.patch(&format!("/client/{ACME}"), &json!({ "externalId": "ZQ-1" })).await.expect(200);
+    let token = admin.get(&path).await.expect(200).json()["enrollment_token"]["value"].clone();
+    let theirs = [
+        json!({ "id": ACME }),
+        json!({ "number": 456 }),
+        json!({ "object_id": ACME_OBJECT }),
+        json!({ "external_id": "ZQ-1" }),
+        json!({ "enrollment_token": token }),
+        json!({ "parent_client_id": ACME }),
+        json!({ "parent_client_id": 456 }),
+    ];
+    let waits = json!({ "name": "Zebediah Quark", "parent_client_id": 9_999 });
+    let mut rows = vec![waits.clone(); theirs.len()];
+    rows.push(json!({ "name": "Kept", "parent_client_id": 9_999, "external_id": "ZQ-2" }));
+    rows.push(json!({ "name": "x", "Zebediah": "Quark" }));
+    rows.extend((0..230).map(|at| json!({ "name": format!("Row {at}") })));
+    import(&app, &admin, &rows, true).await;
+    let kept = || {
+        let waiting =
+            app.database().rows("SELECT contents FROM import_waiting ORDER BY row_number");
+        let errors = app.database().rows("SELECT violations FROM import_errors");
+        (waiting, errors)
+    };
+    // As if the client had got its names while they waited.
+    for (name, number) in theirs.iter().zip(1..) {
+        let mut row = waits.as_object().expect("an object").clone();
+        row.extend(name.as_object().expect("an object").clone());
+        let row = Value::from(row);
+        let sql =
+            format!("UPDATE import_waiting SET contents = '{row}' WHERE row_number = {number}");
+        assert_eq!(app.database().change(&sql), 1);
+    }
+    let (waiting, errors) = kept();
+    assert_eq!(waiting.iter().filter(|row| row[0].contains("Zebediah")).count(), 7);
+    assert!(errors[0][0].contains("Zebediah"), "{errors:?}");
+    delete_mode(&admin, ACME).await;
+    admin.delete(&path).await.expect(204);
+    let (waiting, errors) = kept();
+    assert_eq!((waiting.len(), errors.len()), (8, 1));
+    assert!(waiting[..7].iter().all(|row| row[0] == "{}"), "{waiting:?}");
+    assert!(waiting[7][0].contains("Kept"));
+    assert!(errors[0][0].contains("a client was erased"), "{errors:?}");
+    // Whoever goes on with the import still gets every row told.
+    let told = import(&app, &admin, &rows, false).await.text;
+    let last: Value = serde_json::from_str(told.lines().last().expect("a line")).expect("JSON");
+    let sum = &last["summary"];
+    assert_eq!([&sum["created"], &sum["failed"], &sum["waiting"]], [230, 9, 0], "{sum}");
+    app.assert_audit_intact().await;
+}
+
+#[tokio::test]
+async fn old_imports_are_forgotten_without_another() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let rows =
+        [json!({ "name": "x", "status": "odd" }), json!({ "name": "y", "parent_client_id": 9 })];
+    import(&app, &admin, &rows, false).await;
+    let forget = async || while app.app().forget_imports().await.expect("a clean-up") {};
+    let left = || {
+        let sql = "SELECT id FROM imports UNION ALL SELECT import_id FROM import_errors";
+        app.database().rows(sql).len()
+    };
+    forget().await;
+    assert_eq!(left(), 3);
+    app.advance(30 * 24 * 60 * 60 * 1000 + 1);
+    forget().await;
+    assert_eq!(left(), 0);
+}
+
+/// What is kept of a repeatable call shows the name of a client's parent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_answer_shows_a_parent_that_is_erased_meanwhile() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let mut joined = 0;
+    for round in 0..12 {
+        let parent = make(&admin, &format!("Zebediah {round}")).await;
+        let parent = parent["id"].as_str().expect("an id").to_owned();
+        let shown = admin.get(&format!("/client/{parent}")).await.expect(200).json();
+        let number = shown["id"].clone();
+        let child = json!({ "parentClientId": number });
+        admin.patch(&format!("/client/{GLOBEX}"), &child).await.expect(200);
+        delete_mode(&admin, &parent).await;
+        let mut racers = JoinSet::new();
+        for at in 0..6 {
+            let (admin, number) = (admin.clone(), number.clone());
+            racers.spawn(async move {
+                let (method, path, body) = if at % 2 == 0 {
+                    let body = json!({ "note": format!("{round} {at}") });
+                    (Method::PATCH, format!("/client/{GLOBEX}"), body)
+                } else {
+                    let body = json!({ "name": "Below", "status": "ACTIVE", "active": true,
+                        "parentClientId": number });
+                    (Method::POST, "/client".to_owned(), body)
+                };
+                let request = admin.request(method, &path);
+                let request = request.header("idempotency-key", format!("key-{round}-{at}"));
+                let request = request.header("content-type", "application/json");
+                admin.send(request.body(body.to_string())).await.text
+            });
+        }
+        admin.delete(&format!("/v2/clients/{parent}")).await.expect(204);
+        let answers = racers.join_all().await;
+        joined += answers.iter().filter(|text| text.contains("Zebediah")).count();
+        let kept = app
+            .database()
+            .rows("SELECT body FROM kept_answers WHERE parent_id IS NOT NULL AND body IS NOT NULL");
+        assert_eq!(kept.len(), 0, "round {round}");
+    }
+    assert!(joined > 0, "no answer showed the parent");
 }

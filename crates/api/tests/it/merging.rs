@@ -366,3 +366,45 @@ async fn what_was_joined_to_a_client_is_erased_with_it() {
     assert!(!rows.iter().any(|row| row[0].contains("Quark") || row[0].contains("of Globex")));
     app.assert_audit_intact().await;
 }
+
+/// Two merges in a row: every name of the first loser leads to the end, for an import too.
+#[tokio::test]
+async fn an_import_and_an_erasure_follow_more_than_one_step() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let first = json!({ "name": "First" });
+    let first = import(&admin, &[first]).await[0].clone();
+    assert_eq!(first["summary"]["created"], 1, "{first}");
+    let old = app.database().rows("SELECT number FROM clients WHERE name = 'First'");
+    let number: i64 = old[0][0].parse().expect("a number");
+    let listed = admin.get("/v2/clients?q=First").await.expect(200).json();
+    let id = listed["data"][0]["id"].as_str().expect("an id").to_owned();
+    merge(&admin, GLOBEX, &json!({ "loser_id": id })).await.expect(200);
+    merge(&admin, ACME, &json!({ "loser_id": GLOBEX })).await.expect(200);
+    for (at, parent) in [json!(number), json!(id)].into_iter().enumerate() {
+        let child = json!({ "name": format!("Child {at}"), "parent_client_id": parent });
+        assert_eq!(import(&admin, &[child]).await[0]["summary"]["created"], 1);
+    }
+    let children =
+        app.database().rows("SELECT parent_client_id FROM clients WHERE name LIKE 'Child%'");
+    assert_eq!(children, [["456"], ["456"]]);
+    // As a store may be that was imported into before imports followed the second step.
+    let hidden = format!("UPDATE clients SET parent_client_id = {number} WHERE name = 'Child 0'");
+    assert_eq!(app.database().change(&hidden), 1);
+    let winner = format!("/v2/clients/{ACME}");
+    admin.patch(&winner, &json!({ "collection_mode": "deleted" })).await.expect(200);
+    admin.delete(&winner).await.expect(204);
+    let left = "SELECT 1 FROM clients WHERE name LIKE 'Child%' AND parent_client_id IS NULL";
+    assert_eq!(app.database().rows(left).len(), 2);
+    app.assert_audit_intact().await;
+}
+
+/// What an import of these rows tells.
+async fn import(actor: &Actor, rows: &[Value]) -> Vec<Value> {
+    let request = actor
+        .request(Method::POST, "/v2/clients/import")
+        .header("content-type", "application/x-ndjson");
+    let rows: Vec<_> = rows.iter().map(|row| format!("{row}\n")).collect();
+    let told = actor.send(request.body(rows.concat())).await.expect(200);
+    told.text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}

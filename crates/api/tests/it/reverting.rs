@@ -237,3 +237,29 @@ async fn values_go_back_where_their_definitions_let_them() {
     assert_eq!(admin.get(&path).await.expect(200).json()["custom"], json!({}));
     app.assert_audit_intact().await;
 }
+
+#[tokio::test]
+async fn an_imported_client_is_shown_with_the_times_it_brought() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let row = json!({
+        "name": "Older", "external_id": "o-1",
+        "created_at": "2020-01-02T03:04:05Z", "updated_at": "2021-01-02T03:04:05Z",
+    });
+    let request = admin.request(axum::http::Method::POST, "/v2/clients/import");
+    let request = request.header("content-type", "application/x-ndjson");
+    admin.send(request.body(row.to_string())).await.expect(200);
+    let listed = admin.get("/v2/clients?q=Older").await.expect(200).json();
+    let path = format!("/v2/clients/{}", listed["data"][0]["id"].as_str().expect("an id"));
+    let imported = admin.get(&path).await.expect(200).json();
+    assert_eq!(imported["created_at"], "2020-01-02T03:04:05.000Z");
+    assert_eq!(imported["updated_at"], "2021-01-02T03:04:05.000Z");
+    app.advance(1_000);
+    let client = path.replace("/v2/clients/", "/client/");
+    admin.patch(&client, &json!({ "name": "Newer" })).await.expect(200);
+    let then = admin.get(&format!("{path}?as_of=2026-03-10T14:30:00Z")).await.expect(200);
+    assert_eq!(then.json(), imported);
+    let now = admin.get(&format!("{path}?as_of=2026-03-10T14:30:01Z")).await.expect(200).json();
+    assert_eq!(now, admin.get(&path).await.expect(200).json());
+    assert_eq!(now["updated_at"], "2026-03-10T14:30:01.000Z");
+}

@@ -7,7 +7,6 @@ use clientbook_model::id::{ClientId, ObjectId, TenantId};
 use clientbook_store::Tx;
 use clientbook_store::client_values::{self, Holder};
 use std::collections::HashMap;
-use uuid::Uuid;
 
 /// Clients that are read at a time.
 const PAGE: i64 = 500;
@@ -18,7 +17,7 @@ const NAMED: usize = 10;
 /// Refuses a definition that values do not fit which clients already hold.
 pub(super) async fn check(tx: &mut Tx, tenant: TenantId, field: &Field) -> Result<(), AppError> {
     let (mut count, mut named) = (0_u64, Vec::new());
-    let mut pages = Pages::default();
+    let mut pages = Pages::new();
     while let Some(page) = pages.next(tx, tenant, field).await? {
         for holder in page {
             let fits = |value| field.check(value).is_ok_and(|kept| kept == *value);
@@ -50,7 +49,7 @@ pub(super) async fn make_unique(
 ) -> Result<(), AppError> {
     let mut owners: HashMap<[u8; 32], ObjectId> = HashMap::new();
     let (mut count, mut named) = (0_u64, Vec::new());
-    let mut pages = Pages::default();
+    let mut pages = Pages::new();
     while let Some(page) = pages.next(tx, tenant, field).await? {
         for Holder { client, object_id, value } in page {
             let Some(digest) = value.map(|value| field.digest(&value)) else { continue };
@@ -86,26 +85,27 @@ pub(super) async fn forget_unique(
 }
 
 /// Walks over all clients that hold a value of a field.
-#[derive(Default)]
 struct Pages {
-    after: Option<ClientId>,
-    ended: bool,
+    next: Option<ClientId>,
 }
 
 impl Pages {
+    fn new() -> Self {
+        Self { next: Some(ClientId::FIRST) }
+    }
+
     async fn next(
         &mut self,
         tx: &mut Tx,
         tenant: TenantId,
         field: &Field,
     ) -> Result<Option<Vec<Holder>>, AppError> {
-        if self.ended {
+        let Some(from) = self.next else {
             return Ok(None);
-        }
-        let after = self.after.unwrap_or(ClientId(Uuid::nil()));
-        let page = client_values::holders(tx, tenant, &field.key, after, PAGE).await?;
-        self.after = page.last().map(|last| last.client);
-        self.ended = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
+        };
+        let page = client_values::holders(tx, tenant, &field.key, from, PAGE).await?;
+        let full = i64::try_from(page.len()).is_ok_and(|length| length >= PAGE);
+        self.next = page.last().filter(|_| full).and_then(|last| last.client.next());
         Ok(Some(page))
     }
 }

@@ -5,7 +5,7 @@ use clientbook_model::client::Client;
 use clientbook_model::field::{Field, FieldStatus, Fields};
 use clientbook_model::id::ClientId;
 use clientbook_store::clients::ClientKey;
-use clientbook_store::{Tx, client_values, clients, fields, tenants};
+use clientbook_store::{Tx, client_values, clients, erased_clients, fields, tenants};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -77,7 +77,7 @@ async fn values_are_of_one_tenant() {
             clients::update(tx, &old, &new, Some(&all)).await?;
         }
         let [ours, theirs] = [OURS, THEIRS].map(tenant);
-        let first = ClientId(Uuid::nil());
+        let first = ClientId::FIRST;
         for own in [&ours, &theirs] {
             let id = client(own, 1).id;
             assert_eq!(client_values::with_digest(tx, own.id, &key, &digest).await?, Some(id));
@@ -134,4 +134,29 @@ async fn a_unique_value_is_one_clients_of_its_tenant() {
         Ok(())
     });
     checked.await.expect("the second");
+}
+
+/// The first id of all is one like the others.
+#[tokio::test]
+async fn walks_begin_at_the_first_id() {
+    let store = store().await;
+    let checked = store.write(async |tx: &mut Tx| {
+        let ours = tenant(OURS);
+        let key = field(1).key;
+        let custom_values = [(key.clone(), json!("nil"))].into();
+        let mut nil = client(&ours, 9);
+        nil = Client { id: ClientId::FIRST, custom_values, ..nil };
+        (nil.parent_client_id, nil.client_type_id, nil.external_id) = (None, None, None);
+        clients::insert(tx, &nil, None).await?;
+        let from = ClientId::FIRST;
+        assert_eq!(clients::heads(tx, ours.id, from, 1).await?[0].0, nil.id);
+        assert_eq!(client_values::holders(tx, ours.id, &key, from, 1).await?[0].client, nil.id);
+        let next = from.next().expect("another");
+        assert_ne!(clients::heads(tx, ours.id, next, 1).await?[0].0, nil.id);
+        erased_clients::put(tx, &nil, time(5)).await?;
+        assert_eq!(erased_clients::page(tx, ours.id, from, 1).await?[0].id, nil.id);
+        Ok(())
+    });
+    checked.await.expect("queries");
+    assert_eq!(ClientId(Uuid::max()).next(), None);
 }

@@ -16,8 +16,8 @@ use clientbook_store::api_tokens::TokenFilter;
 use clientbook_store::audit::CollectionControlFilter;
 use clientbook_store::clients::ClientKey;
 use clientbook_store::{
-    DbError, RawId, Tx, api_tokens, audit, audit_lists, client_types, clients, enrollment_tokens,
-    erased_clients, tenants,
+    DbError, RawId, Tx, api_tokens, audit, audit_lists, client_keys, client_types, clients,
+    enrollment_tokens, erased_clients, merged_clients, tenants,
 };
 
 const OURS: u8 = 1;
@@ -310,7 +310,7 @@ async fn the_trail_is_listed_in_its_tenant_only() {
                 let total = audit_lists::total(tx, &filter).await?;
                 assert_eq!(usize::try_from(total.count), Ok(expected));
             }
-            let heads = clients::heads(tx, id, ClientId(uuid::Uuid::nil()), 10).await?;
+            let heads = clients::heads(tx, id, ClientId::FIRST, 10).await?;
             assert_eq!(heads.iter().any(|(client, _)| *client == own.id), expected > 0);
         }
         Ok(())
@@ -377,15 +377,51 @@ async fn what_is_erased_is_of_one_tenant() {
         assert!(erased_clients::get(tx, ours.id, own.id).await?.is_some());
         assert_eq!(erased_clients::get(tx, theirs.id, own.id).await?, None);
         assert_eq!(erased_clients::get(tx, theirs.id, other.id).await?, None);
-        let first = ClientId(uuid::Uuid::nil());
-        assert_eq!(erased_clients::after(tx, theirs.id, first, 10).await?, []);
-        assert_eq!(erased_clients::after(tx, ours.id, first, 10).await?.len(), 1);
+        let first = ClientId::FIRST;
+        assert_eq!(erased_clients::page(tx, theirs.id, first, 10).await?, []);
+        assert_eq!(erased_clients::page(tx, ours.id, first, 10).await?.len(), 1);
         erased_clients::set_scrubbed(tx, theirs.id, own.id).await?;
         let waits =
             erased_clients::get(tx, ours.id, own.id).await?.is_some_and(|one| !one.scrubbed);
         erased_clients::set_scrubbed(tx, ours.id, own.id).await?;
         let done = erased_clients::get(tx, ours.id, own.id).await?.is_some_and(|one| one.scrubbed);
         assert!(done && (waits || erased_clients::unscrubbed_across_tenants(tx).await?.is_empty()));
+        Ok(())
+    });
+    checked.await.expect("queries");
+}
+
+#[tokio::test]
+async fn every_name_leads_to_the_end_of_its_way() {
+    let store = Store::new();
+    let checked = store.write(async |tx: &mut Tx| {
+        fill(tx, OURS).await?;
+        let (ours, theirs) = (tenant(OURS), tenant(THEIRS));
+        let end = client(&ours, 1);
+        let [first, second] = [8, 9].map(|which| {
+            let id = Text::new(&format!("x-{which}")).ok();
+            Client { external_id: id, parent_client_id: None, ..client(&ours, which) }
+        });
+        for record in [&first, &second] {
+            clients::insert(tx, record, None).await?;
+        }
+        merged_clients::set(tx, ours.id, first.id, second.id).await?;
+        merged_clients::set(tx, ours.id, second.id, end.id).await?;
+        let named = (end.id, end.number);
+        for record in [&first, &second] {
+            let ids = client_keys::ids_across_tenants(tx, ours.id, &[record.id]).await?;
+            assert_eq!(ids, [(record.id, Some(named))]);
+            let ids = client_keys::ids_across_tenants(tx, theirs.id, &[record.id]).await?;
+            assert_eq!(ids, [(record.id, None)]);
+            let numbers = client_keys::numbers(tx, ours.id, &[record.number]).await?;
+            assert_eq!(numbers, [(record.number, named)]);
+            let text = record.object_id.to_string();
+            let found = client_keys::object_ids(tx, ours.id, std::slice::from_ref(&text)).await?;
+            assert_eq!(found, [(text, end.id)]);
+            let text = record.external_id.as_ref().expect("one").as_str().to_owned();
+            let found = client_keys::external_ids(tx, ours.id, std::slice::from_ref(&text)).await?;
+            assert_eq!(found, [(text, end.id)]);
+        }
         Ok(())
     });
     checked.await.expect("queries");
