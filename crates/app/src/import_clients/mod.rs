@@ -150,7 +150,8 @@ impl App {
             let terms = format!("match={by_what} dry_run={}", asked.dry_run);
             if asked.resume && imports::get(tx, tenant.id, asked.id).await?.is_none() {
                 let message = "no import has this id, or it was forgotten: some of its rows may be \
-                               in; begin anew with another id, best with match";
+                               in. Begin anew with another id, best with match; clientbook import \
+                               does so once FILE.import.json is removed";
                 let violation = Violation::new("no_such_import", message).below("/import_id");
                 return Err(AppError::Conflict(violation));
             }

@@ -7,6 +7,7 @@ use clientbook_app::{
     Once, RowError,
 };
 use clientbook_model::client_filter::ClientWishes;
+use clientbook_model::id::TenantId;
 use clientbook_model::moving::{Batcher, Format, Gather, MatchBy};
 use clientbook_model::principal::{Permission, Permissions};
 use clientbook_model::tenant::{Slug, TenantName};
@@ -20,6 +21,7 @@ use uuid::Uuid;
 use crate::book::env;
 
 const TENANT: &str = "tenant-of-rows";
+const TENANT_ID: TenantId = TenantId(Uuid::from_u128(5));
 const IMPORT: Uuid = Uuid::from_u128(7);
 
 /// A store with an empty tenant.
@@ -60,7 +62,8 @@ impl Place {
         let (app, _) = App::start(db, env, None).await.expect("a start");
         let slug = Slug::new(TENANT).expect("a slug");
         let name = TenantName::new("A tenant").expect("a name");
-        let tenant = NewTenant { id: None, object_id: None, slug, name, strict_fields: false };
+        let id = Some(TENANT_ID);
+        let tenant = NewTenant { id, object_id: None, slug, name, strict_fields: false };
         app.create_tenant(&caller(), tenant, Once::free()).await.expect("a tenant");
         Self { app, clock, database }
     }
