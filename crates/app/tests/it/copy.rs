@@ -1,13 +1,15 @@
 //! A store on one engine becomes the same store on the other.
 
 use crate::book::{ACME, Book, change, change_once_more, env, parsed, verify};
+use crate::moving;
 use clientbook_app::{
-    App, AppError, Bootstrap, Caller, ClientKey, ClientRef, KeyedCall, Merge, Merged, Once,
-    Precondition, Told,
+    App, AppError, Bootstrap, Caller, ClientKey, ClientRef, Home, ImportTerms, KeyedCall, Merge,
+    Merged, Once, Precondition, Told,
 };
 use clientbook_model::client::ClientPatch;
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::id::ClientId;
+use clientbook_model::moving::Format;
 use clientbook_model::patch::Patch;
 use clientbook_model::success::SuccessPatch;
 use clientbook_store::copy::{Compared, Copy};
@@ -37,7 +39,19 @@ async fn full(engine: Engine) -> TestDatabase {
     }
     merged_with_a_key(&app, clients[50].id, clients[51].id).await;
     erased(&app, clients[60].id).await;
+    import_begun(&app).await;
     book.database
+}
+
+/// An import that is not done: one row has failed, and one waits for its parent.
+async fn import_begun(app: &App) {
+    let home = Home::Field { asked: Some("sample".into()), at: "/tenant" };
+    let id = app.new_import_id();
+    let terms = ImportTerms { home, id, match_by: None, dry_run: false, batch: 2 };
+    let caller = Caller::cli("a request".into());
+    let mut import = app.import_clients(&caller, terms).await.expect("an import");
+    let rows = "{\"name\": \"\"}\n{\"name\": \"Child\", \"parent_client_id\": 999999}\n";
+    moving::take(&mut import, Format::Ndjson, rows.as_bytes()).await.expect("rows");
 }
 
 async fn erased(app: &App, client: ClientId) {

@@ -115,7 +115,7 @@ impl Place {
     }
 }
 
-async fn take(import: &mut Import, format: Format, file: &[u8]) -> Result<(), AppError> {
+pub(crate) async fn take(import: &mut Import, format: Format, file: &[u8]) -> Result<(), AppError> {
     let mut gather = Gather::new(format, import.mark().read, import.batch());
     // In small pieces: where they end says nothing.
     for piece in file.chunks(100).chain([&b""[..]]) {

@@ -210,7 +210,7 @@ async fn many_rows_are_all_compared() {
         format!(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1200)
             INSERT INTO enrollment_tokens (tenant_id, id, client_id, value, created_at, revoked_at)
-            SELECT {ours}, randomblob(16), {}, 'x', 0, 0 FROM n",
+            SELECT {ours}, randomblob(16), {}, 'x' || i, 0, 0 FROM n",
             blob(GLOBEX)
         ),
     ]);
