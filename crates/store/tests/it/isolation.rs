@@ -16,8 +16,8 @@ use clientbook_store::api_tokens::TokenFilter;
 use clientbook_store::audit::CollectionControlFilter;
 use clientbook_store::clients::ClientKey;
 use clientbook_store::{
-    DbError, RawId, Tx, api_tokens, audit, audit_lists, client_types, clients, enrollment_tokens,
-    erased_clients, tenants,
+    DbError, RawId, Tx, api_tokens, audit, audit_lists, client_keys, client_types, clients,
+    enrollment_tokens, erased_clients, tenants,
 };
 
 const OURS: u8 = 1;
@@ -375,6 +375,12 @@ async fn what_is_erased_is_of_one_tenant() {
         let other = client(&theirs, 1);
         assert!(clients::get(tx, theirs.id, ClientKey::Number(own.number)).await?.is_some());
         assert!(erased_clients::get(tx, ours.id, own.id).await?.is_some());
+        let (numbers, object_ids) = ([own.number], [own.object_id.to_string()]);
+        assert_eq!(client_keys::spent_numbers(tx, ours.id, &numbers).await?, numbers);
+        assert_eq!(client_keys::spent_numbers(tx, theirs.id, &numbers).await?, []);
+        assert_eq!(client_keys::spent_object_ids(tx, ours.id, &object_ids).await?, object_ids);
+        let none: [String; 0] = [];
+        assert_eq!(client_keys::spent_object_ids(tx, theirs.id, &object_ids).await?, none);
         assert_eq!(erased_clients::get(tx, theirs.id, own.id).await?, None);
         assert_eq!(erased_clients::get(tx, theirs.id, other.id).await?, None);
         let first = ClientId(uuid::Uuid::nil());
