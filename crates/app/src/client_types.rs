@@ -12,7 +12,7 @@ use clientbook_model::number::Reference;
 use clientbook_model::principal::Permission;
 use clientbook_model::success::{ClientType, MAX_TYPES, TypeTitle};
 use clientbook_model::violation::Violation;
-use clientbook_store::{DbError, Repeat, Tx, client_types, tenants};
+use clientbook_store::{Repeat, Tx, client_types, tenants};
 
 /// What a new client type is to be.
 #[derive(Debug, Clone)]
@@ -75,8 +75,10 @@ impl App {
                     let message = format!("a tenant has at most {MAX_TYPES} client types");
                     return Err(invalid("/title", "max_items", message));
                 }
-                let spent = |_| AppError::from(DbError::Refused("ids are spent".into()));
-                let id = Reference::new(next).map_err(spent)?;
+                let id = next.and_then(|next| Reference::new(next).ok()).ok_or_else(|| {
+                    let message = "the tenant's client types have the largest id there is";
+                    AppError::Conflict(Violation::new("spent", message).below("/title"))
+                })?;
                 let client_type = ClientType { id, title: title.as_str().to_owned() };
                 let tenant_id = tenant.id;
                 let recorder =

@@ -92,7 +92,7 @@ impl From<DbError> for AppError {
 }
 
 /// Which values callers choose that must be unique, by the index that says so.
-const UNIQUE: [(&str, &str, &str); 7] = [
+const UNIQUE: [(&str, &str, &str); 9] = [
     (
         "clients_external_id",
         "/external_id",
@@ -105,6 +105,8 @@ const UNIQUE: [(&str, &str, &str); 7] = [
         "/custom",
         "another client of the tenant already has a value that must be unique",
     ),
+    ("client_ids_id", "/id", "another client already has this id"),
+    ("enrollment_tokens_value", "/enrollment_token", "another client has this enrolment token"),
     ("tenants_id", "/id", "another tenant already has this id"),
     ("tenants_object_id", "/object_id", "another tenant already has this object id"),
     ("tenants_slug", "/slug", "another tenant already has this slug"),

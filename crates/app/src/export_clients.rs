@@ -11,6 +11,7 @@ use crate::list_clients::filter;
 use crate::load::{self, Home};
 use clientbook_model::client_filter::ClientWishes;
 use clientbook_model::moving::{Format, Writer, cells};
+use clientbook_model::principal::Permission;
 use clientbook_store::Tx;
 use clientbook_store::client_lists::{self, Order, Position, Sort};
 use clientbook_store::clients;
@@ -105,10 +106,12 @@ impl Export {
         });
         let (rows, next, total) = read.await?;
         let writer = Writer::new(self.terms.format);
+        let manages = self.caller.principal.permissions.has(Permission::TokensManage);
+        let readers_at = (!manages).then_some(now);
         for row in &rows {
             let (client_type, token) = (row.client_type.as_ref(), row.enrollment_token.as_ref());
             let fields = row.fields.as_deref();
-            writer.row(bytes, &cells(&row.client, fields, client_type, token));
+            writer.row(bytes, &cells(&row.client, fields, client_type, token, readers_at));
         }
         self.rows += rows.len() as u64;
         self.total = total.count;

@@ -203,7 +203,8 @@ async fn import(app: &App, bytes: &[u8]) -> Result<(), Failure> {
     let caller = Caller::system("bench".into());
     let home = Home::Field { asked: Some(TENANT.into()), at: "/tenant" };
     let id = app.new_import_id();
-    let terms = ImportTerms { home, id, match_by: None, dry_run: false, batch: BATCH };
+    let terms =
+        ImportTerms { home, id, match_by: None, dry_run: false, resume: false, batch: BATCH };
     let mut import = app.import_clients(&caller, terms).await.map_err(told)?;
     let mut gather = Gather::new(Format::Ndjson, 0, BATCH);
     gather.feed(bytes);

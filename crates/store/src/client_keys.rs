@@ -42,12 +42,17 @@ const IDS: [&str; 2] = [
     led!(
         "i.id",
         "client_ids i LEFT JOIN clients c ON c.tenant_id = $1 AND c.id = i.id
-         WHERE i.id IN (SELECT unhex(value) FROM json_each($2))"
+         WHERE i.id IN (SELECT unhex(value) FROM json_each($2))
+         UNION SELECT t.id, NULL, NULL, NULL FROM tenants t
+         WHERE t.id IN (SELECT unhex(value) FROM json_each($2))
+            AND NOT EXISTS (SELECT 1 FROM client_ids i WHERE i.id = t.id)"
     ),
     led!(
         "i.id",
         "client_ids i LEFT JOIN clients c ON c.tenant_id = $1 AND c.id = i.id
-         WHERE i.id = ANY($2)"
+         WHERE i.id = ANY($2)
+         UNION SELECT t.id, NULL, NULL, NULL FROM tenants t
+         WHERE t.id = ANY($2) AND NOT EXISTS (SELECT 1 FROM client_ids i WHERE i.id = t.id)"
     ),
 ];
 
@@ -75,17 +80,37 @@ const EXTERNAL_IDS: [&str; 2] = [
     ),
 ];
 
-const TOKEN_VALUES: [&str; 2] = [
+const TOKEN_IDS: [&str; 2] = [
+    "SELECT id FROM enrollment_tokens
+     WHERE tenant_id = $1 AND id IN (SELECT unhex(value) FROM json_each($2))",
+    "SELECT id FROM enrollment_tokens WHERE tenant_id = $1 AND id = ANY($2)",
+];
+
+const SPENT_NUMBERS: [&str; 2] = [
+    "SELECT number FROM spent_client_names
+     WHERE tenant_id = $1 AND number IN (SELECT value FROM json_each($2))",
+    "SELECT number FROM spent_client_names WHERE tenant_id = $1
+        AND number = ANY(ARRAY(SELECT CAST(jsonb_array_elements_text($2) AS bigint)))",
+];
+
+const SPENT_OBJECT_IDS: [&str; 2] = [
+    "SELECT object_id FROM spent_client_names
+     WHERE tenant_id = $1 AND object_id IN (SELECT value FROM json_each($2))",
+    "SELECT object_id FROM spent_client_names
+     WHERE tenant_id = $1 AND object_id = ANY(ARRAY(SELECT jsonb_array_elements_text($2)))",
+];
+
+const TOKENS: [&str; 2] = [
     "SELECT value, client_id FROM enrollment_tokens
      WHERE tenant_id = $1 AND value IN (SELECT value FROM json_each($2))",
     "SELECT value, client_id FROM enrollment_tokens
      WHERE tenant_id = $1 AND value = ANY(ARRAY(SELECT jsonb_array_elements_text($2)))",
 ];
 
-const TOKEN_IDS: [&str; 2] = [
-    "SELECT id FROM enrollment_tokens
-     WHERE tenant_id = $1 AND id IN (SELECT unhex(value) FROM json_each($2))",
-    "SELECT id FROM enrollment_tokens WHERE tenant_id = $1 AND id = ANY($2)",
+const TOKEN_VALUES: [&str; 2] = [
+    "SELECT value FROM enrollment_tokens WHERE value IN (SELECT value FROM json_each($1))",
+    "SELECT value FROM enrollment_tokens
+     WHERE value = ANY(ARRAY(SELECT jsonb_array_elements_text($1)))",
 ];
 
 /// A client by its id and number.
@@ -93,6 +118,7 @@ pub type Named = (ClientId, ClientNumber);
 
 /// Which of these UUIDs are taken, and by which client of the tenant: the other record where two were
 /// merged; none where it is another tenant's.
+/// A tenant's UUID is taken, too: its chain has the same id.
 /// Crosses tenants: a UUID is given once.
 pub async fn ids_across_tenants(
     tx: &mut Tx,
@@ -144,13 +170,54 @@ pub async fn external_ids(
     texts(tx, tenant, ids, EXTERNAL_IDS).await
 }
 
+/// Which of these numbers erased clients of the tenant had.
+pub async fn spent_numbers(
+    tx: &mut Tx,
+    tenant: TenantId,
+    numbers: &[ClientNumber],
+) -> Result<Vec<ClientNumber>, DbError> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let numbers = json(numbers)?;
+    let args = [tenant.into(), Value::Json(&numbers)];
+    tx.all(tx.worded(SPENT_NUMBERS), &args, |row| row.get(0)).await
+}
+
+/// Which of these object ids, in lower-case hex, erased clients of the tenant had.
+pub async fn spent_object_ids(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ids: &[String],
+) -> Result<Vec<String>, DbError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = json(ids)?;
+    let args = [tenant.into(), Value::Json(&ids)];
+    tx.all(tx.worded(SPENT_OBJECT_IDS), &args, |row| row.get(0)).await
+}
+
 /// The tenant's enrolment tokens with these values, and whose they are.
 pub async fn token_values(
     tx: &mut Tx,
     tenant: TenantId,
     values: &[String],
 ) -> Result<Vec<(String, ClientId)>, DbError> {
-    texts(tx, tenant, values, TOKEN_VALUES).await
+    texts(tx, tenant, values, TOKENS).await
+}
+
+/// Which of these are values of enrolment tokens.
+/// Crosses tenants: a device that enrols says nothing but the value.
+pub async fn token_values_across_tenants(
+    tx: &mut Tx,
+    values: &[String],
+) -> Result<Vec<String>, DbError> {
+    if values.is_empty() {
+        return Ok(Vec::new());
+    }
+    let values = json(values)?;
+    tx.all(tx.worded(TOKEN_VALUES), &[Value::Json(&values)], |row| row.get(0)).await
 }
 
 /// Which of these are ids of enrolment tokens of the tenant.

@@ -31,14 +31,16 @@ pub async fn find_by_title(
     tx.opt(sql, &args, |row| Ok(ClientType { id: row.get(0)?, title: row.get(1)? })).await
 }
 
-/// How many types the tenant has, and the id after the largest of theirs. Under the tenant's lock
-/// it is nobody else's.
-pub async fn count_and_next_id(tx: &mut Tx, tenant: TenantId) -> Result<(i64, i64), DbError> {
+/// How many types the tenant has, and the id after the largest of theirs, unless that is the last one
+/// there is. Under the tenant's lock it is nobody else's.
+pub async fn count_and_next_id(
+    tx: &mut Tx,
+    tenant: TenantId,
+) -> Result<(i64, Option<i64>), DbError> {
     let sql = "SELECT count(*), coalesce(max(id), 0) FROM client_types WHERE tenant_id = $1";
     let (count, largest): (i64, i64) =
         tx.one(sql, &[tenant.into()], |row| Ok((row.get(0)?, row.get(1)?))).await?;
-    let next = largest.checked_add(1).ok_or_else(|| DbError::internal("ids are spent"))?;
-    Ok((count, next))
+    Ok((count, largest.checked_add(1)))
 }
 
 /// Adds a type.

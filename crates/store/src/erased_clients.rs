@@ -87,6 +87,10 @@ pub async fn put(tx: &mut Tx, client: &Client, now: Timestamp) -> Result<(), DbE
     tx.send(&[], sql, &[tenant, id]).await?;
     let sql = "DELETE FROM clients WHERE tenant_id = $1 AND id = $2";
     tx.send(&[client.id.0], sql, &[tenant, id]).await?;
+    // Neither is given to another client.
+    let sql = "INSERT INTO spent_client_names (tenant_id, number, object_id) VALUES ($1, $2, $3)";
+    let object_id = client.object_id.to_string();
+    tx.send(&[], sql, &[tenant, client.number.into(), (&object_id).into()]).await?;
     let sql = "INSERT INTO erased_clients (tenant_id, id, erased_at, audit_count, audit_hash,
             scrubbed)
         VALUES ($1, $2, $3, $4, $5, $6)";

@@ -38,7 +38,7 @@ impl ImportMark {
 /// The most rows that one statement here takes away.
 const FORGOTTEN: i64 = 1_000;
 
-/// Notes an import that begins, unless it has begun already.
+/// Notes an import that begins, or goes on: it is not forgotten meanwhile.
 pub async fn begin(
     tx: &mut Tx,
     tenant: TenantId,
@@ -47,7 +47,7 @@ pub async fn begin(
     now: Timestamp,
 ) -> Result<(), DbError> {
     let sql = "INSERT INTO imports (tenant_id, id, terms, changed_at) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (tenant_id, id) DO NOTHING";
+        ON CONFLICT (tenant_id, id) DO UPDATE SET changed_at = excluded.changed_at";
     tx.send(&[], sql, &[tenant.into(), id.into(), terms.into(), now.into()]).await
 }
 
@@ -114,19 +114,19 @@ pub async fn add_error(
     tx.send(&[], sql, &args).await
 }
 
-/// Rows that failed, and their violations, in the order in which that was found, after the first
-/// `after` of them.
+/// Rows that failed: which of them in the order in which that was found, the row, and its violations;
+/// after the first `after` of them.
 pub async fn errors(
     tx: &mut Tx,
     tenant: TenantId,
     id: Uuid,
     after: i64,
     limit: i64,
-) -> Result<Vec<(i64, String)>, DbError> {
-    let sql = "SELECT row_number, violations FROM import_errors
+) -> Result<Vec<(i64, i64, String)>, DbError> {
+    let sql = "SELECT sequence, row_number, violations FROM import_errors
         WHERE tenant_id = $1 AND import_id = $2 AND sequence > $3 ORDER BY sequence LIMIT $4";
     let args = [tenant.into(), id.into(), after.into(), limit.into()];
-    tx.all(sql, &args, |row| Ok((row.get(0)?, row.get(1)?))).await
+    tx.all(sql, &args, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).await
 }
 
 /// Keeps a row until its parent is there.

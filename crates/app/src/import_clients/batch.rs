@@ -9,7 +9,7 @@ use crate::values::ValueRules;
 use clientbook_model::client::{Client, Refusal};
 use clientbook_model::field::Fields;
 use clientbook_model::id::ClientNumber;
-use clientbook_model::moving::{ImportRow, ParentRef, SourceRow};
+use clientbook_model::moving::{ImportRow, MAX_VIOLATIONS, ParentRef, SourceRow};
 use clientbook_model::number::Reference;
 use clientbook_model::patch::Patch;
 use clientbook_model::tenant::Tenant;
@@ -100,6 +100,22 @@ pub(super) fn is_in(mark: &ImportMark, rows: &[SourceRow]) -> Result<bool, AppEr
     }
 }
 
+/// Whether nothing is left to do for rows: they are in, or the first one waits no longer.
+pub(super) async fn is_done(
+    tx: &mut Tx,
+    job: &Job,
+    mark: &ImportMark,
+    rows: &[SourceRow],
+    pass: Pass,
+) -> Result<bool, AppError> {
+    match rows.first() {
+        Some(first) if pass != Pass::First => {
+            Ok(!imports::is_waiting(tx, job.tenant_id(), job.id, first.number).await?)
+        }
+        _ => is_in(mark, rows),
+    }
+}
+
 pub(super) async fn run(
     tx: &mut Tx,
     job: &Job,
@@ -186,6 +202,8 @@ pub(super) async fn note(
     }
     if let (Pass::First, Some(last)) = (pass, rows.last()) {
         mark.read = last.number;
+        // A longer file than the one that ended: its rows may have to wait, too.
+        mark.finished = false;
     }
     imports::set(tx, tenant, id, &mark, job.env.now()).await?;
     Ok(mark)
@@ -227,10 +245,14 @@ impl Batch<'_> {
             Ok(row) => row,
             Err(violations) => return Ok(Outcome::Failed(violations.clone())),
         };
-        match self.known.found(self.job.match_by, row) {
-            Some(id) => self.change(tx, row, id).await,
-            None => self.make(tx, row).await,
+        let mut outcome = match self.known.found(self.job.match_by, row) {
+            Some(id) => self.change(tx, row, id).await?,
+            None => self.make(tx, row).await?,
+        };
+        if let Outcome::Failed(violations) = &mut outcome {
+            violations.truncate(MAX_VIOLATIONS);
         }
+        Ok(outcome)
     }
 
     /// The row's parent, as a patch; `None` where it is not there yet.

@@ -12,6 +12,7 @@ use clientbook_model::patch::Patch;
 use clientbook_model::policy;
 use clientbook_model::text::Text;
 use clientbook_model::violation::Violation;
+use clientbook_store::client_keys::Named;
 use clientbook_store::clients::{self, ClientRecord};
 use clientbook_store::{Tx, tenants};
 
@@ -24,10 +25,9 @@ impl Batch<'_> {
     ) -> Result<Outcome, Stop> {
         let record = self.known.records.get(&id).cloned();
         let record = record.ok_or_else(|| AppError::Internal("a found client is gone".into()))?;
-        let mut violations = echoes(row, &record);
-        if let Some(new) = row.external_id()
-            && self.known.external_ids.get(new).is_some_and(|holder| *holder != id)
-        {
+        let mut violations = self.echoes(row, &record);
+        let holder = row.external_id().and_then(|new| self.known.external_ids.get(new)).copied();
+        if holder.is_some_and(|holder| holder != id) {
             let message = "another client of the tenant already has this external id";
             violations.push(Violation::new("unique", message).below("/external_id"));
         }
@@ -41,6 +41,10 @@ impl Batch<'_> {
             client_type_id: client_type.id.clone(),
             ..row.patch.clone()
         };
+        // Its own, or that of a record which was merged into it and keeps it.
+        if holder == Some(id) {
+            patch.external_id = Patch::Absent;
+        }
         self.rules().resolve(&record.client, &row.custom, &mut patch, &mut violations);
         let (next, changes) = match record.client.apply(&patch) {
             Ok(done) => done,
@@ -98,23 +102,25 @@ impl Batch<'_> {
         }
         self.known.records.insert(id, record.clone());
     }
-}
 
-/// What a client is known by does not change: the row leaves it out, or has it as it is.
-fn echoes(row: &ImportRow, record: &ClientRecord) -> Vec<Violation> {
-    let client = &record.client;
-    let token = match (&row.token, &record.enrollment_token) {
-        (TokenWish::Absent | TokenWish::Without, _) => true,
-        (TokenWish::Given(row), Some(token)) => row.is(token),
-        (TokenWish::Given(_), None) => false,
-    };
-    let same = [
-        ("/id", row.id.is_none_or(|id| id == client.id)),
-        ("/number", row.number.is_none_or(|number| number == client.number)),
-        ("/object_id", row.object_id.is_none_or(|id| id == client.object_id)),
-        ("/enrollment_token", token),
-    ];
-    let message = "cannot be changed by an import: leave it out, or have it as it is";
-    let broken = same.into_iter().filter(|(_, same)| !same);
-    broken.map(|(path, _)| Violation::new("read_only", message).below(path)).collect()
+    /// What a client is known by does not change: the row leaves it out, or has it as it is. The names
+    /// of records that were merged into it are its own, too.
+    fn echoes(&self, row: &ImportRow, record: &ClientRecord) -> Vec<Violation> {
+        let (client, known) = (&record.client, &self.known);
+        let leads = |named: Option<&Named>| named.is_some_and(|(id, _)| *id == client.id);
+        let token = match (&row.token, &record.enrollment_token) {
+            (TokenWish::Absent | TokenWish::Without, _) => true,
+            (TokenWish::Given(row), Some(token)) => row.is(token),
+            (TokenWish::Given(_), None) => false,
+        };
+        let same = [
+            ("/id", row.id.is_none_or(|id| leads(known.ids.get(&id).and_then(Option::as_ref)))),
+            ("/number", row.number.is_none_or(|number| leads(known.numbers.get(&number)))),
+            ("/object_id", row.object_id.is_none_or(|id| known.object_id(id) == Some(client.id))),
+            ("/enrollment_token", token),
+        ];
+        let message = "cannot be changed by an import: leave it out, or have it as it is";
+        let broken = same.into_iter().filter(|(_, same)| !same);
+        broken.map(|(path, _)| Violation::new("read_only", message).below(path)).collect()
+    }
 }

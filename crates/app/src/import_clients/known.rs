@@ -21,7 +21,10 @@ pub(super) struct Known {
     pub(super) numbers: HashMap<ClientNumber, Named>,
     pub(super) object_ids: HashMap<String, ClientId>,
     pub(super) external_ids: HashMap<String, ClientId>,
-    pub(super) token_values: HashMap<String, ClientId>,
+    /// Numbers and object ids of clients that were erased.
+    pub(super) spent_numbers: HashSet<ClientNumber>,
+    pub(super) spent_object_ids: HashSet<String>,
+    pub(super) token_values: HashSet<String>,
     pub(super) token_ids: HashSet<EnrollmentTokenId>,
     /// The tenant's, if a row names one.
     pub(super) types: Vec<ClientType>,
@@ -69,10 +72,15 @@ impl Known {
         rows.iter().filter_map(|row| row.read.as_ref().ok()).for_each(|row| named.note(row));
         let tenant = job.tenant_id();
         let ids = client_keys::ids_across_tenants(tx, tenant, &list(named.ids)).await?;
-        let numbers = client_keys::numbers(tx, tenant, &list(named.numbers)).await?;
-        let object_ids = client_keys::object_ids(tx, tenant, &list(named.object_ids)).await?;
+        let asked = list(named.numbers);
+        let numbers = client_keys::numbers(tx, tenant, &asked).await?;
+        let spent_numbers = client_keys::spent_numbers(tx, tenant, &asked).await?;
+        let asked = list(named.object_ids);
+        let object_ids = client_keys::object_ids(tx, tenant, &asked).await?;
+        let spent_object_ids = client_keys::spent_object_ids(tx, tenant, &asked).await?;
         let external_ids = client_keys::external_ids(tx, tenant, &list(named.external_ids)).await?;
-        let values = client_keys::token_values(tx, tenant, &list(named.token_values)).await?;
+        let values = list(named.token_values);
+        let values = client_keys::token_values_across_tenants(tx, &values).await?;
         let token_ids = client_keys::token_ids(tx, tenant, &list(named.token_ids)).await?;
         let types = if named.types { client_types::list(tx, tenant).await? } else { Vec::new() };
         let mut known = Self {
@@ -81,6 +89,8 @@ impl Known {
             numbers: numbers.into_iter().collect(),
             object_ids: object_ids.into_iter().collect(),
             external_ids: external_ids.into_iter().collect(),
+            spent_numbers: spent_numbers.into_iter().collect(),
+            spent_object_ids: spent_object_ids.into_iter().collect(),
             token_values: values.into_iter().collect(),
             token_ids: token_ids.into_iter().collect(),
             types,

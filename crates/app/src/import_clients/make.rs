@@ -9,7 +9,7 @@ use clientbook_model::client::{Client, ClientPatch, Identity};
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::enrollment::EnrollmentToken;
 use clientbook_model::id::{ClientId, ClientNumber, EnrollmentTokenId};
-use clientbook_model::moving::{ImportRow, TokenWish};
+use clientbook_model::moving::{ImportRow, MAX_NUMBER, TokenWish};
 use clientbook_model::number::Reference;
 use clientbook_model::patch::Patch;
 use clientbook_model::policy;
@@ -100,13 +100,19 @@ impl Batch<'_> {
         let known = &self.known;
         let mut taken = Vec::new();
         if row.id.is_some_and(|id| known.ids.contains_key(&id)) {
-            taken.push(("/id", "another client already has this id"));
+            taken.push(("/id", "another client, or a tenant, already has this id"));
         }
         if row.number.is_some_and(|number| known.numbers.contains_key(&number)) {
             taken.push(("/number", "another client of the tenant already has this number"));
         }
+        if row.number.is_some_and(|number| known.spent_numbers.contains(&number)) {
+            taken.push(("/number", "a client of the tenant that was erased had this number"));
+        }
         if row.object_id.is_some_and(|id| known.object_id(id).is_some()) {
             taken.push(("/object_id", "another client of the tenant already has this object id"));
+        }
+        if row.object_id.is_some_and(|id| known.spent_object_ids.contains(&id.to_string())) {
+            taken.push(("/object_id", "a client of the tenant that was erased had this object id"));
         }
         if row.external_id().is_some_and(|id| known.external_ids.contains_key(id)) {
             taken.push((
@@ -116,11 +122,8 @@ impl Batch<'_> {
         }
         if let TokenWish::Given(token) = &row.token {
             let id_taken = token.id().is_some_and(|id| known.token_ids.contains(&id));
-            if id_taken || known.token_values.contains_key(token.value()) {
-                taken.push((
-                    "/enrollment_token",
-                    "another client of the tenant has or had this enrolment token",
-                ));
+            if id_taken || known.token_values.contains(token.value()) {
+                taken.push(("/enrollment_token", "another client has or had this enrolment token"));
             }
         }
         let violation = |(path, message)| Violation::new("unique", message).below(path);
@@ -198,6 +201,10 @@ impl Batch<'_> {
         if !self.job.holds(Permission::ClientsUpdate) {
             broken.push(lacks("client_type_title", Permission::ClientsUpdate));
         }
+        if wanted.is_some_and(|id| id.get() > MAX_NUMBER) {
+            let message = format!("must be a whole number from 1 to {MAX_NUMBER}");
+            broken.push(Violation::new("range", message).below("/client_type_id"));
+        }
         match wanted.or(next) {
             Some(id) if types.len() < MAX_TYPES => {
                 TypeWish { id: Patch::Set(id), new: Some(ClientType { id, title }) }
@@ -243,7 +250,7 @@ impl Batch<'_> {
             known.external_ids.insert(id.as_str().to_owned(), client.id);
         }
         if let Some(token) = token {
-            known.token_values.insert(token.value.clone(), client.id);
+            known.token_values.insert(token.value.clone());
             known.token_ids.insert(token.id);
         }
     }

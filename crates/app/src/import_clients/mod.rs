@@ -26,7 +26,7 @@ use clientbook_model::tenant::Tenant;
 use clientbook_model::time::Timestamp;
 use clientbook_model::violation::Violation;
 use clientbook_store::imports::{self, ImportMark};
-use clientbook_store::{Repeat, Tx};
+use clientbook_store::{DbError, Repeat, Tx};
 use serde_json::Value;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -38,8 +38,14 @@ const KEPT: i64 = 30 * 24 * 60 * 60 * 1000;
 /// in the wrong order, about.
 const ROUNDS: usize = 64;
 
-/// Rows that are told at a time.
-const ERRORS: i64 = 500;
+/// Rows that are told at a time, at most.
+const ERRORS: usize = 500;
+
+/// Rows of which the violations are read at a time.
+const ERRORS_READ: i64 = 50;
+
+/// Bytes of violations after which no more are told at a time.
+const ERROR_BYTES: usize = 1 << 20;
 
 /// How often a batch is tried while others take what its rows want.
 const TRIES: usize = 5;
@@ -85,6 +91,8 @@ pub struct ImportTerms {
     pub match_by: Option<MatchBy>,
     /// Only say what would become of the rows.
     pub dry_run: bool,
+    /// Refuse unless it has begun already: rows of one that was forgotten would be done twice.
+    pub resume: bool,
     /// Rows of a batch, at most. A large one holds up other writers for longer.
     pub batch: usize,
 }
@@ -140,6 +148,13 @@ impl App {
             }
             let by_what = asked.match_by.map_or("none", MatchBy::as_str);
             let terms = format!("match={by_what} dry_run={}", asked.dry_run);
+            if asked.resume && imports::get(tx, tenant.id, asked.id).await?.is_none() {
+                let message = "no import has this id, or it was forgotten: some of its rows may be \
+                               in. Begin anew with another id, best with match; clientbook import \
+                               does so once FILE.import.json is removed";
+                let violation = Violation::new("no_such_import", message).below("/import_id");
+                return Err(AppError::Conflict(violation));
+            }
             imports::begin(tx, tenant.id, asked.id, &terms, now).await?;
             let mark = imports::get_for_update(tx, tenant.id, asked.id).await?.ok_or_else(gone)?;
             if mark.terms != terms {
@@ -274,17 +289,42 @@ impl Import {
     }
 
     async fn write(&self, rows: Arc<Vec<SourceRow>>, pass: Pass) -> Result<ImportMark, AppError> {
+        if let Some(mark) = self.try_some_times(&rows, pass).await? {
+            return Ok(mark);
+        }
+        // One of them cannot be written, whatever the reason: the others go on without it.
+        let mut mark = self.mark.clone();
+        for row in rows.iter() {
+            let one = Arc::new(vec![row.clone()]);
+            mark = if let Some(mark) = self.try_some_times(&one, pass).await? {
+                mark
+            } else {
+                let message = "what must be unique is taken by somebody else";
+                let taken = vec![Violation::new("unique", message)];
+                self.note(&one, vec![(row.number, Outcome::Failed(taken))], pass).await?
+            };
+        }
+        Ok(mark)
+    }
+
+    /// How far it came; `None` if each time something was taken.
+    async fn try_some_times(
+        &self,
+        rows: &Arc<Vec<SourceRow>>,
+        pass: Pass,
+    ) -> Result<Option<ImportMark>, AppError> {
         for _ in 0..TRIES {
-            match self.attempt(&rows, pass).await {
-                Ok(mark) => return Ok(mark),
-                Err(Stop::DryRun(outcomes)) => return self.note(&rows, outcomes).await,
+            match self.attempt(rows, pass).await {
+                Ok(mark) => return Ok(Some(mark)),
+                Err(Stop::DryRun(outcomes)) => {
+                    return self.note(rows, outcomes, pass).await.map(Some);
+                }
                 // Somebody else was quicker; the next look finds it taken.
                 Err(Stop::Taken) => {}
                 Err(Stop::Refused(error)) => return Err(error),
             }
         }
-        let why = "others take the same ids all the time; repeat the import to go on";
-        Err(AppError::Unavailable(why.into()))
+        Ok(None)
     }
 
     async fn attempt(&self, rows: &Arc<Vec<SourceRow>>, pass: Pass) -> Result<ImportMark, Stop> {
@@ -296,19 +336,20 @@ impl Import {
         write.await
     }
 
-    /// What a dry run found, in a transaction that stands.
+    /// What was found of rows without writing them, in a transaction that stands.
     async fn note(
         &self,
         rows: &Arc<Vec<SourceRow>>,
         outcomes: Vec<(i64, Outcome)>,
+        pass: Pass,
     ) -> Result<ImportMark, AppError> {
         let (job, rows) = (Arc::clone(&self.job), Arc::clone(rows));
         let write = self.app.0.db.write(Repeat::Harmless, async move |tx: &mut Tx| {
             let mark = batch::locked(tx, &job).await?;
-            if batch::is_in(&mark, &rows)? {
+            if batch::is_done(tx, &job, &mark, &rows, pass).await? {
                 return Ok(mark);
             }
-            batch::note(tx, &job, mark, &rows, &outcomes, Pass::First).await
+            batch::note(tx, &job, mark, &rows, &outcomes, pass).await
         });
         write.await
     }
@@ -323,11 +364,22 @@ pub struct ImportReport {
 
 impl ImportReport {
     /// Rows that failed, in the order in which that was found, after the first `after` of them. Some
-    /// hundreds at most; none where no more have failed so far.
+    /// hundreds, and about 1 MiB, at most; none where no more have failed so far.
     pub async fn errors(&self, after: i64) -> Result<Vec<RowError>, AppError> {
         let job = Arc::clone(&self.job);
         let page = self.app.0.db.scan(async move |tx: &mut Tx| {
-            imports::errors(tx, job.tenant_id(), job.id, after, ERRORS).await
+            let (mut page, mut bytes, mut next) = (Vec::new(), 0, after);
+            while page.len() < ERRORS && bytes < ERROR_BYTES {
+                let (tenant, id) = (job.tenant_id(), job.id);
+                let more = imports::errors(tx, tenant, id, next, ERRORS_READ).await?;
+                let Some((last, ..)) = more.last() else {
+                    break;
+                };
+                next = *last;
+                bytes += more.iter().map(|(_, _, text)| text.len()).sum::<usize>();
+                page.extend(more.into_iter().map(|(_, row, text)| (row, text)));
+            }
+            Ok::<_, DbError>(page)
         });
         let page: Vec<(i64, String)> = page.await.map_err(AppError::from)?;
         let damaged = |_| AppError::Internal("what an import has told is damaged".into());

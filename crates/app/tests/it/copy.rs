@@ -47,7 +47,7 @@ async fn full(engine: Engine) -> TestDatabase {
 async fn import_begun(app: &App) {
     let home = Home::Field { asked: Some("sample".into()), at: "/tenant" };
     let id = app.new_import_id();
-    let terms = ImportTerms { home, id, match_by: None, dry_run: false, batch: 2 };
+    let terms = ImportTerms { home, id, match_by: None, dry_run: false, resume: false, batch: 2 };
     let caller = Caller::cli("a request".into());
     let mut import = app.import_clients(&caller, terms).await.expect("an import");
     let rows = "{\"name\": \"\"}\n{\"name\": \"Child\", \"parent_client_id\": 999999}\n";

@@ -29,7 +29,10 @@ impl SourceRow {
         let number = piece.number;
         match piece.object {
             Ok(object) => Self::of(number, &object),
-            Err(violations) => Self { number, read: Err(violations), text: None, bytes: 0 },
+            Err(violations) => {
+                let bytes = told(&violations);
+                Self { number, read: Err(violations), text: None, bytes }
+            }
         }
     }
 
@@ -37,7 +40,10 @@ impl SourceRow {
         let text = || serde_json::to_string(object).unwrap_or_default();
         let read = ImportRow::read(object).map(Box::new);
         let has_parent = read.as_ref().is_ok_and(|row| row.parent.is_present());
-        let bytes = object.iter().map(|(name, value)| name.len() + size(value)).sum();
+        let bytes = match &read {
+            Ok(_) => object.iter().map(|(name, value)| name.len() + size(value)).sum(),
+            Err(violations) => told(violations),
+        };
         Self { number, read, text: has_parent.then(text), bytes }
     }
 
@@ -67,6 +73,15 @@ impl SourceRow {
         });
         names.into_iter().flatten()
     }
+}
+
+/// Bytes that violations take, about.
+fn told(violations: &[Violation]) -> usize {
+    let size = |one: &Violation| {
+        let allowed: usize = one.allowed.iter().map(String::len).sum();
+        size_of::<Violation>() + one.path.len() + one.message.len() + allowed
+    };
+    size_of::<SourceRow>() + violations.iter().map(size).sum::<usize>()
 }
 
 fn size(value: &Value) -> usize {

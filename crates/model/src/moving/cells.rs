@@ -6,7 +6,7 @@ use super::{Format, token};
 use crate::client::Client;
 use crate::contact::{ContactMethods, EmailAddress};
 use crate::custom_field;
-use crate::enrollment::EnrollmentToken;
+use crate::enrollment::{EnrollmentToken, EnrollmentTokenStatus};
 use crate::field::Fields;
 use crate::number::Reference;
 use crate::success::ClientType;
@@ -17,13 +17,20 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// The values of every column, in their order; null where unset. `fields` are its tenant's
-/// definitions.
+/// definitions. Who does not manage tokens sees those that work at `readers_at`.
 pub fn cells(
     client: &Client,
     fields: Option<&Fields>,
     client_type: Option<&ClientType>,
     token: Option<&EnrollmentToken>,
+    readers_at: Option<Timestamp>,
 ) -> Vec<Value> {
+    let token = match readers_at {
+        None => token.map(token::shown),
+        Some(now) => token
+            .filter(|token| token.status(now) == EnrollmentTokenStatus::Active)
+            .map(token::shown_to_readers),
+    };
     // What has a value; the attributes name themselves.
     let mut success = match json(&client.success) {
         Value::Object(attributes) => attributes,
@@ -52,7 +59,7 @@ pub fn cells(
         "parent_client_id" => client.parent_client_id.map(Reference::get).into(),
         "client_type_id" => client.client_type_id.map(Reference::get).into(),
         "client_type_title" => client_type.map(|known| known.title.as_str()).into(),
-        "enrollment_token" => token.map(token::shown).into(),
+        "enrollment_token" => token.clone().into(),
         "created_at" => time(client.created_at),
         "updated_at" => time(client.updated_at),
         "workspace_deleted_at" => client.workspace_deleted_at.map(time).into(),

@@ -35,7 +35,7 @@ macro_rules! columns {
 /// Every column.
 pub const COLUMNS: &[Column] = columns! {
     "id" Text "The client's UUID",
-    "number" Whole "Its number in the tenant, 1 to 9007199254740991",
+    "number" Whole "Its number in the tenant, 1 to 4503599627370496",
     "object_id" Text "Its 24 hex digits",
     "name" Text "Its name; the one column that a new client must have",
     "status" Text "pending, trial, active, inactive or terminated",

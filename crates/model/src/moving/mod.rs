@@ -15,7 +15,7 @@ mod token;
 pub use batch::{Batcher, Gather, SourceRow};
 pub use cells::{Writer, cells};
 pub use columns::{COLUMNS, Column, Kind, column};
-pub use row::{ImportRow, MAX_NUMBER, MatchBy, ParentRef};
+pub use row::{ImportRow, MAX_NUMBER, MAX_VIOLATIONS, MatchBy, ParentRef};
 pub use split::{MAX_ROW, Piece, Splitter};
 pub use token::{TokenRow, TokenWish};
 

@@ -15,12 +15,15 @@ use crate::time::Timestamp;
 use crate::violation::{Violation, step};
 use serde_json::{Map, Value};
 
-/// The largest number that a row may give a client: every JSON reader knows it exactly, and there
-/// is room above it.
-pub const MAX_NUMBER: i64 = (1 << 53) - 1;
+/// The largest number that a row may give a client or a type: every JSON reader knows those exactly
+/// that come after it, too.
+pub const MAX_NUMBER: i64 = 1 << 52;
 
 /// The most violations that are told of one row.
-const MAX_VIOLATIONS: usize = 20;
+pub const MAX_VIOLATIONS: usize = 20;
+
+/// Characters of a name that is no column's, at most, as it is told.
+const TOLD: usize = 100;
 
 /// By which column a row finds the client that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,12 +124,26 @@ impl Parse for RowNumber {
     }
 }
 
+/// The ids before and after all others stand for the ends of lists.
+struct RowId(ClientId);
+
+impl Parse for RowId {
+    fn parse(value: &Value) -> Result<Self, Violation> {
+        let id = ClientId::parse(value)?;
+        if id.0.is_nil() || id.0.is_max() {
+            let message = "must be a client's own UUID, not all zeros or all ones";
+            return Err(Violation::new("uuid", message));
+        }
+        Ok(Self(id))
+    }
+}
+
 impl ImportRow {
     /// Reads a row, or says everything that is wrong with it.
     pub fn read(object: &Map<String, Value>) -> Result<Self, Vec<Violation>> {
         let mut reader = Reader::new(object, &COLUMNS.iter().map(|column| column.name));
         let row = Self {
-            id: reader.set("id"),
+            id: reader.set("id").map(|RowId(id)| id),
             number: reader.set("number").map(|RowNumber(number)| number),
             object_id: reader.set("object_id"),
             patch: patch(&mut reader),
@@ -246,7 +263,7 @@ fn custom(reader: &mut Reader<'_>) -> Vec<CustomWish> {
         }
     };
     for (name, value) in values {
-        let at = format!("/custom{}", step(name));
+        let at = format!("/custom{}", place(name));
         match FieldKey::new(name) {
             Ok(key) => wishes.push(CustomWish {
                 key,
@@ -256,7 +273,7 @@ fn custom(reader: &mut Reader<'_>) -> Vec<CustomWish> {
                 value_at: at.clone(),
                 id_at: at,
             }),
-            Err(broken) => reader.refuse("custom", broken.below(&step(name))),
+            Err(broken) => reader.refuse("custom", broken.below(&place(name))),
         }
     }
     wishes
@@ -338,8 +355,16 @@ impl<'a> Reader<'a> {
     /// Notes that `name` breaks a rule.
     pub(super) fn refuse(&mut self, name: &str, violation: Violation) {
         if self.violations.len() < MAX_VIOLATIONS {
-            self.violations.push(violation.below(&step(name)));
+            self.violations.push(violation.below(&place(name)));
         }
+    }
+}
+
+/// Where a violation is, with no more of a name than fits on a line: it may be any text of the file.
+pub(super) fn place(name: &str) -> String {
+    match name.char_indices().nth(TOLD) {
+        Some((end, _)) => step(&format!("{}…", &name[..end])),
+        None => step(name),
     }
 }
 

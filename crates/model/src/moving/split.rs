@@ -4,7 +4,7 @@
 use super::Format;
 use super::columns::{COLUMNS, Column, column};
 use super::csv_cell;
-use super::row::unknown;
+use super::row::{place, unknown};
 use crate::unique::Unique;
 use crate::violation::{Violation, step};
 use csv_core::ReadRecordResult;
@@ -273,12 +273,12 @@ fn header(cells: &[&str]) -> Result<Vec<&'static Column>, Vec<Violation>> {
         match column(name) {
             Some(known) if columns.iter().any(|one| one.name == known.name) => {
                 let broken = Violation::new("repeated", "must be there once at most");
-                violations.push(broken.below(&step(name)));
+                violations.push(broken.below(&place(name)));
             }
             Some(known) => columns.push(known),
             None => {
                 let broken = unknown(name, COLUMNS.iter().map(|column| column.name));
-                violations.push(broken.below(&step(name)));
+                violations.push(broken.below(&place(name)));
             }
         }
     }

@@ -154,15 +154,22 @@ fn some<T>(patch: Patch<T>) -> Option<T> {
     }
 }
 
-/// A token as a row shows it.
+/// A token as a row shows it to those who may manage tokens: as it is.
 pub(super) fn shown(token: &EnrollmentToken) -> Value {
+    let mut shown = shown_to_readers(token);
+    shown["uses"] = token.uses.into();
+    shown
+}
+
+/// To others, as far as the record shows it: the uses only where it tells how many remain.
+pub(super) fn shown_to_readers(token: &EnrollmentToken) -> Value {
     json!({
         "id": token.id,
         "value": token.value,
         "description": token.description,
         "site_id": token.site_id,
         "max_uses": token.max_uses,
-        "uses": token.uses,
+        "uses": token.max_uses.map(|_| token.uses),
         "expires_at": token.expires_at,
         "created_at": token.created_at,
     })

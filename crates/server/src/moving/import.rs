@@ -173,6 +173,7 @@ async fn into_store(
         id: state.id,
         match_by: args.match_by,
         dry_run: args.dry_run,
+        resume: state.resumed,
         batch: BATCH,
     };
     let mut import = app.import_clients(&caller, terms).await?;

@@ -43,6 +43,7 @@ pub(super) async fn import(
     query.extend(args.place.tenant.as_deref().map(|tenant| ("tenant", tenant)));
     query.extend(args.match_by.map(|by| ("match", by.as_str())));
     query.extend(args.dry_run.then_some(("dry_run", "true")));
+    query.extend(state.resumed.then_some(("resume", "true")));
     let (bytes, format) = (source.bytes, source.format);
     let sent = Arc::new(AtomicU64::new(0));
     let request = client

@@ -96,6 +96,30 @@ fn an_import_that_is_killed_goes_on_and_does_no_row_twice() {
 }
 
 #[test]
+fn an_import_that_the_store_has_forgotten_is_not_done_again() {
+    let directory = TempDir::new().expect("a directory");
+    let files = TempDir::new().expect("a directory");
+    make_store(directory.path());
+    let file = files.path().join("clients.ndjson");
+    let before = clients(directory.path());
+    // Nothing can be written beside the file for the report: the import itself is in.
+    let report = files.path().join("clients.ndjson.errors.ndjson");
+    rows(&file, 2, &[2]);
+    std::fs::create_dir(&report).expect("a directory in its way");
+    let broken = finish(&mut import(&file, directory.path()));
+    assert_eq!(broken.code, Some(1), "{broken:?}");
+    assert_eq!(clients(directory.path()), before + 1);
+    std::fs::remove_dir(&report).expect("the way is free");
+    let forget = "DELETE FROM import_errors; DELETE FROM imports;";
+    behind(directory.path()).execute_batch(forget).expect("an import to forget");
+    let refused = finish(&mut import(&file, directory.path()));
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.log.contains("no import has this id, or it was forgotten"), "{refused:?}");
+    assert_eq!(clients(directory.path()), before + 1);
+    assert!(names(files.path()).contains(&"clients.ndjson.import.json".to_owned()));
+}
+
+#[test]
 fn through_a_server_it_is_the_same() {
     let directory = TempDir::new().expect("a directory");
     let files = TempDir::new().expect("a directory");

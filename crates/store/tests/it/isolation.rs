@@ -224,8 +224,8 @@ async fn client_types_are_of_one_tenant() {
             let listed = client_types::list(tx, asking).await?;
             assert_eq!(listed.contains(&client_type(2)), expected);
         }
-        assert_eq!(client_types::count_and_next_id(tx, theirs).await?, (2, 3));
-        assert_eq!(client_types::count_and_next_id(tx, ours).await?, (1, 2));
+        assert_eq!(client_types::count_and_next_id(tx, theirs).await?, (2, Some(3)));
+        assert_eq!(client_types::count_and_next_id(tx, ours).await?, (1, Some(2)));
         Ok(())
     });
     checked.await.expect("queries");
@@ -375,6 +375,12 @@ async fn what_is_erased_is_of_one_tenant() {
         let other = client(&theirs, 1);
         assert!(clients::get(tx, theirs.id, ClientKey::Number(own.number)).await?.is_some());
         assert!(erased_clients::get(tx, ours.id, own.id).await?.is_some());
+        let (numbers, object_ids) = ([own.number], [own.object_id.to_string()]);
+        assert_eq!(client_keys::spent_numbers(tx, ours.id, &numbers).await?, numbers);
+        assert_eq!(client_keys::spent_numbers(tx, theirs.id, &numbers).await?, []);
+        assert_eq!(client_keys::spent_object_ids(tx, ours.id, &object_ids).await?, object_ids);
+        let none: [String; 0] = [];
+        assert_eq!(client_keys::spent_object_ids(tx, theirs.id, &object_ids).await?, none);
         assert_eq!(erased_clients::get(tx, theirs.id, own.id).await?, None);
         assert_eq!(erased_clients::get(tx, theirs.id, other.id).await?, None);
         let first = ClientId::FIRST;

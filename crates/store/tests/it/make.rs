@@ -159,7 +159,7 @@ pub(crate) fn enrollment_token(client: &Client, which: u8) -> EnrollmentToken {
         id: EnrollmentTokenId(Uuid::from_u128(which.into())),
         tenant_id: client.tenant_id,
         client_id: client.id,
-        value: format!("enroll_{which}"),
+        value: format!("enroll_{}_{which}", client.tenant_id),
         description: None,
         site_id: None,
         max_uses: None,

@@ -13,6 +13,7 @@ use crate::shared::query::{Parameter, Query};
 use crate::shared::schema;
 use crate::shared::shape::Told;
 use axum::body::Body;
+use axum::http::StatusCode;
 use bytes::Bytes;
 use clientbook_app::{AppError, Home, Import, ImportMark, ImportReport, ImportTerms, RowError};
 use clientbook_model::id::parse_uuid;
@@ -55,6 +56,12 @@ pub(in crate::organizations) const IMPORT_PARAMETERS: &[Parameter] = &[
                 no row twice",
         schema: schema::uuid,
     },
+    Parameter {
+        name: "resume",
+        about: "Refuse unless the import of this import_id has begun before: what nobody goes on \
+                with is forgotten after 30 days",
+        schema: schema::flag,
+    },
 ];
 
 /// Makes and changes clients.
@@ -62,10 +69,11 @@ pub(in crate::organizations) async fn import(call: Call) -> Result<Answer, ApiEr
     let missing = || ApiError::internal(&"an import without a body");
     let body = call.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
     let mut body = body.ok_or_else(missing)?;
+    let request_id = call.caller.origin.request_id.clone();
     let begun = begin(call, &mut body).await;
     match begun {
         Ok((import, rows)) => {
-            let lines = Body::from_stream(run(import, rows, body));
+            let lines = Body::from_stream(run(import, rows, body, request_id));
             Ok(Answer::stream("application/x-ndjson", "import.ndjson", lines))
         }
         Err(error) => Err(body.refuse(error).await),
@@ -108,6 +116,7 @@ fn terms(call: &mut Call) -> Result<ImportTerms, ApiError> {
         id: id.unwrap_or_else(|| call.app.new_import_id()),
         match_by,
         dry_run: parameters.flag("dry_run"),
+        resume: parameters.flag("resume"),
         batch: BATCH,
     };
     parameters.finish()?;
@@ -158,19 +167,21 @@ fn run(
     mut import: Import,
     mut rows: Rows,
     mut body: Incoming,
+    request_id: String,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send {
     let (teller, hearer) = watch::channel(Heard::default());
     let report = import.report();
+    let id = request_id.clone();
     tokio::spawn(async move {
         let done = take_all(&mut import, &mut rows, &mut body, &teller).await;
         let mark = import.mark().clone();
         let end = match done {
             Ok(()) => json!({ "summary": summary(&mark) }),
-            Err(error) => told(error),
+            Err(error) => told(error, mark.read, &id),
         };
         teller.send_replace(Heard { mark, end: Some(end) });
     });
-    let lines = Lines { report, hearer, told: 0, ended: false };
+    let lines = Lines { report, hearer, request_id, told: 0, ended: false };
     stream::try_unfold(lines, |mut lines| async move {
         Ok(lines.next().await?.map(|bytes| (bytes, lines)))
     })
@@ -204,13 +215,22 @@ fn summary(mark: &ImportMark) -> Value {
     })
 }
 
-/// Why the import could not go on, as this surface tells it elsewhere.
-fn told(error: ApiError) -> Value {
-    if let ApiError::App(error) = &error {
-        tracing::warn!(?error, "an import could not go on");
+/// Why the import could not go on, as this surface tells it elsewhere: but rows are in.
+fn told(error: ApiError, rows: i64, request_id: &str) -> Value {
+    if let ApiError::App(cause) = &error {
+        tracing::error!(%request_id, rows, ?cause, "an import could not go on");
     }
-    let problem = Problem::from(error);
-    let told = Told { problem: &problem, request_id: "", path: "" };
+    let mut problem = Problem::from(error);
+    let why = match problem.status {
+        StatusCode::SERVICE_UNAVAILABLE => Some("The store is not available"),
+        StatusCode::INSUFFICIENT_STORAGE => Some("The server's disk is full"),
+        _ => None,
+    };
+    if let Some(why) = why {
+        let message = "rows up to this one are in, and the same import_id goes on from there";
+        problem.message = format!("{why}; {message}: {rows}");
+    }
+    let told = Told { problem: &problem, request_id, path: "" };
     serde_json::from_slice(&errors::shape(&told).body).unwrap_or_default()
 }
 
@@ -218,6 +238,7 @@ fn told(error: ApiError) -> Value {
 struct Lines {
     report: ImportReport,
     hearer: watch::Receiver<Heard>,
+    request_id: String,
     /// How many rows that failed have been told.
     told: i64,
     ended: bool,
@@ -225,14 +246,19 @@ struct Lines {
 
 impl Lines {
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let request_id = self.request_id.clone();
         let broken = |_| io::Error::other("the import broke off");
         while !self.ended {
             let heard = self.hearer.borrow_and_update().clone();
             if heard.mark.failed > self.told {
                 let errors = self.report.errors(self.told).await.map_err(|error| {
-                    tracing::error!(?error, "what an import has told cannot be read");
+                    tracing::error!(%request_id, ?error, "what an import has told cannot be read");
                     io::Error::other("the import broke off")
                 })?;
+                if errors.is_empty() {
+                    tracing::error!(%request_id, "rows that failed are gone while they are told");
+                    return Err(io::Error::other("the import broke off"));
+                }
                 self.told += i64::try_from(errors.len()).unwrap_or(i64::MAX);
                 return Ok(Some(lines(errors.iter().map(RowError::json))));
             }
@@ -254,4 +280,20 @@ impl Lines {
 
 fn lines(lines: impl IntoIterator<Item = String>) -> Bytes {
     lines.into_iter().map(|line| line + "\n").collect::<String>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stops_an_import_is_told_with_what_is_in() {
+        let told_of = |error: AppError| told(error.into(), 42, "a-request")["error"].clone();
+        let away = told_of(AppError::Unavailable("x".into()));
+        let message = away["message"].as_str().unwrap_or_default();
+        assert!(message.ends_with("the same import_id goes on from there: 42"), "{message}");
+        assert!(!message.contains("nothing was changed"), "{message}");
+        let inside = told_of(AppError::Internal("x".into()));
+        assert_eq!(inside["details"]["request_id"], "a-request");
+    }
 }
