@@ -79,7 +79,7 @@ async fn filters_are_those_of_the_list() {
         (&sample[..60], json!({ "status": "trial" })),
         (&sample[50..150], json!({ "collection_mode": "disabled" })),
     ] {
-        let ids: Vec<_> = clients.iter().map(|client| client.id.to_string()).collect();
+        let ids: Vec<_> = clients.iter().rev().map(|client| client.id.to_string()).collect();
         let done = bulk(&admin, &json!({ "ids": ids, "patch": patch })).await.expect(200).json();
         assert_eq!(done["succeeded"], json!(ids), "in the order in which they were named");
     }
@@ -263,4 +263,14 @@ async fn its_body_may_have_sixteen_mebibytes() {
     send(16 << 20).await.expect(200);
     let refused = send((16 << 20) + 1).await.expect(413).json();
     assert_eq!(refused["error"]["message"], "The body is larger than 16777216 bytes");
+}
+
+#[tokio::test]
+async fn its_body_may_not_have_very_many_values() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let many = json!({ "ids": vec![0; 200_000], "patch": { "tags": [] } });
+    let refused = bulk(&admin, &many).await.expect(400).json();
+    let message = "The body must not hold more than 200000 values";
+    assert_eq!(refused["error"]["message"], message);
 }
