@@ -18,7 +18,8 @@ use crate::workspace::Workspace;
 /// From the Python package index.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
-const SURFACES: [&str; 4] = ["organizations", "tenants", "workspace", "customer-success"];
+pub(crate) const SURFACES: [&str; 4] =
+    ["organizations", "tenants", "workspace", "customer-success"];
 
 /// Who calls: one who holds everything, one who holds everything in a tenant, and one who may only
 /// read.
@@ -38,7 +39,12 @@ const PREPARE: &str = include_str!("conform.py");
 
 const HOOKS: &str = include_str!("conform_hooks.py");
 
-pub(crate) fn run(workspace: &Workspace, examples: u32, seed: Option<u64>) -> Result<(), Failure> {
+pub(crate) fn run(
+    workspace: &Workspace,
+    examples: u32,
+    seed: Option<u64>,
+    only: Option<&str>,
+) -> Result<(), Failure> {
     // The documents under test are the reviewed ones: they must be what the server has.
     openapi::run(workspace, true)?;
     let build = "build --release --locked -p clientbook";
@@ -52,14 +58,21 @@ pub(crate) fn run(workspace: &Workspace, examples: u32, seed: Option<u64>) -> Re
     let first = seed.unwrap_or_else(new_seed);
     let bench = Bench { workspace, tool, folder, examples };
     let mut failed = Vec::new();
-    for (seed, surface) in (first..).zip(SURFACES) {
+    // A surface keeps its seed, also where it is the only one.
+    let surfaces = || {
+        let seeded = (first..).zip(SURFACES);
+        seeded.filter(|(_, surface)| only.is_none_or(|only| only == *surface))
+    };
+    for (seed, surface) in surfaces() {
         for role in ROLES {
             if bench.call(surface, role, seed).is_err() {
                 failed.push(format!("{surface} as {role} (--seed {first})"));
             }
         }
     }
-    bench.tell()?;
+    for (_, surface) in surfaces() {
+        bench.tell(surface)?;
+    }
     if failed.is_empty() {
         return Ok(());
     }
@@ -110,14 +123,12 @@ impl Bench<'_> {
         step::run(&format!("conform: {surface} as {role}, seed {seed}"), &mut command)
     }
 
-    /// How many requests of each run got through.
-    fn tell(&self) -> Result<(), Failure> {
-        for surface in SURFACES {
-            for role in ROLES {
-                let file = self.folder.join(answers(surface, role));
-                let text = fs::read_to_string(&file).map_err(Failure::new)?;
-                println!("{surface} as {role}\n{}", text.trim_end());
-            }
+    /// How many requests of a surface's runs got through.
+    fn tell(&self, surface: &str) -> Result<(), Failure> {
+        for role in ROLES {
+            let file = self.folder.join(answers(surface, role));
+            let text = fs::read_to_string(&file).map_err(Failure::new)?;
+            println!("{surface} as {role}\n{}", text.trim_end());
         }
         Ok(())
     }

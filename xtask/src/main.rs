@@ -75,6 +75,9 @@ enum Command {
         /// Repeat a run that had this seed
         #[arg(long)]
         seed: Option<u64>,
+        /// Only this surface
+        #[arg(long, value_parser = conform::SURFACES)]
+        surface: Option<String>,
     },
     /// Kills the server and fails its disk under load, and checks that no answered write is lost
     ///
@@ -126,7 +129,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Tidy => tidy::run(&workspace),
         Command::Full { advisories } => full::run(&workspace, advisories),
         Command::Openapi { check } => openapi::run(&workspace, check),
-        Command::Conform { examples, seed } => conform::run(&workspace, examples, seed),
+        Command::Conform { examples, seed, surface } => {
+            conform::run(&workspace, examples, seed, surface.as_deref())
+        }
         Command::Crash { cycles } => crash::run(&workspace, cycles),
         Command::Failover { cycles } => failover::run(&workspace, cycles),
         Command::Engines(engines) => engines::run(&workspace, &engines),
