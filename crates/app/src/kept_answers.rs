@@ -145,8 +145,9 @@ impl<T> Once<T> {
             let clients: Vec<_> = clients.iter().map(ToString::to_string).collect();
             clients.join(" ")
         });
-        let [org, project] = [&principal.org_id, &principal.project_id];
-        let bound = [clients.as_deref(), text(org), text(project)];
+        let [org, project] = [&principal.org_id, &principal.project_id]
+            .map(|scope| scope.as_ref().map(ScopeId::as_str));
+        let bound = [clients.as_deref(), org, project];
         let fingerprint = bound.into_iter().fold(call.fingerprint, |hash, bound| {
             let kind = if bound.is_some() { [1] } else { [0] };
             let hasher = Sha256::new().chain_update(hash).chain_update(kind);
@@ -214,10 +215,6 @@ impl<T> Once<T> {
         kept_answers::insert(tx, &key.scope, &answer).await?;
         Ok(Done::Told(told))
     }
-}
-
-fn text(scope: &Option<ScopeId>) -> Option<&str> {
-    scope.as_ref().map(ScopeId::as_str)
 }
 
 fn has_ended(answer: &KeptAnswer, now: Timestamp) -> bool {

@@ -100,8 +100,8 @@ pub async fn find(tx: &mut Tx, scope: &Scope) -> Result<Found, DbError> {
 
 // Of one that is not known here nobody knows who has it: then all of them are asked for.
 fn read(names: &str) -> Permissions {
-    let named = names.split_whitespace().map(Permission::from_name);
-    named.collect::<Option<_>>().unwrap_or(Permissions::ALL)
+    let all = names.split_whitespace().map(Permission::from_name);
+    all.collect::<Option<_>>().unwrap_or(Permissions::ALL)
 }
 
 // Scopes that share a number get in each other's way for a moment, no more.
