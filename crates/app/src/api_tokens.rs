@@ -97,7 +97,7 @@ impl App {
                 };
                 policy::may_grant(&caller.principal, &token.grant)
                     .map_err(|overreach| AppError::Forbidden(Forbidden::Overreach(overreach)))?;
-                if let Some(kept) = once.seek(tx, now).await? {
+                if let Some(kept) = once.seek(tx, &caller, now).await? {
                     return Ok(Done::Told(kept.told));
                 }
                 // Afterwards, so that a restricted caller cannot ask which clients there are.

@@ -65,6 +65,8 @@ pub struct BulkOutcome {
     pub succeeded: Vec<ClientId>,
     /// The others, and why.
     pub failed: Vec<(ClientId, AppError)>,
+    /// Something stopped the call before its end.
+    pub is_stopped: bool,
 }
 
 /// The permissions that a patch takes, whatever it comes to.
@@ -109,7 +111,7 @@ impl App {
                 return Err(AppError::Forbidden(Forbidden::Lacks(permission)));
             }
         }
-        let once = Arc::new(once);
+        let once = Arc::new(once.within(&caller.principal));
         if once.is_keyed()
             && let Some(told) = self.seek_bulk(caller, Arc::clone(&once)).await?
         {
@@ -127,7 +129,11 @@ impl App {
             return Ok(Done::Now(BulkOutcome { matched, ..BulkOutcome::default() }));
         }
         let outcome = self.change_each(caller, &change, ids).await?;
-        if once.is_keyed() { self.keep_bulk(once, outcome).await } else { Ok(Done::Now(outcome)) }
+        // What broke off is finished by a repeat.
+        if once.is_keyed() && !outcome.is_stopped {
+            return self.keep_bulk(once, outcome).await;
+        }
+        Ok(Done::Now(outcome))
     }
 
     async fn keep_bulk(
@@ -156,7 +162,9 @@ impl App {
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let seek = async move |tx: &mut Tx| {
             load::still_works(tx, &caller, env.now()).await?;
-            Ok::<_, AppError>(once.seek(tx, env.now()).await?.map(|kept| Done::Told(kept.told)))
+            Ok::<_, AppError>(
+                once.seek(tx, &caller, env.now()).await?.map(|kept| Done::Told(kept.told)),
+            )
         };
         self.0.db.write(Repeat::Harmless, seek).await
     }
@@ -254,15 +262,20 @@ impl App {
             .db
             .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 load::still_works(tx, &caller, env.now()).await?;
+                // Calls about the same clients take them in one order, so that none waits for
+                // another in a circle.
+                let mut places: Vec<_> = ids.iter().copied().enumerate().collect();
+                places.sort_by_key(|(_, id)| *id);
                 let mut done = Vec::with_capacity(ids.len());
-                for id in &ids {
-                    let changed = change_one(tx, &env, &caller, operation_id, &change, *id).await;
+                for (place, id) in places {
+                    let changed = change_one(tx, &env, &caller, operation_id, &change, id).await;
                     match changed {
                         Err(error) if !is_of_one(&error) => return Err(error),
-                        changed => done.push((*id, changed)),
+                        changed => done.push((place, (id, changed))),
                     }
                 }
-                Ok(done)
+                done.sort_by_key(|(place, _)| *place);
+                Ok(done.into_iter().map(|(_, done)| done).collect())
             })
             .await
     }
@@ -331,6 +344,7 @@ impl BulkOutcome {
         };
         let stopped = batch.iter().map(|id| (*id, error.clone()));
         let stopped: Vec<_> = stopped.chain(left.map(|id| (id, rest.clone()))).collect();
+        self.is_stopped = true;
         self.matched += stopped.len();
         self.failed.extend(stopped);
     }

@@ -15,10 +15,10 @@ use clientbook_model::collection::CollectionMode;
 use clientbook_model::custom_field::CustomWish;
 use clientbook_model::patch::Patch;
 use clientbook_model::policy::{self, ClientFacts};
-use clientbook_model::principal::Permission;
+use clientbook_model::principal::{Permission, Permissions};
 use clientbook_model::violation::Violation;
 use clientbook_store::clients::{ClientKey, ClientRecord};
-use clientbook_store::{DbError, Repeat, Tx, client_types, clients};
+use clientbook_store::{DbError, Repeat, Tx, client_types, clients, merged_clients};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -119,16 +119,17 @@ impl App {
             let record = load::client(tx, &caller, &target, asked.permission, purpose).await;
             standing.check(tx, env.now()).await?;
             let record = record?;
-            if let Some(kept) = once.seek(tx, env.now()).await? {
+            if let Some(kept) = once.seek(tx, &caller, env.now()).await? {
                 return Ok(Done::Told(kept.told));
             }
             let precondition = &change.precondition;
-            let record =
+            let (record, took) =
                 apply(tx, &env, &caller, operation_id, record, asked, precondition).await?;
             if change.dry_run {
                 return Err(Stop::DryRun(Box::new(record)));
             }
-            Ok(once.keep(tx, env.now(), About::from(&record), record).await?)
+            let about = About::from(&record).with(took);
+            Ok(once.keep(tx, env.now(), about, record).await?)
         });
         match done.await {
             Ok(done) => Ok(done),
@@ -148,7 +149,8 @@ impl Precondition {
     }
 }
 
-/// Applies `change` to a loaded record, writes it and its audit entries.
+/// Applies `change` to a loaded record, writes it and its audit entries. Answers which permissions
+/// the changes took.
 pub(crate) async fn apply(
     tx: &mut Tx,
     env: &Env,
@@ -157,26 +159,47 @@ pub(crate) async fn apply(
     record: ClientRecord,
     change: &ClientChange,
     precondition: &Precondition,
-) -> Result<ClientRecord, AppError> {
+) -> Result<(ClientRecord, Permissions), AppError> {
     let mut violations = change.violations.clone();
     violations.extend(broken_echoes(&record, &change.echoes));
     let mut patch = resolve_client_type(tx, &record, change, &mut violations).await?;
     let rules = ValueRules { tenant: &record.tenant, fields: record.fields.as_deref() };
     rules.resolve(&record.client, &change.custom, &mut patch, &mut violations);
     references::check(tx, caller, &record.client, &mut patch, &mut violations).await?;
+    if leads_here(tx, &record.client, &patch).await? {
+        patch.external_id = Patch::Absent;
+    }
     let (next, changes) = decide(&record.client, &patch, violations)?;
-    authorize(caller, &record.client, &next, &changes)?;
+    let took = authorize(caller, &record.client, &next, &changes)?;
     if !precondition.holds(record.client.version) {
         return Err(AppError::PreconditionFailed);
     }
     if changes.is_empty() {
-        return Ok(record);
+        return Ok((record, took));
     }
     rules.check_unique(tx, &record.client, &next, &change.custom).await?;
     let now = env.now().max(record.client.updated_at);
     let tenant_id = record.client.tenant_id;
     let recorder = Recorder { env, caller, tenant_id, operation_id, now };
-    write(tx, &recorder, record, next, changes).await
+    Ok((write(tx, &recorder, record, next, changes).await?, took))
+}
+
+/// Whether the wish is for the outside id of a record that was joined to this one: it finds this one
+/// as it is.
+async fn leads_here(tx: &mut Tx, client: &Client, patch: &ClientPatch) -> Result<bool, AppError> {
+    let (tenant, wish) = (client.tenant_id, &patch.external_id);
+    let Patch::Set(id) = wish else {
+        return Ok(false);
+    };
+    if client.external_id.as_ref() == Some(id) {
+        return Ok(false);
+    }
+    let Some(next) = merged_clients::by_external_id(tx, tenant, id.as_str()).await? else {
+        return Ok(false);
+    };
+    let found = clients::get(tx, tenant, ClientKey::Id(next)).await?;
+    let found = load::follow(tx, found, Purpose::Read).await?;
+    Ok(found.is_some_and(|found| found.client.id == client.id))
 }
 
 fn broken_echoes(record: &ClientRecord, echoes: &[Echo]) -> Vec<Violation> {
@@ -208,17 +231,18 @@ fn authorize(
     client: &Client,
     next: &Client,
     changes: &[FieldChange],
-) -> Result<(), AppError> {
+) -> Result<Permissions, AppError> {
     let facts = ClientFacts::from(client);
     if !policy::is_in_scope(&caller.principal, &ClientFacts::from(next)) {
         return Err(AppError::Forbidden(Forbidden::OutsideRestriction));
     }
-    for change in changes {
-        let permission = policy::permission_to_change(&change.field);
+    let took: Permissions =
+        changes.iter().map(|change| policy::permission_to_change(&change.field)).collect();
+    for permission in took.iter() {
         let decision = policy::permits(&caller.principal, permission, &facts);
         enforce(decision, || Missing { kind: "client", id: client.id.to_string() })?;
     }
-    Ok(())
+    Ok(took)
 }
 
 /// The id wins over the title; an unknown title is refused, and the known ones are listed.

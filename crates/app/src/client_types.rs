@@ -62,7 +62,7 @@ impl App {
                 if caller.principal.is_restricted() {
                     return Err(AppError::Forbidden(Forbidden::OutsideRestriction));
                 }
-                if let Some(kept) = once.seek(tx, now).await? {
+                if let Some(kept) = once.seek(tx, &caller, now).await? {
                     return Ok(Done::Told(kept.told));
                 }
                 let title = match &new.title {

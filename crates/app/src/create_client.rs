@@ -18,7 +18,7 @@ use clientbook_model::field::Fields;
 use clientbook_model::id::ClientId;
 use clientbook_model::patch::Patch;
 use clientbook_model::policy::{self, ClientFacts};
-use clientbook_model::principal::{Permission, Principal};
+use clientbook_model::principal::{Permission, Permissions, Principal};
 use clientbook_model::tenant::Tenant;
 use clientbook_model::text::ScopeId;
 use clientbook_model::violation::Violation;
@@ -66,15 +66,15 @@ impl App {
                 let id = ClientId(env.uuid(env.now()));
                 let patch = within_scope(&caller.principal, &new.patch);
                 admit(&caller, &tenant, id, &patch)?;
-                if let Some(kept) = once.seek(tx, env.now()).await? {
+                if let Some(kept) = once.seek(tx, &caller, env.now()).await? {
                     still_theirs(tx, &caller, &tenant, kept.client_id).await?;
                     return Ok(Done::Told(kept.told));
                 }
                 let violations = new.violations.clone();
                 let custom = new.custom.clone();
                 let wish = Wish { id, operation_id, patch, custom, violations };
-                let record = create(tx, &env, &caller, tenant, wish).await?;
-                let about = About { made: Some(id.0), ..About::from(&record) };
+                let (record, took) = create(tx, &env, &caller, tenant, wish).await?;
+                let about = About { made: Some(id.0), ..About::from(&record).with(took) };
                 once.keep(tx, env.now(), about, record).await
             })
             .await
@@ -121,7 +121,7 @@ async fn create(
     caller: &Caller,
     tenant: Tenant,
     wish: Wish,
-) -> Result<ClientRecord, AppError> {
+) -> Result<(ClientRecord, Permissions), AppError> {
     let Wish { id, operation_id, mut patch, custom, mut violations } = wish;
     let now = env.now();
     // Before the tenant's row is taken for the number.
@@ -144,7 +144,7 @@ async fn create(
     }
     references::check(tx, caller, &blank, &mut patch, &mut violations).await?;
     let (client, changes) = decide(&blank, &patch, violations)?;
-    authorize(caller, &changes)?;
+    let took = authorize(caller, &changes)?;
     rules.check_unique(tx, &blank, &client, &custom).await?;
     let token = enrollment_tokens::fresh(env, &client, first_terms(), now);
     let recorder = Recorder { env, caller, tenant_id: tenant.id, operation_id, now };
@@ -152,10 +152,12 @@ async fn create(
     if client.parent_client_id.is_none() && client.client_type_id.is_none() {
         let (parent, client_type) = (None, None);
         let enrollment_token = Some(token);
-        return Ok(ClientRecord { client, tenant, enrollment_token, parent, client_type, fields });
+        let record = ClientRecord { client, tenant, enrollment_token, parent, client_type, fields };
+        return Ok((record, took));
     }
     let found = clients::get(tx, tenant.id, ClientKey::Id(client.id)).await?;
-    found.ok_or_else(|| AppError::Internal("a client vanished while it was made".into()))
+    let gone = || AppError::Internal("a client vanished while it was made".into());
+    Ok((found.ok_or_else(gone)?, took))
 }
 
 /// The tenant and its definitions of fields; they stay as they are where values are to be written.
@@ -219,12 +221,13 @@ fn wished(patch: &Patch<ScopeId>) -> Option<&ScopeId> {
 }
 
 /// What differs from every new client may take a permission of its own.
-fn authorize(caller: &Caller, changes: &[FieldChange]) -> Result<(), AppError> {
-    for change in changes {
-        let permission = policy::permission_to_create_with(&change.field);
+fn authorize(caller: &Caller, changes: &[FieldChange]) -> Result<Permissions, AppError> {
+    let took: Permissions =
+        changes.iter().map(|change| policy::permission_to_create_with(&change.field)).collect();
+    for permission in took.iter() {
         if !caller.principal.permissions.has(permission) {
             return Err(AppError::Forbidden(Forbidden::Lacks(permission)));
         }
     }
-    Ok(())
+    Ok(took)
 }

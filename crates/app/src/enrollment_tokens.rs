@@ -96,7 +96,7 @@ impl App {
                 load::still_works(tx, &caller, now).await?;
                 let (permission, purpose) = (Permission::TokensManage, Purpose::Change);
                 let record = load::client(tx, &caller, &target, permission, purpose).await?;
-                if let Some(kept) = once.seek(tx, now).await? {
+                if let Some(kept) = once.seek(tx, &caller, now).await? {
                     return Ok(Done::Told(kept.told));
                 }
                 let about = About { parent: None, ..About::from(&record) };

@@ -148,7 +148,7 @@ impl App {
             .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 let broken = &new.violations;
                 let defining = begin(tx, &env, &caller, operation_id, &new.home, broken).await?;
-                if let Some(kept) = once.seek(tx, env.now()).await? {
+                if let Some(kept) = once.seek(tx, &caller, env.now()).await? {
                     return Ok(Done::Told(kept.told));
                 }
                 let field = defining.wished(tx, &new).await?;
@@ -181,7 +181,7 @@ impl App {
             .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 let defining = begin(tx, &env, &caller, operation_id, &target.home, &[]).await?;
                 let field = defining.known(&target)?;
-                if let Some(kept) = once.seek(tx, env.now()).await? {
+                if let Some(kept) = once.seek(tx, &caller, env.now()).await? {
                     return Ok(Done::Told(kept.told));
                 }
                 let (mut next, changes) = decide(field, &wish)?;
@@ -217,7 +217,7 @@ impl App {
             .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 let broken = &wish.violations;
                 let defining = begin(tx, &env, &caller, operation_id, &wish.home, broken).await?;
-                if let Some(kept) = once.seek(tx, env.now()).await? {
+                if let Some(kept) = once.seek(tx, &caller, env.now()).await? {
                     return Ok(Done::Told(kept.told));
                 }
                 let moved = defining.moved(&wish)?;

@@ -5,10 +5,12 @@
 
 use crate::App;
 use crate::caller::Caller;
-use crate::error::AppError;
+use crate::error::{AppError, Forbidden};
 use bytes::Bytes;
 use clientbook_model::audit::Hash;
 use clientbook_model::id::ClientId;
+use clientbook_model::principal::{Permissions, Principal};
+use clientbook_model::text::ScopeId;
 use clientbook_model::time::Timestamp;
 use clientbook_store::clients::ClientRecord;
 use clientbook_store::kept_answers::{self, Found, KeptAnswer, Scope};
@@ -133,19 +135,47 @@ impl<T> Once<T> {
         Self(Some((key.call, show)))
     }
 
+    /// Has the restriction of whoever calls count as a part of what is asked, where an answer tells of
+    /// more than one client.
+    pub(crate) fn within(self, principal: &Principal) -> Self {
+        let Some((call, show)) = self.0 else {
+            return self;
+        };
+        let clients = principal.clients.as_deref().map(|clients| {
+            let clients: Vec<_> = clients.iter().map(ToString::to_string).collect();
+            clients.join(" ")
+        });
+        let [org, project] = [&principal.org_id, &principal.project_id]
+            .map(|scope| scope.as_ref().map(ScopeId::as_str));
+        let bound = [clients.as_deref(), org, project];
+        let fingerprint = bound.into_iter().fold(call.fingerprint, |hash, bound| {
+            let kind = if bound.is_some() { [1] } else { [0] };
+            let hasher = Sha256::new().chain_update(hash).chain_update(kind);
+            hasher.chain_update(bound.unwrap_or_default()).finalize().into()
+        });
+        Self(Some((Called { fingerprint, ..call }, show)))
+    }
+
     /// Whether there is a key at all.
     pub(crate) fn is_keyed(&self) -> bool {
         self.0.is_some()
     }
 
     /// The answer that is kept, if the call is a repeat. Whoever asks has made sure that the caller
-    /// may still do what the call does.
-    pub(crate) async fn seek(&self, tx: &mut Tx, now: Timestamp) -> Result<Option<Kept>, AppError> {
+    /// may still do what the call does; what its changes took beside that is asked for here.
+    pub(crate) async fn seek(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        now: Timestamp,
+    ) -> Result<Option<Kept>, AppError> {
         let Some((key, _)) = &self.0 else {
             return Ok(None);
         };
         match kept_answers::find(tx, &key.scope).await? {
-            Found::Answer(answer) if !has_ended(&answer, now) => key.told(*answer).map(Some),
+            Found::Answer(answer) if !has_ended(&answer, now) => {
+                key.told(*answer, caller).map(Some)
+            }
             _ if !key.first => Err(AppError::StillRunning),
             Found::Answer(_) => {
                 kept_answers::remove(tx, &key.scope).await?;
@@ -169,7 +199,7 @@ impl<T> Once<T> {
         };
         let told = show(&value)?;
         let again = !told.secret && told.body.len() <= MAX_BODY;
-        let About { made: made_id, client: client_id, parent: parent_id } = about;
+        let About { made: made_id, client: client_id, parent: parent_id, permissions } = about;
         let answer = KeptAnswer {
             fingerprint: key.fingerprint,
             created_at: now,
@@ -180,6 +210,7 @@ impl<T> Once<T> {
             made_id,
             client_id,
             parent_id,
+            permissions,
         };
         kept_answers::insert(tx, &key.scope, &answer).await?;
         Ok(Done::Told(told))
@@ -197,9 +228,13 @@ pub(crate) struct Kept {
 }
 
 impl Called {
-    fn told(&self, answer: KeptAnswer) -> Result<Kept, AppError> {
+    fn told(&self, answer: KeptAnswer, caller: &Caller) -> Result<Kept, AppError> {
         if answer.fingerprint != self.fingerprint {
             return Err(AppError::KeyMismatch);
+        }
+        let held = caller.principal.permissions;
+        if let Some(lost) = answer.permissions.iter().find(|one| !held.has(*one)) {
+            return Err(AppError::Forbidden(Forbidden::Lacks(lost)));
         }
         let Some(body) = answer.body else {
             return Err(AppError::NotKept(answer.made_id));
@@ -219,6 +254,8 @@ pub(crate) struct About {
     pub(crate) client: Option<ClientId>,
     /// Whose name it shows beside.
     pub(crate) parent: Option<ClientId>,
+    /// What its changes took.
+    pub(crate) permissions: Permissions,
 }
 
 impl About {
@@ -226,12 +263,16 @@ impl About {
     pub(crate) fn made(id: Uuid) -> Self {
         Self { made: Some(id), ..Self::default() }
     }
+
+    pub(crate) fn with(self, permissions: Permissions) -> Self {
+        Self { permissions, ..self }
+    }
 }
 
 impl From<&ClientRecord> for About {
     fn from(record: &ClientRecord) -> Self {
         let parent = record.parent.as_ref().map(|parent| parent.id);
-        Self { made: None, client: Some(record.client.id), parent }
+        Self { client: Some(record.client.id), parent, ..Self::default() }
     }
 }
 

@@ -16,8 +16,8 @@ use clientbook_model::id::ClientId;
 use clientbook_model::merge::{self, Difference};
 use clientbook_model::number::Reference;
 use clientbook_model::patch::Patch;
-use clientbook_model::policy::{self, ClientFacts};
-use clientbook_model::principal::Permission;
+use clientbook_model::policy::{self, ClientFacts, Decision};
+use clientbook_model::principal::{Permission, Permissions};
 use clientbook_model::violation::Violation;
 use clientbook_store::clients::{ClientKey, ClientRecord};
 use clientbook_store::{DbError, Repeat, Tx, client_listings, clients, merged_clients, tenants};
@@ -51,6 +51,8 @@ pub struct Merged {
     pub loser_id: ClientId,
     /// Where they differed, and whose value stands.
     pub differences: Vec<Difference>,
+    /// What it took.
+    pub permissions: Permissions,
 }
 
 // A dry run does everything and then rolls back.
@@ -81,7 +83,8 @@ struct Merging<'a> {
 
 impl App {
     /// Joins another record of the same client into the one that `target` names. Every name of the
-    /// other leads to this one from then on. Needs `clients.update` and `clients.delete` for both.
+    /// other leads to this one from then on. Needs `clients.update` and `clients.delete` for both, and
+    /// what changing the status or the mode takes where they differ in it.
     pub async fn merge_clients(
         &self,
         caller: &Caller,
@@ -93,8 +96,9 @@ impl App {
         let operation_id = env.uuid(env.now());
         let done = self.0.db.write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
             load::still_works(tx, &caller, env.now()).await?;
+            lock_in_order(tx, &caller, &target, merge.loser_id).await?;
             let winner = admitted(tx, &caller, &target).await?;
-            if let Some(kept) = once.seek(tx, env.now()).await? {
+            if let Some(kept) = once.seek(tx, &caller, env.now()).await? {
                 return Ok(Done::Told(kept.told));
             }
             let merging = Merging { env: &env, caller: &caller, operation_id, merge: &merge };
@@ -102,7 +106,8 @@ impl App {
             if merge.dry_run {
                 return Err(Stop::DryRun(Box::new(merged)));
             }
-            Ok(once.keep(tx, env.now(), About::from(&merged.record), merged).await?)
+            let about = About::from(&merged.record).with(merged.permissions);
+            Ok(once.keep(tx, env.now(), about, merged).await?)
         });
         match done.await {
             Ok(done) => Ok(done),
@@ -126,6 +131,27 @@ async fn admitted(
     Ok(record)
 }
 
+/// Two calls about the same records take them in one order, that of their ids, as bulk calls do: none
+/// waits for the other in a circle. What is wrong with a record is said in its turn.
+async fn lock_in_order(
+    tx: &mut Tx,
+    caller: &Caller,
+    winner: &ClientRef,
+    loser: ClientId,
+) -> Result<(), AppError> {
+    let loser_key = ClientKey::Id(loser);
+    match winner.key {
+        Some(ClientKey::Id(id)) if loser < id => {}
+        _ => return Ok(()),
+    }
+    let tenant = winner.tenant.clone();
+    let target = ClientRef { tenant, asked: loser.to_string(), key: Some(loser_key) };
+    match admitted(tx, caller, &target).await {
+        Ok(_) | Err(AppError::NotFound(_) | AppError::Forbidden(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 impl Merging<'_> {
     async fn run(&self, tx: &mut Tx, winner: ClientRecord) -> Result<Merged, AppError> {
         let loser = self.loser(tx, &winner.client).await?;
@@ -136,14 +162,16 @@ impl Merging<'_> {
             let message = "the client's collection mode is deleted: nothing may be joined to it";
             return Err(AppError::Conflict(Violation::new("client_deleted", message)));
         }
+        self.admit_states(&winner.client, &loser.client)?;
         // Whose parent is whose must not change meanwhile.
         tenants::lock(tx, winner.client.tenant_id).await?;
-        let patch = self.patch(tx, &winner.client, &loser.client).await?;
+        let patch = self.patch(tx, &winner, &loser.client).await?;
         let (next, changes) = decide(&winner.client, &patch, Vec::new())?;
         if !policy::is_in_scope(&self.caller.principal, &ClientFacts::from(&next)) {
             return Err(AppError::Forbidden(Forbidden::OutsideRestriction));
         }
-        let differences = merge::differences(&winner.client, &loser.client, &next);
+        let differences =
+            merge::differences(&winner.client, &loser.client, &next, winner.fields.as_deref());
         let now = self.env.now().max(winner.client.updated_at).max(loser.client.updated_at);
         let recorder = Recorder {
             env: self.env,
@@ -153,6 +181,7 @@ impl Merging<'_> {
             now,
         };
         let (id, tenant, loser_id) = (next.id, next.tenant_id, loser.client.id);
+        let permissions = merge::needed(&winner.client, &loser.client);
         let number = loser.client.number;
         let fields = winner.fields.clone();
         give_up(tx, &recorder, loser, &winner.client, &next).await?;
@@ -160,7 +189,19 @@ impl Merging<'_> {
         adopt(tx, &recorder, number.get(), winner.client.number.get()).await?;
         let gone = || AppError::Internal("a client vanished while it was merged".into());
         let record = clients::get(tx, tenant, ClientKey::Id(id)).await?.ok_or_else(gone)?;
-        Ok(Merged { record, loser_id, differences })
+        Ok(Merged { record, loser_id, differences, permissions })
+    }
+
+    /// The names of the loser come to be of a record in another state: that takes what changing
+    /// the state takes, and nothing leaves `deleted`.
+    fn admit_states(&self, winner: &Client, loser: &Client) -> Result<(), AppError> {
+        let facts = ClientFacts::from(winner);
+        let missing = || Missing { kind: "client", id: winner.id.to_string() };
+        for permission in merge::needed(winner, loser).iter() {
+            enforce(policy::permits(&self.caller.principal, permission, &facts), missing)?;
+        }
+        let moved = loser.collection_mode.transition(winner.collection_mode);
+        moved.map(|_| ()).map_err(AppError::Transition)
     }
 
     /// The other record, which must be one of the same tenant.
@@ -189,10 +230,11 @@ impl Merging<'_> {
     async fn patch(
         &self,
         tx: &mut Tx,
-        winner: &Client,
+        winner: &ClientRecord,
         loser: &Client,
     ) -> Result<ClientPatch, AppError> {
-        let takeable = merge::takeable(loser);
+        let takeable = merge::takeable(loser, winner.fields.as_deref());
+        let winner = &winner.client;
         let mut violations = Vec::new();
         for field in &self.merge.take {
             if !takeable.contains(field) {
@@ -300,7 +342,7 @@ async fn finish(
     Ok(clients::update(tx, old, client, fields).await?)
 }
 
-/// Moves the clients below the loser to the winner.
+/// Moves the clients below the loser to the winner. The caller must be able to reach them all.
 async fn adopt(
     tx: &mut Tx,
     recorder: &Recorder<'_>,
@@ -321,6 +363,12 @@ async fn adopt(
         let Some(record) = clients::get_for_update(tx, tenant, ClientKey::Id(child)).await? else {
             continue;
         };
+        let facts = ClientFacts::from(&record.client);
+        let decision =
+            policy::permits(&recorder.caller.principal, Permission::ClientsUpdate, &facts);
+        if decision == Decision::OutsideRestriction {
+            return Err(AppError::Forbidden(Forbidden::OutsideRestriction));
+        }
         let now = recorder.now.max(record.client.updated_at);
         let recorder = Recorder { now, ..*recorder };
         let next = Client { parent_client_id: Some(parent), ..record.client.clone() };

@@ -51,7 +51,7 @@ impl App {
                 let facts = ClientFacts::from(client);
                 let decision = policy::permits(&caller.principal, Permission::AuditView, &facts);
                 enforce(decision, || target.missing())?;
-                if let Some(kept) = once.seek(tx, env.now()).await? {
+                if let Some(kept) = once.seek(tx, &caller, env.now()).await? {
                     return Ok(Done::Told(kept.told));
                 }
                 let entry = audit::find(tx, client.tenant_id, client.id.0, entry_id).await?;
@@ -60,9 +60,10 @@ impl App {
                 let mut change = ClientChange::new(permission);
                 change.patch = ClientPatch::back_to_before(&changes).map_err(AppError::Invalid)?;
                 change.custom = wishes(std::mem::take(&mut change.patch.custom_values));
-                let record =
+                let (record, took) =
                     apply(tx, &env, &caller, operation_id, record, &change, &precondition).await?;
-                once.keep(tx, env.now(), About::from(&record), record).await
+                let about = About::from(&record).with(took);
+                once.keep(tx, env.now(), about, record).await
             })
             .await
     }

@@ -120,7 +120,7 @@ impl App {
             .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 let now = env.now();
                 load::still_works(tx, &caller, now).await?;
-                if let Some(kept) = once.seek(tx, now).await? {
+                if let Some(kept) = once.seek(tx, &caller, now).await? {
                     return Ok(Done::Told(kept.told));
                 }
                 let tenant = Tenant {
@@ -160,7 +160,7 @@ impl App {
                 // Once more: another change may have been waited for.
                 let missing = || AppError::NotFound(Missing { kind: "tenant", id: asked.clone() });
                 let tenant = tenants::get(tx, found.id).await?.ok_or_else(missing)?;
-                if let Some(kept) = once.seek(tx, now).await? {
+                if let Some(kept) = once.seek(tx, &caller, now).await? {
                     return Ok(Done::Told(kept.told));
                 }
                 check(&tenant, &change)?;

@@ -5,7 +5,11 @@
 
 use crate::client::{Client, ClientPatch, MAX_TAGS};
 use crate::contact::{ContactMethod, ContactMethods, MAX_METHODS};
+use crate::custom_field::FieldKey;
+use crate::field::{Field, Fields};
 use crate::patch::Patch;
+use crate::policy::permission_to_change;
+use crate::principal::{Permission, Permissions};
 use crate::violation::Violation;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -51,10 +55,31 @@ pub struct Difference {
     pub from: Source,
 }
 
-/// The names of the fields that can be taken from `loser`: those in which it has a value.
-pub fn takeable(loser: &Client) -> Vec<String> {
+/// The names of the fields that can be taken from `loser`: those in which it shows a value.
+pub fn takeable(loser: &Client, fields: Option<&Fields>) -> Vec<String> {
     let names = loser.facts().into_keys().map(Cow::into_owned);
-    names.filter(|name| !OWN.contains(&name.as_str())).collect()
+    names.filter(|name| !OWN.contains(&name.as_str()) && is_shown(fields, name)).collect()
+}
+
+/// Values of fields that are archived are hidden; the others are shown.
+fn is_shown(fields: Option<&Fields>, name: &str) -> bool {
+    let key = name.strip_prefix("custom.").and_then(|key| FieldKey::new(key).ok());
+    let field = fields.zip(key).and_then(|(fields, key)| fields.by_key(&key));
+    field.is_none_or(Field::is_active)
+}
+
+/// What a merge takes: to change and to end a client, and what it takes to change the state in which
+/// the loser's names find a record, where it is another one.
+pub fn needed(winner: &Client, loser: &Client) -> Permissions {
+    let mut needed = vec![Permission::ClientsUpdate, Permission::ClientsDelete];
+    let status = |client: &Client| (client.status, client.workspace_deleted_at.is_some());
+    if status(winner) != status(loser) {
+        needed.push(permission_to_change("status"));
+    }
+    if winner.collection_mode != loser.collection_mode {
+        needed.push(permission_to_change("collection_mode"));
+    }
+    needed.into_iter().collect()
 }
 
 /// What makes the merged record of `winner`. `take` names fields whose value is the loser's.
@@ -152,15 +177,23 @@ fn contact_methods(
     ContactMethods::new(all).map(Some)
 }
 
-/// The fields in which the two differed, and whose value `merged` has.
-pub fn differences(winner: &Client, loser: &Client, merged: &Client) -> Vec<Difference> {
+/// The fields in which the two show different values, and whose value `merged` has.
+pub fn differences(
+    winner: &Client,
+    loser: &Client,
+    merged: &Client,
+    fields: Option<&Fields>,
+) -> Vec<Difference> {
+    let defined = fields;
     let [won, lost, now] = [winner, loser, merged].map(Client::facts);
     let value = |facts: &BTreeMap<Cow<'_, str>, Value>, field: &str| {
         facts.get(field).cloned().unwrap_or(Value::Null)
     };
     let fields: BTreeSet<_> = won.keys().chain(lost.keys()).map(AsRef::as_ref).collect();
     let hidden = ["number", "object_id", "workspace_deleted_at", "merged_into"];
-    let fields = fields.into_iter().filter(|field: &&str| !hidden.contains(field));
+    let fields = fields
+        .into_iter()
+        .filter(|field: &&str| !hidden.contains(field) && is_shown(defined, field));
     let difference = |field: &str| {
         let [winner, loser, now] = [&won, &lost, &now].map(|facts| value(facts, field));
         let from = match () {

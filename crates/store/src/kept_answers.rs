@@ -5,6 +5,7 @@ use crate::tx::Tx;
 use crate::value::Value;
 use clientbook_model::audit::Hash;
 use clientbook_model::id::{ClientId, TenantId};
+use clientbook_model::principal::{Permission, Permissions};
 use clientbook_model::time::Timestamp;
 use uuid::Uuid;
 
@@ -38,6 +39,8 @@ pub struct KeptAnswer {
     pub client_id: Option<ClientId>,
     /// The client whose name it shows beside that.
     pub parent_id: Option<ClientId>,
+    /// What its changes took; a repeat takes it too.
+    pub permissions: Permissions,
 }
 
 /// What there is for a scope.
@@ -66,7 +69,7 @@ pub async fn find(tx: &mut Tx, scope: &Scope) -> Result<Found, DbError> {
     let lock = "SELECT 1 FROM kept_answers WHERE tenant_id = $1 AND scope = $2 FOR NO KEY UPDATE";
     tx.lock(lock, &args).await?;
     let sql = "SELECT fingerprint, created_at, status, version, location, body, made_id, client_id,
-            parent_id
+            parent_id, permissions
         FROM kept_answers WHERE tenant_id = $1 AND scope = $2";
     let found = tx
         .opt(sql, &args, |row| {
@@ -80,6 +83,7 @@ pub async fn find(tx: &mut Tx, scope: &Scope) -> Result<Found, DbError> {
                 made_id: row.get(6)?,
                 client_id: row.get(7)?,
                 parent_id: row.get(8)?,
+                permissions: read(&row.get::<String>(9)?),
             })
         })
         .await?;
@@ -94,6 +98,12 @@ pub async fn find(tx: &mut Tx, scope: &Scope) -> Result<Found, DbError> {
     })
 }
 
+// Of one that is not known here nobody knows who has it: then all of them are asked for.
+fn read(names: &str) -> Permissions {
+    let all = names.split_whitespace().map(Permission::from_name);
+    all.collect::<Option<_>>().unwrap_or(Permissions::ALL)
+}
+
 // Scopes that share a number get in each other's way for a moment, no more.
 fn lock_of(scope: &Scope) -> i64 {
     let first = scope.digest.first_chunk().copied().unwrap_or_default();
@@ -104,8 +114,10 @@ fn lock_of(scope: &Scope) -> i64 {
 pub async fn insert(tx: &mut Tx, scope: &Scope, answer: &KeptAnswer) -> Result<(), DbError> {
     let sql =
         "INSERT INTO kept_answers (tenant_id, scope, fingerprint, created_at, status, version,
-            location, body, made_id, client_id, parent_id)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+            location, body, made_id, client_id, parent_id, permissions)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    let permissions: Vec<_> = answer.permissions.iter().map(Permission::as_str).collect();
+    let permissions = permissions.join(" ");
     let args = [
         scope.tenant_id.into(),
         (&scope.digest).into(),
@@ -118,6 +130,7 @@ pub async fn insert(tx: &mut Tx, scope: &Scope, answer: &KeptAnswer) -> Result<(
         answer.made_id.into(),
         answer.client_id.into(),
         answer.parent_id.into(),
+        (&permissions).into(),
     ];
     tx.send(&[], sql, &args).await
 }

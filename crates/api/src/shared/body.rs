@@ -16,6 +16,9 @@ pub(crate) const LIMIT: usize = 1024 * 1024;
 /// The largest body of a call about many clients: 16 MiB.
 pub(crate) const BULK_LIMIT: usize = 16 * LIMIT;
 
+/// The most JSON values in a body. Read, each takes many times the two bytes that it may take here.
+const MAX_VALUES: usize = 200_000;
+
 /// How much is read, beyond the limit too, so that the sender of a larger one gets to read the
 /// answer.
 const DRAIN: usize = 4 * 1024 * 1024;
@@ -110,9 +113,48 @@ fn check_media_type(method: &Method, headers: &HeaderMap) -> Result<(), ApiError
 
 /// The JSON object in `body`.
 pub(crate) fn object(body: &Body) -> Result<Map<String, Value>, ApiError> {
+    if !has_few_values(body) {
+        let message = format!("The body must not hold more than {MAX_VALUES} values");
+        return Err(ApiError::Unreadable(message));
+    }
     let unreadable = |error| ApiError::Unreadable(format!("The body is not JSON: {error}"));
     match serde_json::from_slice::<Unique>(body).map_err(unreadable)?.0 {
         Value::Object(object) => Ok(object),
         _ => Err(ApiError::Unreadable("The body must be a JSON object".into())),
+    }
+}
+
+/// Whether `body` holds no more values than it may: each but the first of its list or object comes
+/// after a comma, and each of those after a bracket.
+fn has_few_values(body: &[u8]) -> bool {
+    let (mut values, mut in_text, mut is_escaped) = (1, false, false);
+    for byte in body {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_text => is_escaped = true,
+            b'"' => in_text = !in_text,
+            b',' | b'[' | b'{' if !in_text => values += 1,
+            _ => {}
+        }
+        if values > MAX_VALUES {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_counted_outside_of_texts() {
+        let list = |count: usize| format!("[{}]", vec!["1"; count].join(","));
+        assert!(has_few_values(list(MAX_VALUES - 1).as_bytes()));
+        assert!(!has_few_values(list(MAX_VALUES).as_bytes()));
+        let text = ",[{\\\"\\\\".repeat(MAX_VALUES);
+        assert!(has_few_values(format!("[\"{text}\"]").as_bytes()));
+        assert!(!has_few_values(format!("[\"{text}\", {}]", list(MAX_VALUES)).as_bytes()));
+        assert!(!has_few_values("[{}".repeat(MAX_VALUES).as_bytes()));
     }
 }

@@ -43,6 +43,14 @@ impl Call {
         body::object(&self.body)
     }
 
+    /// Refuses a body with anything in it.
+    pub(crate) fn without_fields(&self) -> Result<(), ApiError> {
+        if self.body.is_empty() || self.object()?.is_empty() {
+            return Ok(());
+        }
+        Err(ApiError::Unreadable("The body must be empty or {}".into()))
+    }
+
     /// What was read of the request, or why it could not be; the latter is told only to those who
     /// may do with `target` what they ask.
     pub(crate) async fn admitted<T>(

@@ -53,7 +53,7 @@ pub(super) async fn deactivate(call: Call) -> Result<Answer, ApiError> {
 }
 
 async fn set_status(call: Call, status: Status) -> Result<Answer, ApiError> {
-    call.admitted(target(&call)?, without_body(&call)).await.map_err(published)?;
+    call.admitted(target(&call)?, call.without_fields()).await.map_err(published)?;
     let mut change = ClientChange::new(call.permission);
     change.patch.status.status = Some(status);
     let change = Change { change, precondition: call.precondition.clone(), dry_run: false };
@@ -66,13 +66,6 @@ async fn set_status(call: Call, status: Status) -> Result<Answer, ApiError> {
     let changed =
         call.once(|once| call.app.change_client(&call.caller, target, change, once), show).await;
     changed.map_err(published)
-}
-
-fn without_body(call: &Call) -> Result<(), ApiError> {
-    if call.body.is_empty() || call.object()?.is_empty() {
-        return Ok(());
-    }
-    Err(ApiError::Unreadable("The body must be empty or {}".into()))
 }
 
 /// One published answer, whether the permission is missing or the client out of reach.

@@ -47,12 +47,14 @@ pub(super) async fn update(call: Call) -> Result<Answer, ApiError> {
 
 /// Hides a field and its values.
 pub(super) async fn archive(call: Call) -> Result<Answer, ApiError> {
+    call.admitted_home(home(&call), call.without_fields()).await?;
     let wish = FieldChangeWish::of_status(FieldStatus::Archived, call.precondition.clone());
     changed(&call, wish).await
 }
 
 /// Shows a field and its values again.
 pub(super) async fn restore(call: Call) -> Result<Answer, ApiError> {
+    call.admitted_home(home(&call), call.without_fields()).await?;
     let wish = FieldChangeWish::of_status(FieldStatus::Active, call.precondition.clone());
     changed(&call, wish).await
 }

@@ -74,8 +74,10 @@ fn of_fields() -> Vec<Operation> {
         Operation::new(S, Method::PATCH, FIELD, define, fields::update, docs::fields::update)
             .body(BodyRule::Json),
         Operation::new(S, Method::DELETE, FIELD, define, fields::delete, docs::fields::delete),
-        Operation::new(S, Method::POST, ARCHIVE, define, fields::archive, docs::fields::archive),
-        Operation::new(S, Method::POST, RESTORE, define, fields::restore, docs::fields::restore),
+        Operation::new(S, Method::POST, ARCHIVE, define, fields::archive, docs::fields::archive)
+            .body(BodyRule::Optional),
+        Operation::new(S, Method::POST, RESTORE, define, fields::restore, docs::fields::restore)
+            .body(BodyRule::Optional),
         Operation::new(S, Method::POST, REORDER, define, fields::reorder, docs::fields::reorder)
             .body(BodyRule::Json),
     ]

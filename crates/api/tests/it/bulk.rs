@@ -79,7 +79,7 @@ async fn filters_are_those_of_the_list() {
         (&sample[..60], json!({ "status": "trial" })),
         (&sample[50..150], json!({ "collection_mode": "disabled" })),
     ] {
-        let ids: Vec<_> = clients.iter().map(|client| client.id.to_string()).collect();
+        let ids: Vec<_> = clients.iter().rev().map(|client| client.id.to_string()).collect();
         let done = bulk(&admin, &json!({ "ids": ids, "patch": patch })).await.expect(200).json();
         assert_eq!(done["succeeded"], json!(ids), "in the order in which they were named");
     }
@@ -263,4 +263,43 @@ async fn its_body_may_have_sixteen_mebibytes() {
     send(16 << 20).await.expect(200);
     let refused = send((16 << 20) + 1).await.expect(413).json();
     assert_eq!(refused["error"]["message"], "The body is larger than 16777216 bytes");
+}
+
+#[tokio::test]
+async fn its_body_may_not_have_very_many_values() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let many = json!({ "ids": vec![0; 200_000], "patch": { "tags": [] } });
+    let refused = bulk(&admin, &many).await.expect(400).json();
+    let message = "The body must not hold more than 200000 values";
+    assert_eq!(refused["error"]["message"], message);
+}
+
+#[tokio::test]
+async fn a_repeat_finishes_what_broke_off() {
+    let app = TestApp::start().await;
+    let sample = app.sample("sample", 150).await;
+    let admin = app.role("sample", "admin").await;
+    let ids: Vec<_> = sample.iter().map(|client| client.id.to_string()).collect();
+    let body = json!({ "ids": ids, "patch": { "tags": ["north"] } });
+    let send = async || {
+        let request = admin.request(Method::POST, BULK).json(&body);
+        admin.send(request.header("idempotency-key", "k")).await.expect(200)
+    };
+    // A row that nobody can read stops the second batch.
+    let last = sample.last().expect("clients");
+    let (id, status) = (app.database().uuid(last.id.0), last.status.as_str());
+    let set = |status| format!("UPDATE clients SET status = '{status}' WHERE id = {id}");
+    app.database().execute(&set("unheard"));
+    let first = send().await.json();
+    assert_eq!((ids_in(&first["succeeded"]), ids_in(&first["failed"])), (100, 50));
+    app.database().execute(&set(status));
+    let again = send().await;
+    assert_eq!(again.json()["succeeded"], json!(ids));
+    assert_eq!(send().await.text, again.text, "what is whole is kept");
+    app.assert_audit_intact().await;
+}
+
+fn ids_in(list: &Value) -> usize {
+    ids(list).len()
 }

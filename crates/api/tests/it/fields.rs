@@ -324,6 +324,20 @@ async fn fields_are_put_in_order() {
 }
 
 #[tokio::test]
+async fn archiving_and_restoring_take_no_fields() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let viewer = app.role("tenant123", "viewer").await;
+    let id = define(&admin, &json!({ "label": "Plan", "type": "text" })).await;
+    for verb in ["archive", "restore"] {
+        let path = format!("{FIELDS}/{id}/{verb}");
+        let refused = admin.post(&path, &json!({ "x": 1 })).await.expect(400);
+        assert!(refused.text.contains("must be empty"), "{}", refused.text);
+        viewer.post(&path, &json!({ "x": 1 })).await.expect(403);
+    }
+}
+
+#[tokio::test]
 async fn an_archived_field_keeps_its_values_and_hides_them() {
     let app = TestApp::start().await;
     let admin = app.admin().await;

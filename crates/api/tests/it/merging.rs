@@ -244,6 +244,83 @@ async fn it_takes_both_permissions_on_both_clients() {
 }
 
 #[tokio::test]
+async fn another_state_takes_what_changing_it_takes() {
+    let (app, admin) = prepared().await;
+    let body = json!({ "loser_id": GLOBEX, "dry_run": true });
+    let member = app.role("tenant123", "member").await;
+    let lacks = |refused: Answer| refused.json()["error"]["details"]["permission"].clone();
+    merge(&member, ACME, &body).await.expect(200);
+    admin.patch_empty(&format!("{TENANTS}/457/deactivate")).await.expect(200);
+    assert_eq!(lacks(merge(&member, ACME, &body).await.expect(403)), "clients.status");
+    admin.patch_empty(&format!("{TENANTS}/457/activate")).await.expect(200);
+    let mode = |mode: &str| json!({ "collection_mode": mode });
+    let globex = format!("/v2/clients/{GLOBEX}");
+    admin.patch(&globex, &mode("disabled")).await.expect(200);
+    assert_eq!(lacks(merge(&member, ACME, &body).await.expect(403)), "collection.update");
+    merge(&admin, ACME, &body).await.expect(200);
+    // Nothing leaves `deleted`, the names of a client neither.
+    admin.patch(&globex, &mode("deleted")).await.expect(200);
+    let refused = merge(&admin, ACME, &json!({ "loser_id": GLOBEX })).await.expect(400).json();
+    assert_eq!(refused["error"]["code"], "invalid_transition", "{refused}");
+    assert_eq!(admin.get(&globex).await.expect(200).json()["collection_mode"], "deleted");
+}
+
+#[tokio::test]
+async fn nobody_moves_a_client_that_is_out_of_reach() {
+    let (app, admin) = prepared().await;
+    let child = json!({ "name": "x", "status": "ACTIVE", "active": true, "parentClientId": 457 });
+    let child = admin.post("/client", &child).await.expect(201).json();
+    let bound = async |clients: Value| {
+        app.grant(&json!({ "tenant": "tenant123", "role": "admin", "client_ids": clients })).await
+    };
+    let body = json!({ "loser_id": GLOBEX });
+    merge(&bound(json!([ACME, GLOBEX])).await, ACME, &body).await.expect(403);
+    let path = format!("/client/{}", child["uuid"].as_str().expect("an id"));
+    assert_eq!(admin.get(&path).await.expect(200).json()["parentClientId"], 457);
+    merge(&bound(json!([ACME, GLOBEX, child["uuid"]])).await, ACME, &body).await.expect(200);
+    assert_eq!(admin.get(&path).await.expect(200).json()["parentClientId"], 456);
+    app.assert_audit_intact().await;
+}
+
+#[tokio::test]
+async fn what_is_archived_stays_hidden() {
+    let (_app, admin) = prepared().await;
+    let fields = format!("{WORKSPACE}/fields");
+    let notes = json!({ "label": "Notes", "type": "text" });
+    let notes = admin.post(&fields, &notes).await.expect(201).json();
+    let id = notes["field"]["id"].as_str().expect("an id").to_owned();
+    admin.post(&format!("{fields}/{id}/archive"), &json!({})).await.expect(200);
+    let body = json!({ "loser_id": GLOBEX, "take": ["custom.notes"] });
+    let refused = merge(&admin, ACME, &body).await.expect(400);
+    assert!(refused.text.contains("/take/custom.notes"), "{}", refused.text);
+    assert!(!refused.text.contains(", custom.notes"), "{}", refused.text);
+    let done = merge(&admin, ACME, &json!({ "loser_id": GLOBEX })).await.expect(200);
+    assert!(done.text.contains("custom.size") && !done.text.contains("custom.notes"));
+    admin.post(&format!("{fields}/{id}/restore"), &json!({})).await.expect(200);
+    let success = admin.get(&format!("/client/{ACME}")).await.expect(200).json();
+    assert_eq!(success["custom"]["notes"], "of Acme");
+}
+
+#[tokio::test]
+async fn the_losers_outside_id_can_be_sent_as_before() {
+    let (app, admin) = prepared().await;
+    let first = json!({ "name": "x", "status": "ACTIVE", "active": true, "externalId": "crm-0" });
+    let first = admin.post("/client", &first).await.expect(201).json();
+    merge(&admin, GLOBEX, &json!({ "loser_id": first["uuid"] })).await.expect(200);
+    merge(&admin, ACME, &json!({ "loser_id": GLOBEX })).await.expect(200);
+    for id in ["crm-0", "crm-2"] {
+        let sent = json!({ "externalId": id, "note": id });
+        let changed = admin.patch(&format!("/client/{GLOBEX}"), &sent).await.expect(200).json();
+        assert_eq!((&changed["uuid"], &changed["externalId"]), (&json!(ACME), &json!("crm-1")));
+        assert_eq!(changed["note"], id);
+    }
+    let other = admin.post("/v2/clients", &json!({ "name": "x" })).await.expect(201).json();
+    let other = format!("/client/{}", other["id"].as_str().expect("an id"));
+    admin.patch(&other, &json!({ "externalId": "crm-2" })).await.expect(409);
+    app.assert_audit_intact().await;
+}
+
+#[tokio::test]
 async fn tokens_of_the_loser_are_the_winners() {
     let (app, admin) = prepared().await;
     let grant = json!({ "tenant": "tenant123", "role": "admin", "client_ids": [GLOBEX] });

@@ -4,6 +4,7 @@
 -- `tenant_id` is the caller's, the system's own for operators. `scope` is the SHA-256 of who called
 -- what with which key, `fingerprint` that of what was sent along. Without a `body` the answer is not
 -- to be repeated. `client_id` is whom the answer is about, `parent_id` whose name it shows beside.
+-- `permissions` are those that its changes took, with spaces between them: a repeat takes them too.
 
 CREATE TABLE kept_answers (
     tenant_id uuid NOT NULL,
@@ -17,6 +18,7 @@ CREATE TABLE kept_answers (
     made_id uuid,
     client_id uuid,
     parent_id uuid,
+    permissions text COLLATE "C" NOT NULL,
     CONSTRAINT kept_answers_scope PRIMARY KEY (tenant_id, scope)
 );
 

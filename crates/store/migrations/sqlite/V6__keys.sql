@@ -4,6 +4,7 @@
 -- `tenant_id` is the caller's, the system's own for operators. `scope` is the SHA-256 of who called
 -- what with which key, `fingerprint` that of what was sent along. Without a `body` the answer is not
 -- to be repeated. `client_id` is whom the answer is about, `parent_id` whose name it shows beside.
+-- `permissions` are those that its changes took, with spaces between them: a repeat takes them too.
 
 CREATE TABLE kept_answers (
     tenant_id BLOB NOT NULL,
@@ -17,6 +18,7 @@ CREATE TABLE kept_answers (
     made_id BLOB,
     client_id BLOB,
     parent_id BLOB,
+    permissions TEXT NOT NULL,
     PRIMARY KEY (tenant_id, scope)
 ) STRICT;
 

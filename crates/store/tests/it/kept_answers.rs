@@ -2,6 +2,7 @@
 
 use crate::make::{Store, client, tenant, time};
 use clientbook_model::id::{ClientId, TenantId};
+use clientbook_model::principal::Permission;
 use clientbook_store::kept_answers::{self, Found, KeptAnswer, Scope};
 use clientbook_store::{DbError, Repeat, Tx};
 
@@ -23,6 +24,7 @@ fn answer(at: i64, client_id: Option<ClientId>, parent_id: Option<ClientId>) -> 
         made_id: client_id.map(|id| id.0),
         client_id,
         parent_id,
+        permissions: [Permission::ClientsStatus, Permission::ClientsUpdate].into_iter().collect(),
     }
 }
 

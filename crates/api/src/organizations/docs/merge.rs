@@ -47,7 +47,7 @@ pub(crate) fn merge() -> Doc {
         .tagged()
         .dry_runs()
         .takes::<Merge>(vec![("dry_run", first), ("merge", then)])
-        .refuses(&[Refusal::ClientDeleted])
+        .refuses(&[Refusal::ClientDeleted, Refusal::Transition])
 }
 
 #[cfg(test)]

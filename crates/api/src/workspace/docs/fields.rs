@@ -34,6 +34,11 @@ struct NewField {
     metadata: Option<Value>,
 }
 
+/// Nothing to say.
+#[derive(ToSchema)]
+#[schema(as = Empty)]
+struct Nothing {}
+
 /// A change of a definition: at least one of label, description, isRequired, isUnique, isFilterable
 /// and metadata. What was read may be sent back: all but the times must then match.
 #[derive(ToSchema)]
@@ -155,12 +160,14 @@ pub(in crate::workspace) fn archive() -> Doc {
     Doc::new("archiveField", "Hides a custom field and its values, which are kept")
         .answers::<WrappedField<'_>>(200, "The field as it is now", archived)
         .tagged()
+        .takes::<Nothing>(vec![("empty", json!({}))])
 }
 
 pub(in crate::workspace) fn restore() -> Doc {
     Doc::new("restoreField", "Shows an archived field and its values again")
         .answers::<WrappedField<'_>>(200, "The field as it is now", json!({ "field": field() }))
         .tagged()
+        .takes::<Nothing>(vec![("empty", json!({}))])
 }
 
 pub(in crate::workspace) fn delete() -> Doc {

@@ -3,7 +3,7 @@
 use super::{Call, calls, count, shown};
 use axum::http::Method;
 use clientbook_testkit::{
-    ACME, ACME_OBJECT, KeyServer, P256, Start, TestApp, TestDatabase, issuer,
+    ACME, ACME_OBJECT, GLOBEX, KeyServer, P256, Start, TestApp, TestDatabase, issuer,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -140,4 +140,44 @@ async fn who_may_less_than_before_gets_less() {
     app.operator().patch(&moved, &json!({ "org_id": "org-2" })).await.expect(200);
     make.send(&caller("member", Some("org-1")), "k").await.expect(403);
     assert_eq!(shown(&make.send(&caller("member", None), "k").await), shown(&first));
+}
+
+/// What the caller could do beside, and no longer can, counts as well.
+#[tokio::test]
+async fn a_repeat_takes_what_the_changes_took() {
+    let keys = KeyServer::default();
+    keys.publish("https://id.example.com/", &[P256.jwk("ec")]);
+    let start = Start::on(Arc::new(TestDatabase::new()));
+    let app = start.issuers(vec![issuer("https://id.example.com/")], &keys).start().await;
+    let caller = |role: &str, org: Option<&str>| {
+        let mut claims = json!({
+            "iss": "https://id.example.com/", "aud": "clientbook", "sub": "jane",
+            "exp": app.seconds() + 60, "tenant_id": "tenant123", "roles": [role],
+        });
+        if let Some(org) = org {
+            claims["org_id"] = json!(org);
+        }
+        app.bearer(&P256.sign("ec", &claims))
+    };
+    let (admin, member) = (caller("admin", None), caller("member", None));
+    let trial = json!({ "name": "x", "status": "TRIAL", "active": true });
+    let merge = format!("/v2/clients/{ACME}/merge");
+    let globex = json!({ "status": "INACTIVE" });
+    let same = json!({ "status": "ACTIVE" });
+    for (call, status) in [
+        (Call::new(Method::POST, "/client", trial), 403),
+        (Call::new(Method::PATCH, format!("/client/{ACME}"), same), 200),
+        (Call::new(Method::PATCH, format!("/client/{GLOBEX}"), globex), 403),
+        (Call::new(Method::POST, merge, json!({ "loser_id": GLOBEX })), 403),
+    ] {
+        let first = call.send(&admin, "k").await;
+        assert!(matches!(first.status, 200 | 201), "{}", first.text);
+        call.send(&member, "k").await.expect(status);
+        assert_eq!(shown(&call.send(&admin, "k").await), shown(&first));
+    }
+    let bulk = json!({ "ids": [ACME, GLOBEX], "patch": { "tags": ["x"] } });
+    let bulk = Call::new(Method::POST, "/v2/clients/bulk", bulk);
+    let first = bulk.send(&admin, "k").await.expect(200);
+    bulk.send(&caller("admin", Some("org-1")), "k").await.expect(422);
+    assert_eq!(shown(&bulk.send(&admin, "k").await), shown(&first));
 }
