@@ -350,6 +350,11 @@ async fn attempt(
     let mut loser = Value::Null;
     if operation.path.ends_with("/merge") {
         loser = another(app, target, "A loser").await;
+        // Records in the same state: to join others takes what changing the state takes.
+        bring_back(app, target).await;
+        let client = if target == Target::Own { ACME } else { INITECH };
+        let mode = json!({ "collection_mode": "saas_usage" });
+        app.operator().patch(&format!("/v2/clients/{client}"), &mode).await.expect(200);
     }
     let before = state(app).await;
     let answer = call(actor, operation, (target, &path), (name, &made_id, loser)).await;
