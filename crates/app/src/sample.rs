@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Clients of one transaction.
-const BATCH: u32 = 500;
+const BATCH: u32 = 100;
 
 impl App {
     /// Makes the tenant `slug` with so many clients, and answers them.
