@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::dry_run::{self, Stop};
 use crate::env::Env;
 use crate::error::{AppError, Forbidden, Missing, enforce};
 use crate::kept_answers::{About, Done, Once};
@@ -18,7 +19,7 @@ use clientbook_model::policy::{self, ClientFacts};
 use clientbook_model::principal::{Permission, Permissions};
 use clientbook_model::violation::Violation;
 use clientbook_store::clients::{ClientKey, ClientRecord};
-use clientbook_store::{DbError, Repeat, Tx, client_types, clients, merged_clients};
+use clientbook_store::{Repeat, Tx, client_types, clients, merged_clients};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -81,24 +82,6 @@ pub struct Change {
     pub dry_run: bool,
 }
 
-// A dry run does everything and then rolls back: what it answers is what would have been.
-enum Stop {
-    Refused(AppError),
-    DryRun(Box<ClientRecord>),
-}
-
-impl From<AppError> for Stop {
-    fn from(error: AppError) -> Self {
-        Self::Refused(error)
-    }
-}
-
-impl From<DbError> for Stop {
-    fn from(error: DbError) -> Self {
-        Self::Refused(error.into())
-    }
-}
-
 impl App {
     /// Changes the client that `target` names and answers what it is now. A change that changes
     /// nothing leaves no trace; a refused one neither.
@@ -126,16 +109,12 @@ impl App {
             let (record, took) =
                 apply(tx, &env, &caller, operation_id, record, asked, precondition).await?;
             if change.dry_run {
-                return Err(Stop::DryRun(Box::new(record)));
+                return Err(Stop::DryRun(record));
             }
             let about = About::from(&record).with(took);
             Ok(once.keep(tx, env.now(), about, record).await?)
         });
-        match done.await {
-            Ok(done) => Ok(done),
-            Err(Stop::DryRun(record)) => Ok(Done::Now(*record)),
-            Err(Stop::Refused(error)) => Err(error),
-        }
+        dry_run::told(done.await)
     }
 }
 

@@ -174,7 +174,7 @@ async fn leave_children(
 ) -> Result<(), AppError> {
     // Whoever makes a client the parent of another holds this too.
     tenants::lock(tx, client.tenant_id).await?;
-    let children = erased_clients::children(tx, client.tenant_id, client.number, CHILDREN + 1);
+    let children = clients::children(tx, client.tenant_id, client.number, CHILDREN + 1);
     let children = children.await?;
     if i64::try_from(children.len()).is_ok_and(|count| count > CHILDREN) {
         let message = format!(
@@ -182,8 +182,8 @@ async fn leave_children(
         );
         return Err(AppError::Conflict(Violation::new("max_children", message)));
     }
-    for number in children {
-        let key = ClientKey::Number(number);
+    for id in children {
+        let key = ClientKey::Id(id);
         let Some(child) = clients::get_for_update(tx, client.tenant_id, key).await? else {
             continue;
         };

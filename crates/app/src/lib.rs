@@ -17,6 +17,7 @@ mod create;
 mod create_client;
 mod cursor;
 mod demo;
+mod dry_run;
 mod enrollment_tokens;
 mod env;
 mod erase_client;

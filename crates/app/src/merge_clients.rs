@@ -3,6 +3,7 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::change_client::{Precondition, decide, write};
+use crate::dry_run::{self, Stop};
 use crate::env::Env;
 use crate::error::{AppError, Forbidden, Missing, enforce, invalid};
 use crate::kept_answers::{About, Done, Once};
@@ -12,7 +13,7 @@ use clientbook_model::audit::{Action, EntityType, Event};
 use clientbook_model::client::{Client, ClientPatch, FieldChange};
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::field::Fields;
-use clientbook_model::id::ClientId;
+use clientbook_model::id::{ClientId, ClientNumber};
 use clientbook_model::merge::{self, Difference};
 use clientbook_model::number::Reference;
 use clientbook_model::patch::Patch;
@@ -20,7 +21,7 @@ use clientbook_model::policy::{self, ClientFacts, Decision};
 use clientbook_model::principal::{Permission, Permissions};
 use clientbook_model::violation::Violation;
 use clientbook_store::clients::{ClientKey, ClientRecord};
-use clientbook_store::{DbError, Repeat, Tx, client_listings, clients, merged_clients, tenants};
+use clientbook_store::{Repeat, Tx, client_listings, clients, merged_clients, tenants};
 use serde_json::json;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -55,24 +56,6 @@ pub struct Merged {
     pub permissions: Permissions,
 }
 
-// A dry run does everything and then rolls back.
-enum Stop {
-    Refused(AppError),
-    DryRun(Box<Merged>),
-}
-
-impl From<AppError> for Stop {
-    fn from(error: AppError) -> Self {
-        Self::Refused(error)
-    }
-}
-
-impl From<DbError> for Stop {
-    fn from(error: DbError) -> Self {
-        Self::Refused(error.into())
-    }
-}
-
 /// What the steps of one merge share.
 struct Merging<'a> {
     env: &'a Env,
@@ -104,16 +87,12 @@ impl App {
             let merging = Merging { env: &env, caller: &caller, operation_id, merge: &merge };
             let merged = Box::pin(merging.run(tx, winner)).await?;
             if merge.dry_run {
-                return Err(Stop::DryRun(Box::new(merged)));
+                return Err(Stop::DryRun(merged));
             }
             let about = About::from(&merged.record).with(merged.permissions);
             Ok(once.keep(tx, env.now(), about, merged).await?)
         });
-        match done.await {
-            Ok(done) => Ok(done),
-            Err(Stop::DryRun(merged)) => Ok(Done::Now(*merged)),
-            Err(Stop::Refused(error)) => Err(error),
-        }
+        dry_run::told(done.await)
     }
 }
 
@@ -186,7 +165,7 @@ impl Merging<'_> {
         let fields = winner.fields.clone();
         give_up(tx, &recorder, loser, &winner.client, &next).await?;
         keep(tx, &recorder, &winner.client, next, &changes, fields.as_deref()).await?;
-        adopt(tx, &recorder, number.get(), winner.client.number.get()).await?;
+        adopt(tx, &recorder, number, winner.client.number.get()).await?;
         let gone = || AppError::Internal("a client vanished while it was merged".into());
         let record = clients::get(tx, tenant, ClientKey::Id(id)).await?.ok_or_else(gone)?;
         Ok(Merged { record, loser_id, differences, permissions })
@@ -346,11 +325,11 @@ async fn finish(
 async fn adopt(
     tx: &mut Tx,
     recorder: &Recorder<'_>,
-    loser: i64,
+    loser: ClientNumber,
     winner: i64,
 ) -> Result<(), AppError> {
     let tenant = recorder.tenant_id;
-    let children = merged_clients::children(tx, tenant, loser, MAX_CHILDREN + 1).await?;
+    let children = clients::children(tx, tenant, loser, MAX_CHILDREN + 1).await?;
     if i64::try_from(children.len()).is_ok_and(|count| count > MAX_CHILDREN) {
         let message = format!(
             "has more than {MAX_CHILDREN} clients below it: give them another parent first"

@@ -197,6 +197,18 @@ pub async fn is_above_or_same(
     Ok(found > 0)
 }
 
+/// The clients whose parent has this number, at most `limit`.
+pub async fn children(
+    tx: &mut Tx,
+    tenant: TenantId,
+    parent: ClientNumber,
+    limit: i64,
+) -> Result<Vec<ClientId>, DbError> {
+    let sql = "SELECT id FROM clients WHERE tenant_id = $1 AND parent_client_id = $2
+        ORDER BY id LIMIT $3";
+    tx.all(sql, &[tenant.into(), parent.into(), limit.into()], |row| row.get(0)).await
+}
+
 /// The clients with these ids, in this order, without those that are not there.
 pub async fn get_all(
     tx: &mut Tx,

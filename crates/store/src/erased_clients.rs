@@ -9,7 +9,7 @@ use crate::trigrams;
 use crate::tx::Tx;
 use clientbook_model::audit::{ChainHead, Entry};
 use clientbook_model::client::Client;
-use clientbook_model::id::{ClientId, ClientNumber, TenantId};
+use clientbook_model::id::{ClientId, TenantId};
 use clientbook_model::time::Timestamp;
 
 /// What stays of a client.
@@ -58,18 +58,6 @@ fn erased(row: &Row<'_>) -> Result<ErasedClient, DbError> {
         audit: ChainHead { count: row.get(3)?, hash: row.get(4)? },
         scrubbed: row.get(5)?,
     })
-}
-
-/// The numbers of the clients whose parent has this number, at most `limit`.
-pub async fn children(
-    tx: &mut Tx,
-    tenant: TenantId,
-    parent: ClientNumber,
-    limit: i64,
-) -> Result<Vec<ClientNumber>, DbError> {
-    let sql = "SELECT number FROM clients WHERE tenant_id = $1 AND parent_client_id = $2
-        ORDER BY number LIMIT $3";
-    tx.all(sql, &[tenant.into(), parent.into(), limit.into()], |row| row.get(0)).await
 }
 
 /// Replaces a client, as it was read, by what stays of it. No client may have it for a parent any

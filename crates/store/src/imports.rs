@@ -238,17 +238,6 @@ pub async fn one_since_across_tenants(
     tx.opt(sql, &[before.into()], |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?))).await
 }
 
-/// An import of the tenant on which nothing was done since `before`.
-pub async fn one_since(
-    tx: &mut Tx,
-    tenant: TenantId,
-    before: Timestamp,
-) -> Result<Option<Uuid>, DbError> {
-    let sql = "SELECT id FROM imports WHERE tenant_id = $1 AND changed_at < $2
-        ORDER BY changed_at LIMIT 1";
-    tx.opt(sql, &[tenant.into(), before.into()], |row: &Row<'_>| row.get(0)).await
-}
-
 /// Forgets some of an import; whether that was all.
 pub async fn forget_some(tx: &mut Tx, tenant: TenantId, id: Uuid) -> Result<bool, DbError> {
     let errors = "DELETE FROM import_errors

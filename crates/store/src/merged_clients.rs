@@ -21,18 +21,6 @@ pub async fn clear_external_id(tx: &mut Tx, tenant: TenantId, id: ClientId) -> R
     tx.send(&[id.0], sql, &[tenant.into(), id.into()]).await
 }
 
-/// The clients whose parent has this number.
-pub async fn children(
-    tx: &mut Tx,
-    tenant: TenantId,
-    parent: i64,
-    limit: i64,
-) -> Result<Vec<ClientId>, DbError> {
-    let sql = "SELECT id FROM clients WHERE tenant_id = $1 AND parent_client_id = $2
-        ORDER BY id LIMIT $3";
-    tx.all(sql, &[tenant.into(), parent.into(), limit.into()], |row| row.get(0)).await
-}
-
 /// The clients that lead to this one, for its erasure: they are records of it.
 pub async fn of(
     tx: &mut Tx,

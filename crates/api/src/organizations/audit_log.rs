@@ -1,5 +1,6 @@
 //! `/v2/audit-log` and `/v2/clients/{client_id}/audit-log`
 
+use super::client_list::TENANT;
 use super::{audit_views, clients, views};
 use crate::shared::answer::Answer;
 use crate::shared::call::Call;
@@ -83,12 +84,7 @@ macro_rules! parameters {
 
 pub(super) const OF_CLIENT: &[Parameter] = parameters!();
 
-pub(super) const OF_TENANT: &[Parameter] = parameters!(Parameter {
-    name: "tenant",
-    about: "The tenant: its slug, UUID or 24 hex digits. Absent: the caller's own; operators must \
-            name one",
-    schema: schema::tenant,
-});
+pub(super) const OF_TENANT: &[Parameter] = parameters!(TENANT);
 
 pub(super) fn kinds() -> Vec<&'static str> {
     EntityType::ALL.iter().map(|kind| kind.as_str()).collect()

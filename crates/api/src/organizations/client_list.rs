@@ -15,29 +15,37 @@ const PAGE: PageSize = PageSize { default: 50, max: 500 };
 const ORDERS: &[&str] = &["name", "created_at", "updated_at"];
 const WAYS: &[&str] = &["asc", "desc"];
 
+pub(in crate::organizations) const TENANT: Parameter = Parameter {
+    name: "tenant",
+    about: "The tenant: its slug, UUID or 24 hex digits. Absent: the caller's own; operators \
+            must name one",
+    schema: schema::tenant,
+};
+
+pub(in crate::organizations) const Q: Parameter = Parameter {
+    name: "q",
+    about: "Only clients with this in their name, an e-mail address, an outside id or a tag; \
+            case and accents do not count",
+    schema: schema::words,
+};
+
+pub(in crate::organizations) const STATUS: Parameter = Parameter {
+    name: "status",
+    about: "Only clients of this status",
+    schema: || schema::choice(&statuses(), None),
+};
+
+pub(in crate::organizations) const MODE: Parameter = Parameter {
+    name: "collection_mode",
+    about: "Only clients of this mode",
+    schema: || schema::choice(&modes(), None),
+};
+
 pub(super) const PARAMETERS: &[Parameter] = &[
-    Parameter {
-        name: "tenant",
-        about: "The tenant: its slug, UUID or 24 hex digits. Absent: the caller's own; operators \
-                must name one",
-        schema: schema::tenant,
-    },
-    Parameter {
-        name: "q",
-        about: "Only clients with this in their name, an e-mail address, an outside id or a tag; \
-                case and accents do not count",
-        schema: schema::words,
-    },
-    Parameter {
-        name: "status",
-        about: "Only clients of this status",
-        schema: || schema::choice(&statuses(), None),
-    },
-    Parameter {
-        name: "collection_mode",
-        about: "Only clients of this mode",
-        schema: || schema::choice(&modes(), None),
-    },
+    TENANT,
+    Q,
+    STATUS,
+    MODE,
     Parameter {
         name: "sort_by",
         about: "What comes first; names without case and accents",

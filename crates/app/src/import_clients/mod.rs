@@ -23,16 +23,12 @@ use clientbook_model::id::TenantId;
 use clientbook_model::moving::{Batcher, MatchBy, SourceRow};
 use clientbook_model::principal::Permission;
 use clientbook_model::tenant::Tenant;
-use clientbook_model::time::Timestamp;
 use clientbook_model::violation::Violation;
 use clientbook_store::imports::{self, ImportMark};
 use clientbook_store::{DbError, Repeat, Tx};
 use serde_json::Value;
 use std::sync::Arc;
 use uuid::Uuid;
-
-/// How long an import can be gone on with, in milliseconds: 30 days.
-const KEPT: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// How often rows are gone through that wait for their parents: how many levels of parents may stand
 /// in the wrong order, about.
@@ -166,7 +162,6 @@ impl App {
             Ok((tenant, mark))
         });
         let (tenant, mark) = begun.await?;
-        self.forget_old_imports(tenant.id).await?;
         let ImportTerms { id, match_by, dry_run, batch, .. } = terms;
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let job = Arc::new(Job { env, caller, tenant, id, match_by, dry_run });
@@ -176,24 +171,6 @@ impl App {
     /// A new id for an import that brought none.
     pub fn new_import_id(&self) -> Uuid {
         self.0.env.random_uuid()
-    }
-
-    /// Forgets one import that nobody has gone on with.
-    async fn forget_old_imports(&self, tenant: TenantId) -> Result<(), AppError> {
-        let before = Timestamp::clamped(self.0.env.now().millis().saturating_sub(KEPT));
-        loop {
-            let forget =
-                self.0.db.write(
-                    Repeat::Harmless,
-                    async move |tx: &mut Tx| match imports::one_since(tx, tenant, before).await? {
-                        Some(id) => imports::forget_some(tx, tenant, id).await,
-                        None => Ok(true),
-                    },
-                );
-            if forget.await? {
-                return Ok(());
-            }
-        }
     }
 }
 

@@ -412,8 +412,7 @@ async fn an_old_import_goes_on_and_a_forgotten_one_does_not() {
     let import = import.expect("an import that goes on");
     assert_eq!((counts(&import), import.mark().waiting()), ([2, 0, 0, 1], 0));
     month();
-    // Another one begins, and what is old is forgotten.
-    place.import(None, &[json!({ "name": "Another" })]).await;
+    while place.app.forget_imports().await.expect("a clean-up") {}
     let forgotten = place.app.import_clients(&caller(), going_on).await;
     assert!(matches!(forgotten, Err(AppError::Conflict(told)) if told.rule == "no_such_import"));
 }

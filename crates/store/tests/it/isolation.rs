@@ -366,9 +366,9 @@ async fn what_is_erased_is_of_one_tenant() {
     let checked = store.write(async |tx: &mut Tx| {
         let [ours, theirs] = [OURS, THEIRS].map(tenant);
         let own = client(&ours, 1);
-        assert_eq!(erased_clients::children(tx, theirs.id, own.number, 10).await?, []);
-        let children = erased_clients::children(tx, ours.id, client(&ours, 2).number, 10).await?;
-        assert_eq!(children, [own.number]);
+        assert_eq!(clients::children(tx, theirs.id, own.number, 10).await?, []);
+        let children = clients::children(tx, ours.id, client(&ours, 2).number, 10).await?;
+        assert_eq!(children, [own.id]);
         // Their client of the same number stays.
         erased_clients::put(tx, &own, time(5)).await?;
         assert!(clients::get(tx, ours.id, ClientKey::Id(own.id)).await?.is_none());

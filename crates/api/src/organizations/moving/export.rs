@@ -1,6 +1,6 @@
 //! `/v2/clients/export`
 
-use crate::organizations::client_list::{modes, statuses, wishes};
+use crate::organizations::client_list::{MODE, Q, STATUS, TENANT, wishes};
 use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
@@ -14,33 +14,15 @@ use futures_util::{Stream, stream};
 use std::io;
 
 pub(in crate::organizations) const EXPORT_PARAMETERS: &[Parameter] = &[
-    Parameter {
-        name: "tenant",
-        about: "The tenant: its slug, UUID or 24 hex digits. Absent: the caller's own; operators \
-                must name one",
-        schema: schema::tenant,
-    },
+    TENANT,
     Parameter {
         name: "format",
         about: "One JSON object a line, or comma-separated values with a header",
         schema: || schema::choice(&Format::ALL.map(Format::as_str), Some("ndjson")),
     },
-    Parameter {
-        name: "q",
-        about: "Only clients with this in their name, an e-mail address, an outside id or a tag; \
-                case and accents do not count",
-        schema: schema::words,
-    },
-    Parameter {
-        name: "status",
-        about: "Only clients of this status",
-        schema: || schema::choice(&statuses(), None),
-    },
-    Parameter {
-        name: "collection_mode",
-        about: "Only clients of this mode",
-        schema: || schema::choice(&modes(), None),
-    },
+    Q,
+    STATUS,
+    MODE,
 ];
 
 /// Every client that the caller may see, by number.

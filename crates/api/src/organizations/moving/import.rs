@@ -4,6 +4,7 @@
 //! whether or not the caller reads the answer meanwhile: many send everything first. What has failed
 //! stands in the store until the caller takes it.
 
+use crate::organizations::client_list::TENANT;
 use crate::organizations::errors;
 use crate::shared::answer::Answer;
 use crate::shared::call::Call;
@@ -33,12 +34,7 @@ const BATCH: usize = 100;
 const PROGRESS: Duration = Duration::from_secs(5);
 
 pub(in crate::organizations) const IMPORT_PARAMETERS: &[Parameter] = &[
-    Parameter {
-        name: "tenant",
-        about: "The tenant: its slug, UUID or 24 hex digits. Absent: the caller's own; operators \
-                must name one",
-        schema: schema::tenant,
-    },
+    TENANT,
     Parameter {
         name: "match",
         about: "Change the client that has the row's value of this column, if there is one. \
