@@ -76,6 +76,8 @@ names! {
         ClientType = "client_type",
         /// The definition of a custom field.
         Field = "field",
+        /// A department of a client.
+        Department = "department",
     }
 }
 
@@ -98,6 +100,20 @@ names! {
         LogShippingChanged = "log_shipping_changed",
         /// A user's status changed.
         UserStatusChanged = "user_status_changed",
+        /// A device joined a client, or joined it again.
+        DeviceEnrolled = "device_enrolled",
+        /// A device's agent has removed itself.
+        DeviceUninstalled = "device_uninstalled",
+        /// A user was put in departments, or taken out.
+        UserDepartmentsChanged = "user_departments_changed",
+        /// What was collected of a user was erased.
+        UserTelemetryErased = "user_telemetry_erased",
+        /// A department was made.
+        DepartmentCreated = "department_created",
+        /// A department's name or description changed.
+        DepartmentUpdated = "department_updated",
+        /// A department is gone, and nobody is in it any more.
+        DepartmentDeleted = "department_deleted",
         /// An enrolment token was made.
         EnrollmentTokenCreated = "enrollment_token_created",
         /// An enrolment token was revoked.

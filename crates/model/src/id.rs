@@ -64,6 +64,18 @@ uuid_id!(
     /// The definition of a custom field.
     FieldId
 );
+uuid_id!(
+    /// A device of a client.
+    DeviceId
+);
+uuid_id!(
+    /// A user seen on devices of a client.
+    DeviceUserId
+);
+uuid_id!(
+    /// A department of a client.
+    DepartmentId
+);
 
 impl ClientId {
     /// The id that no other comes before.

@@ -144,9 +144,18 @@ pub fn permission_to_see(kind: EntityType, field: &str) -> Option<Permission> {
             Permission::ClientsView,
         ),
         EntityType::Device => {
-            one_of(&["collection_state", "log_shipping_enabled"], Permission::AuditView)
+            one_of(&["collection_state", "log_shipping_enabled"], Permission::AuditView).or_else(
+                || {
+                    one_of(
+                        &["unique_key", "enrolled_with", "installed_at", "uninstalled_at"],
+                        Permission::ClientsView,
+                    )
+                },
+            )
         }
-        EntityType::User => one_of(&["status"], Permission::AuditView),
+        EntityType::User => one_of(&["status"], Permission::AuditView)
+            .or_else(|| one_of(&["departments"], Permission::TelemetryView)),
+        EntityType::Department => one_of(&["name", "description"], Permission::TelemetryView),
         EntityType::Tenant => {
             one_of(&["slug", "object_id", "name", "strict_fields"], Permission::ClientsView)
         }

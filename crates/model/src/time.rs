@@ -82,6 +82,13 @@ impl Serialize for Timestamp {
     }
 }
 
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse_rfc3339(&text).ok_or_else(|| serde::de::Error::custom("not a time"))
+    }
+}
+
 impl Parse for Timestamp {
     fn parse(value: &Value) -> Result<Self, Violation> {
         value.as_str().and_then(Self::parse_rfc3339).ok_or_else(|| {

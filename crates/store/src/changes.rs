@@ -1,6 +1,8 @@
 //! What this process has committed, and when: tells whether a copy kept in memory is still true.
 
+use clientbook_model::id::ClientId;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::broadcast;
 use uuid::Uuid;
 
 /// How many marks there are. Ids share them: a foreign change may make a copy look stale, never the
@@ -8,6 +10,9 @@ use uuid::Uuid;
 const MARKS: usize = 1 << MARK_BITS;
 
 const MARK_BITS: u32 = 16;
+
+/// How many changes for agents a listener may be behind; then it hears that it missed some.
+const TOLD: usize = 4_096;
 
 /// A place in the order of this process's commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,12 +27,28 @@ pub(crate) struct Changes {
     /// Copies from before count for nothing.
     floor: AtomicU64,
     marks: Box<[AtomicU64]>,
+    /// Clients of whose agents it was changed what they are told.
+    agents: broadcast::Sender<ClientId>,
 }
 
 impl Changes {
     pub(crate) fn new() -> Self {
         let marks = std::iter::repeat_with(|| AtomicU64::new(0)).take(MARKS).collect();
-        Self { published: AtomicU64::new(0), floor: AtomicU64::new(0), marks }
+        let agents = broadcast::Sender::new(TOLD);
+        Self { published: AtomicU64::new(0), floor: AtomicU64::new(0), marks, agents }
+    }
+
+    /// Says of which clients' agents it is committed that they are told something else.
+    pub(crate) fn tell_agents(&self, clients: &[ClientId]) {
+        for client in clients {
+            // Nobody may be waiting.
+            let _listeners = self.agents.send(*client);
+        }
+    }
+
+    /// Hears of what comes from now on.
+    pub(crate) fn agents(&self) -> broadcast::Receiver<ClientId> {
+        self.agents.subscribe()
     }
 
     /// The newest commit whose effect every snapshot from now on has.

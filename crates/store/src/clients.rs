@@ -5,7 +5,7 @@ use crate::fields::{self, Asked};
 use crate::row::Row;
 use crate::tx::Tx;
 use crate::value::Value;
-use crate::{client_listings, client_values};
+use crate::{agent_configs, client_listings, client_values};
 use clientbook_model::audit::ChainHead;
 use clientbook_model::client::Client;
 use clientbook_model::contact::EmailAddress;
@@ -308,6 +308,7 @@ pub async fn update(
         let args: Vec<Value<'_>> = columns.chain(identity).collect();
         tx.send(&[client.id.0], sql, &args).await?;
     }
+    agent_configs::bump_if_told(tx, old, client).await?;
     client_values::change(tx, &old.custom_values, client, fields).await?;
     client_listings::change(tx, old, client).await
 }

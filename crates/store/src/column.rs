@@ -47,6 +47,8 @@ named! {
     clientbook_model::audit::Surface
     clientbook_model::field::FieldType
     clientbook_model::field::FieldStatus
+    clientbook_model::device::CollectionState
+    clientbook_model::device_user::UserStatus
 }
 
 impl Column for bool {
@@ -169,6 +171,9 @@ transparent! {
     clientbook_model::id::EnrollmentTokenId: Uuid => |id| Some(Self(id));
     clientbook_model::id::EntryId: Uuid => |id| Some(Self(id));
     clientbook_model::id::FieldId: Uuid => |id| Some(Self(id));
+    clientbook_model::id::DeviceId: Uuid => |id| Some(Self(id));
+    clientbook_model::id::DeviceUserId: Uuid => |id| Some(Self(id));
+    clientbook_model::id::DepartmentId: Uuid => |id| Some(Self(id));
     clientbook_model::number::Reference: i64 => |number| Self::new(number).ok();
     clientbook_model::field::FieldOrder: i64 => |number| Self::new(number).ok();
     clientbook_model::custom_field::FieldKey: String => |text| Self::new(&text).ok();

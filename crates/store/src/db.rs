@@ -8,7 +8,9 @@ use crate::probe::Probe;
 use crate::settings;
 use crate::sqlite::Sqlite;
 use crate::tx::Tx;
+use clientbook_model::id::ClientId;
 use std::sync::Arc;
+use tokio::sync::broadcast;
 use uuid::Uuid;
 
 /// What a process means to do with the store.
@@ -155,6 +157,15 @@ impl Db {
         match &self.engine {
             Engine::Sqlite(sqlite) => ids.iter().all(|id| sqlite.unchanged(*id, since)),
             Engine::Postgres(_) => false,
+        }
+    }
+
+    /// Hears, from now on, of each client of whose agents a commit of this process has changed what
+    /// they are told. `None` where other processes write too.
+    pub fn agent_changes(&self) -> Option<broadcast::Receiver<ClientId>> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => Some(sqlite.agent_changes()),
+            Engine::Postgres(_) => None,
         }
     }
 

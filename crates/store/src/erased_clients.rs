@@ -1,7 +1,11 @@
 //! Clients that were erased: what stays of them, and how the rest goes.
 
+use crate::agent_configs;
 use crate::audit;
 use crate::client_listings;
+use crate::departments;
+use crate::device_users;
+use crate::devices;
 use crate::error::DbError;
 use crate::kept_answers;
 use crate::row::Row;
@@ -73,6 +77,10 @@ pub async fn put(tx: &mut Tx, client: &Client, now: Timestamp) -> Result<(), DbE
     kept_answers::scrub(tx, client.tenant_id, client.id).await?;
     let sql = "DELETE FROM client_values WHERE tenant_id = $1 AND client_id = $2";
     tx.send(&[], sql, &[tenant, id]).await?;
+    devices::erase_all(tx, client.tenant_id, client.id).await?;
+    departments::erase_all(tx, client.tenant_id, client.id).await?;
+    device_users::erase_all(tx, client.tenant_id, client.id).await?;
+    agent_configs::remove(tx, client.tenant_id, client.id).await?;
     let sql = "DELETE FROM clients WHERE tenant_id = $1 AND id = $2";
     tx.send(&[client.id.0], sql, &[tenant, id]).await?;
     // Neither is given to another client.

@@ -1,5 +1,6 @@
 //! Records that were joined to another one: they lead to it.
 
+use crate::agent_configs;
 use crate::error::DbError;
 use crate::tx::Tx;
 use clientbook_model::id::{ClientId, TenantId};
@@ -12,7 +13,10 @@ pub async fn set(
     winner: ClientId,
 ) -> Result<(), DbError> {
     let sql = "UPDATE clients SET merged_into = $1 WHERE tenant_id = $2 AND id = $3";
-    tx.send(&[id.0], sql, &[winner.into(), tenant.into(), id.into()]).await
+    tx.send(&[id.0], sql, &[winner.into(), tenant.into(), id.into()]).await?;
+    // Of its agents too, and of those that come to the other.
+    agent_configs::bump(tx, tenant, id).await?;
+    agent_configs::bump(tx, tenant, winner).await
 }
 
 /// Takes a client's external id away, for another one to have it in the same transaction.

@@ -2,7 +2,8 @@
 
 use clientbook_model::audit::Hash;
 use clientbook_model::id::{
-    ApiTokenId, ClientId, ClientNumber, EnrollmentTokenId, EntryId, FieldId, TenantId,
+    ApiTokenId, ClientId, ClientNumber, DepartmentId, DeviceId, DeviceUserId, EnrollmentTokenId,
+    EntryId, FieldId, TenantId,
 };
 use clientbook_model::time::Timestamp;
 use uuid::Uuid;
@@ -59,6 +60,9 @@ from! {
     EnrollmentTokenId => |value| Self::Uuid(value.0);
     EntryId => |value| Self::Uuid(value.0);
     FieldId => |value| Self::Uuid(value.0);
+    DeviceId => |value| Self::Uuid(value.0);
+    DeviceUserId => |value| Self::Uuid(value.0);
+    DepartmentId => |value| Self::Uuid(value.0);
     ClientNumber => |value| Self::Int(value.get());
     Timestamp => |value| Self::Time(value);
 }

@@ -7,6 +7,7 @@ use crate::fields::Kept;
 use crate::recording::{Recording, Rows};
 use crate::row::Row;
 use crate::value::Value;
+use clientbook_model::id::ClientId;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, ErrorCode, ffi};
 use std::time::{Duration, Instant};
@@ -23,6 +24,8 @@ pub(crate) struct Connection {
     bounded: bool,
     /// What the transaction has touched so far: see `Changes`.
     pub(crate) touched: Vec<Uuid>,
+    /// The clients of whose agents it has changed what they are told.
+    pub(crate) told_agents: Vec<ClientId>,
     /// Definitions of custom fields, which all connections share.
     pub(crate) fields: Kept,
     /// What has run so far, while somebody records it.
@@ -39,6 +42,7 @@ impl Connection {
             fault: None,
             bounded: false,
             touched: Vec::new(),
+            told_agents: Vec::new(),
             fields,
             #[cfg(feature = "record")]
             recording: None,
@@ -49,6 +53,7 @@ impl Connection {
     pub(super) fn begin(&mut self, sql: &str) -> Result<(), DbError> {
         self.fault = None;
         self.touched.clear();
+        self.told_agents.clear();
         if std::mem::take(&mut self.bounded) {
             let unbounded = self.raw.progress_handler(0, None::<fn() -> bool>);
             unbounded.map_err(|error| from_sqlite(&error))?;

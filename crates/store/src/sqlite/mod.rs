@@ -27,11 +27,12 @@ use crate::db::Access;
 use crate::error::DbError;
 use crate::tx::Tx;
 use checkpoint::Checkpoints;
+use clientbook_model::id::ClientId;
 use limits::Limits;
 use readers::Readers;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast};
 use uuid::Uuid;
 use writable::Writable;
 use writer::Writer;
@@ -89,6 +90,11 @@ impl Sqlite {
 
     pub(crate) fn unchanged(&self, id: Uuid, since: Moment) -> bool {
         self.changes.unchanged(id, since)
+    }
+
+    /// See `Db::agent_changes`.
+    pub(crate) fn agent_changes(&self) -> broadcast::Receiver<ClientId> {
+        self.changes.agents()
     }
 
     pub(crate) fn read<T, E, F>(&self, read: &F) -> Result<T, E>

@@ -167,6 +167,9 @@ fn commit_group(
             changes.mark(&connection.touched);
             let committed = connection.execute("COMMIT", &[]);
             changes.publish();
+            if committed.is_ok() {
+                changes.tell_agents(&connection.told_agents);
+            }
             committed
         });
     // Where BEGIN failed, the first one still wants its answer.
