@@ -113,7 +113,7 @@ impl App {
         }
         let once = Arc::new(once.within(&caller.principal));
         if once.is_keyed()
-            && let Some(told) = self.seek_bulk(caller, Arc::clone(&once)).await?
+            && let Some(told) = seek_bulk(self, caller, Arc::clone(&once), anybody).await?
         {
             return Ok(told);
         }
@@ -131,42 +131,9 @@ impl App {
         let outcome = self.change_each(caller, &change, ids).await?;
         // What broke off is finished by a repeat.
         if once.is_keyed() && !outcome.is_stopped {
-            return self.keep_bulk(once, outcome).await;
+            return keep_bulk(self, once, About::default(), outcome).await;
         }
         Ok(Done::Now(outcome))
-    }
-
-    async fn keep_bulk(
-        &self,
-        once: Arc<Once<BulkOutcome>>,
-        outcome: BulkOutcome,
-    ) -> Result<Done<BulkOutcome>, AppError> {
-        let (env, told) = (self.0.env.clone(), outcome.clone());
-        let keep =
-            async move |tx: &mut Tx| once.keep(tx, env.now(), About::default(), told.clone()).await;
-        match self.0.db.write(Repeat::Harmless, keep).await {
-            // What is done is done: a repeat finds every client as asked for, and changes none.
-            Err(error) => {
-                tracing::warn!(?error, "the answer of a bulk call could not be kept");
-                Ok(Done::Now(outcome))
-            }
-            kept => kept,
-        }
-    }
-
-    async fn seek_bulk(
-        &self,
-        caller: &Caller,
-        once: Arc<Once<BulkOutcome>>,
-    ) -> Result<Option<Done<BulkOutcome>>, AppError> {
-        let (env, caller) = (self.0.env.clone(), caller.clone());
-        let seek = async move |tx: &mut Tx| {
-            load::still_works(tx, &caller, env.now()).await?;
-            Ok::<_, AppError>(
-                once.seek(tx, &caller, env.now()).await?.map(|kept| Done::Told(kept.told)),
-            )
-        };
-        self.0.db.write(Repeat::Harmless, seek).await
     }
 
     /// The clients that a list would show, oldest first: an order that no change here touches.
@@ -279,6 +246,49 @@ impl App {
             })
             .await
     }
+}
+
+/// Keeps the answer of a call about many things, in a transaction after the last of its own.
+pub(crate) async fn keep_bulk<T: Clone + Send + Sync + 'static>(
+    app: &App,
+    once: Arc<Once<T>>,
+    about: About,
+    outcome: T,
+) -> Result<Done<T>, AppError> {
+    let (env, told) = (app.0.env.clone(), outcome.clone());
+    let keep = async move |tx: &mut Tx| once.keep(tx, env.now(), about, told.clone()).await;
+    match app.0.db.write(Repeat::Harmless, keep).await {
+        // What is done is done: a repeat finds everything as asked for, and changes nothing.
+        Err(error) => {
+            tracing::warn!(?error, "the answer of a bulk call could not be kept");
+            Ok(Done::Now(outcome))
+        }
+        kept => kept,
+    }
+}
+
+/// The kept answer of a call about many things, if it is a repeat by somebody whom `admit` lets do
+/// it.
+pub(crate) async fn seek_bulk<T: Send + Sync + 'static>(
+    app: &App,
+    caller: &Caller,
+    once: Arc<Once<T>>,
+    admit: impl AsyncFn(&mut Tx) -> Result<(), AppError> + Send + 'static,
+) -> Result<Option<Done<T>>, AppError> {
+    let (env, caller) = (app.0.env.clone(), caller.clone());
+    let seek = async move |tx: &mut Tx| {
+        load::still_works(tx, &caller, env.now()).await?;
+        admit(tx).await?;
+        Ok::<_, AppError>(
+            once.seek(tx, &caller, env.now()).await?.map(|kept| Done::Told(kept.told)),
+        )
+    };
+    app.0.db.write(Repeat::Harmless, seek).await
+}
+
+/// Whoever may change clients at all was asked for before.
+async fn anybody(_: &mut Tx) -> Result<(), AppError> {
+    Ok(())
 }
 
 async fn change_one(

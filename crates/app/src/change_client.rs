@@ -195,7 +195,7 @@ pub(crate) fn decide(
     match client.apply(patch) {
         Ok(done) if violations.is_empty() => return Ok(done),
         Err(Refusal::Transition(refused)) if violations.is_empty() => {
-            return Err(AppError::Transition(refused));
+            return Err(AppError::Transition(refused.into()));
         }
         Err(Refusal::Invalid(more)) => violations.extend(more),
         Ok(_) | Err(Refusal::Transition(_)) => {}

@@ -4,6 +4,8 @@
 //! the bytes that hide it are made from (a synthetic initialization vector, as in RFC 5297), so the
 //! same position is the same cursor, and two positions never share those bytes.
 
+use crate::audit_log::foreign_cursor;
+use crate::error::AppError;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -52,6 +54,20 @@ impl Cursors {
         let position = String::from_utf8(self.veil(tag, hidden)).ok()?;
         self.mac(scope, &position).verify_truncated_left(tag).ok()?;
         Some(position)
+    }
+
+    /// Where a list goes on: what `read` makes of the position in `cursor`, if there is one.
+    pub(crate) fn resume<T>(
+        &self,
+        scope: &str,
+        cursor: Option<&str>,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, AppError> {
+        let Some(cursor) = cursor else {
+            return Ok(None);
+        };
+        let position = self.read(scope, cursor).and_then(|text| read(&text));
+        position.map(Some).ok_or_else(foreign_cursor)
     }
 
     /// Hides bytes, or shows them again.

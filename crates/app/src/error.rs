@@ -1,6 +1,6 @@
 //! Why a use case refuses or fails. Each surface turns these into its own shape, in one table.
 
-use clientbook_model::collection::TransitionError;
+use clientbook_model::control::ControlError;
 use clientbook_model::policy::{Decision, Overreach};
 use clientbook_model::principal::Permission;
 use clientbook_model::violation::Violation;
@@ -21,7 +21,7 @@ pub enum AppError {
     /// Fields break rules; every one is listed.
     Invalid(Vec<Violation>),
     /// The state machine of collection control forbids it.
-    Transition(TransitionError),
+    Transition(ControlError),
     /// Something else already has what must be unique.
     Conflict(Violation),
     /// The call has the idempotency key of one that sent something else.
@@ -92,7 +92,7 @@ impl From<DbError> for AppError {
 }
 
 /// Which values callers choose that must be unique, by the index that says so.
-const UNIQUE: [(&str, &str, &str); 9] = [
+const UNIQUE: [(&str, &str, &str); 10] = [
     (
         "clients_external_id",
         "/external_id",
@@ -107,6 +107,11 @@ const UNIQUE: [(&str, &str, &str); 9] = [
     ),
     ("client_ids_id", "/id", "another client already has this id"),
     ("enrollment_tokens_value", "/enrollment_token", "another client has this enrolment token"),
+    (
+        "departments_client_id_name",
+        "/name",
+        "another department of the client already has this name",
+    ),
     ("tenants_id", "/id", "another tenant already has this id"),
     ("tenants_object_id", "/object_id", "another tenant already has this object id"),
     ("tenants_slug", "/slug", "another tenant already has this slug"),

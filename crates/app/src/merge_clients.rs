@@ -180,7 +180,7 @@ impl Merging<'_> {
             enforce(policy::permits(&self.caller.principal, permission, &facts), missing)?;
         }
         let moved = loser.collection_mode.transition(winner.collection_mode);
-        moved.map(|_| ()).map_err(AppError::Transition)
+        moved.map(|_| ()).map_err(|refused| AppError::Transition(refused.into()))
     }
 
     /// The other record, which must be one of the same tenant.

@@ -13,6 +13,7 @@ pub mod client_filter;
 pub mod client_trail;
 pub mod collection;
 pub mod contact;
+pub mod control;
 pub mod custom_field;
 pub mod department;
 pub mod device;

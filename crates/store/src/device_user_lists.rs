@@ -252,13 +252,18 @@ impl UserSort<UserOrder> {
 
 impl UserSort<SightingOrder> {
     /// Where a user of a device stands.
-    pub fn position(self, seen: &Sighting) -> UserPosition {
+    pub fn position(
+        self,
+        user: &DeviceUser,
+        enrolled_at: Timestamp,
+        last_seen_at: Timestamp,
+    ) -> UserPosition {
         let key = match self.order {
-            SightingOrder::Username => UserPlace::Text(fold(seen.user.username.as_str())),
-            SightingOrder::EnrolledAt => UserPlace::Time(seen.enrolled_at),
-            SightingOrder::LastSeenAt => UserPlace::Time(seen.last_seen_at),
+            SightingOrder::Username => UserPlace::Text(fold(user.username.as_str())),
+            SightingOrder::EnrolledAt => UserPlace::Time(enrolled_at),
+            SightingOrder::LastSeenAt => UserPlace::Time(last_seen_at),
         };
-        UserPosition { key, id: seen.user.id }
+        UserPosition { key, id: user.id }
     }
 }
 

@@ -97,17 +97,6 @@ pub async fn set_activity(
     Ok(())
 }
 
-/// Takes away what tells when a user was active, for the erasure of what was collected.
-pub async fn clear_activity(
-    tx: &mut Tx,
-    tenant: TenantId,
-    id: DeviceUserId,
-) -> Result<(), DbError> {
-    let sql = "UPDATE device_users SET desktop_at = NULL, web_at = NULL
-        WHERE tenant_id = $1 AND id = $2";
-    tx.send(&[id.0], sql, &[tenant.into(), id.into()]).await
-}
-
 /// The user with this id, of whichever client of the tenant.
 pub async fn get(
     tx: &mut Tx,

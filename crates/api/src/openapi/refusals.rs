@@ -190,7 +190,7 @@ fn refusal(refusal: Refusal) -> Sample {
         Refusal::Transition => {
             let (current, requested) = (CollectionMode::Deleted, CollectionMode::SaasUsage);
             let refused = TransitionError { current, requested };
-            ("invalid_transition", AppError::Transition(refused).into())
+            ("invalid_transition", AppError::Transition(refused.into()).into())
         }
     }
 }

@@ -3,6 +3,8 @@
 use crate::shared::error::{Details, Problem};
 use crate::shared::shape::{Shaped, Told, json};
 use axum::http::StatusCode;
+use clientbook_model::collection::CollectionMode;
+use clientbook_model::control::ControlError;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -36,15 +38,34 @@ fn details(told: &Told<'_>) -> Value {
             json!({ id: missing.id })
         }
         Details::Permission(permission) => json!({ "permission": permission.as_str() }),
-        Details::Transition(refused) => json!({
-            "current_mode": refused.current.as_str(),
-            "requested_mode": refused.requested.as_str(),
-        }),
+        Details::Transition(refused) => transition(refused),
         Details::InDoubt => json!({ "in_doubt": true }),
         Details::Made(id) => json!({ "id": id }),
         Details::None if told.problem.status == StatusCode::INTERNAL_SERVER_ERROR => {
             json!({ "request_id": told.request_id })
         }
         Details::None | Details::Credentials(_) => json!({}),
+    }
+}
+
+fn transition(refused: &ControlError) -> Value {
+    match refused {
+        ControlError::Mode(refused) => json!({
+            "current_mode": refused.current.as_str(),
+            "requested_mode": refused.requested.as_str(),
+        }),
+        ControlError::State(refused) => json!({
+            "device_id": refused.device_id,
+            "current_state": refused.current.as_str(),
+            "requested_state": refused.requested.as_str(),
+        }),
+        ControlError::User(refused) => json!({
+            "user_id": refused.user_id,
+            "current_status": refused.current.as_str(),
+            "requested_status": refused.requested.as_str(),
+        }),
+        ControlError::ClientDeleted => {
+            json!({ "current_mode": CollectionMode::Deleted.as_str() })
+        }
     }
 }

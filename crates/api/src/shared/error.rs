@@ -5,7 +5,7 @@ use super::body::LIMIT;
 use super::rate_limit::whole_seconds;
 use axum::http::StatusCode;
 use clientbook_app::{AppError, Forbidden, Missing, Unauthenticated};
-use clientbook_model::collection::TransitionError;
+use clientbook_model::control::ControlError;
 use clientbook_model::policy::Overreach;
 use clientbook_model::principal::Permission;
 use clientbook_model::violation::Violation;
@@ -73,7 +73,7 @@ pub(crate) enum Details {
     Parameters(Vec<Violation>),
     Missing(Missing),
     Permission(Permission),
-    Transition(TransitionError),
+    Transition(ControlError),
     Credentials(Unauthenticated),
     /// The change may have been made.
     InDoubt,
@@ -220,6 +220,9 @@ fn not_found(missing: Missing) -> Problem {
         "client" => "Client not found",
         "tenant" => "Tenant not found",
         "field" => "Field not found",
+        "device" => "Device not found",
+        "user" => "User not found",
+        "department" => "Department not found",
         _ => "Not found",
     };
     Problem::new(StatusCode::NOT_FOUND, "not_found", message).with(Details::Missing(missing))
