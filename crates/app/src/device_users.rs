@@ -22,7 +22,7 @@ use clientbook_model::violation::Violation;
 use clientbook_store::device_user_lists::{
     self, Sighting, SightingOrder, UserFilter, UserOrder, UserPlace, UserPosition, UserSort,
 };
-use clientbook_store::{Repeat, Tx, departments, device_users, telemetry};
+use clientbook_store::{Repeat, Tx, departments, device_users};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
@@ -256,7 +256,7 @@ impl App {
                 let (permission, purpose) = (Permission::DevicesUpdate, Purpose::Change);
                 let record = load::client(tx, &caller, &target, permission, purpose).await?;
                 let mut user = named(tx, &record.client, &asked, Purpose::Change).await?.user;
-                if !telemetry::erase_user(tx, user.tenant_id, user.id).await? {
+                if !device_users::forget_activity(tx, user.tenant_id, user.id).await? {
                     return Ok(());
                 }
                 let client = record.client;

@@ -1,6 +1,7 @@
 //! Walks audit chains and says where one is not what it should be.
 
 mod chain;
+mod control;
 mod rows;
 mod story;
 

@@ -187,6 +187,21 @@ pub async fn see(
     tx.send(&[], sql, &args).await
 }
 
+/// Takes away what agents have told of a user: when it was active, and on which devices it was seen.
+/// Whether there was anything.
+pub async fn forget_activity(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: DeviceUserId,
+) -> Result<bool, DbError> {
+    let args = [tenant.into(), id.into()];
+    let sql = "UPDATE device_users SET desktop_at = NULL, web_at = NULL
+        WHERE tenant_id = $1 AND id = $2 AND (desktop_at IS NOT NULL OR web_at IS NOT NULL)";
+    let activity = tx.execute(&[id.0], sql, &args).await?;
+    let sql = "DELETE FROM device_user_sightings WHERE tenant_id = $1 AND user_id = $2";
+    Ok(activity + tx.execute(&[id.0], sql, &args).await? > 0)
+}
+
 /// Takes the users of a client away, whose devices are gone already.
 pub(crate) async fn erase_all(
     tx: &mut Tx,

@@ -44,7 +44,6 @@ pub mod imports;
 pub mod kept_answers;
 pub mod merged_clients;
 pub mod settings;
-pub mod telemetry;
 pub mod tenants;
 
 pub use changes::Moment;

@@ -66,6 +66,14 @@ pub(crate) enum Refusal {
     ClientDeleted,
     /// Another import has the id.
     OtherImport,
+    /// Another department of the client has the name.
+    DepartmentTaken,
+    /// Nothing leaves a device's state `deleted`.
+    StateTransition,
+    /// Nothing leaves a user's status `deleted`.
+    UserTransition,
+    /// Nothing below a client in the mode `deleted` is controlled.
+    ClientControl,
     /// Nothing leaves the mode `deleted`.
     Transition,
     /// An entry that changed no fields of the client, or whose values were erased.

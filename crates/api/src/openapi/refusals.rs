@@ -10,6 +10,10 @@ use crate::shared::shape::{self, Told};
 use axum::http::Method;
 use clientbook_app::{AppError, Forbidden, Missing, Unauthenticated};
 use clientbook_model::collection::{CollectionMode, TransitionError};
+use clientbook_model::control::ControlError;
+use clientbook_model::device::{CollectionState, StateTransitionError};
+use clientbook_model::device_user::{UserStatus, UserTransitionError};
+use clientbook_model::id::{DeviceId, DeviceUserId};
 use clientbook_model::violation::Violation;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -45,6 +49,12 @@ pub(super) fn answers(operation: &Operation, doc: &Doc) -> Map<String, Value> {
 
 /// What the first call made, in examples.
 const MADE: Uuid = Uuid::from_u128(0x0195_803b_5c40_7d0f_9c1b_7a6e_5d4c_3b2a);
+
+/// The demo's first device, in examples.
+const DEVICE: Uuid = uuid::uuid!("f1e2d3c4-b5a6-7890-abcd-ef1234567890");
+
+/// The demo's first user, in examples.
+const USER: Uuid = uuid::uuid!("a1b2c3d4-e5f6-7890-abcd-ef1234567890");
 
 /// The name of every surface's error schema.
 pub(super) const ERROR: &str = "Error";
@@ -106,6 +116,9 @@ fn missing(operation: &Operation) -> Option<ApiError> {
         "token_id" => "api_token",
         "tenant_id" | "workspace_id" => "tenant",
         "field_id" => "field",
+        "device_id" => "device",
+        "user_id" => "user",
+        "department_id" => "department",
         _ => "client",
     };
     Some(match operation.access {
@@ -186,6 +199,25 @@ fn refusal(refusal: Refusal) -> Sample {
         Refusal::Erased => {
             let id = "aa7cf840-9ca9-46a3-9778-9015d6580d50".to_owned();
             ("erased", AppError::Gone(Missing { kind: "client", id }).into())
+        }
+        Refusal::DepartmentTaken => {
+            let message = "another department of the client already has this name";
+            ("conflict", taken("/name", message))
+        }
+        Refusal::StateTransition => {
+            let device_id = DeviceId(DEVICE);
+            let (current, requested) = (CollectionState::Deleted, CollectionState::Enabled);
+            let refused = StateTransitionError { device_id, current, requested };
+            ("invalid_transition", AppError::Transition(refused.into()).into())
+        }
+        Refusal::UserTransition => {
+            let user_id = DeviceUserId(USER);
+            let (current, requested) = (UserStatus::Deleted, UserStatus::Active);
+            let refused = UserTransitionError { user_id, current, requested };
+            ("invalid_transition", AppError::Transition(refused.into()).into())
+        }
+        Refusal::ClientControl => {
+            ("client_deleted", AppError::Transition(ControlError::ClientDeleted).into())
         }
         Refusal::Transition => {
             let (current, requested) = (CollectionMode::Deleted, CollectionMode::SaasUsage);

@@ -4,6 +4,10 @@
 
 pub(super) mod audit;
 pub(super) mod bulk;
+pub(super) mod control;
+pub(super) mod departments;
+pub(super) mod device_users;
+pub(super) mod devices;
 pub(super) mod enrollment_tokens;
 pub(super) mod merge;
 pub(super) mod moving;
@@ -97,6 +101,15 @@ pub(super) struct Details {
     /// The API token that is not there.
     #[schema(nullable = false)]
     api_token_id: Option<String>,
+    /// The device that is not there, or that stays as it is.
+    #[schema(nullable = false)]
+    device_id: Option<String>,
+    /// The user that is not there, or that stays as it is.
+    #[schema(nullable = false)]
+    user_id: Option<String>,
+    /// The department that is not there.
+    #[schema(nullable = false)]
+    department_id: Option<String>,
     /// The audit entry that is not there.
     #[schema(nullable = false)]
     entry_id: Option<String>,
@@ -109,6 +122,18 @@ pub(super) struct Details {
     /// The mode that was asked for.
     #[schema(value_type = Option<Mode>, nullable = false)]
     requested_mode: Option<String>,
+    /// The state that the device has.
+    #[schema(value_type = Option<devices::State>, nullable = false)]
+    current_state: Option<String>,
+    /// The state that was asked for.
+    #[schema(value_type = Option<devices::State>, nullable = false)]
+    requested_state: Option<String>,
+    /// The status that the user has.
+    #[schema(value_type = Option<device_users::UserState>, nullable = false)]
+    current_status: Option<String>,
+    /// The status that was asked for.
+    #[schema(value_type = Option<device_users::UserState>, nullable = false)]
+    requested_status: Option<String>,
     /// Where the cause of a failure inside stands in the log.
     #[schema(nullable = false)]
     request_id: Option<String>,

@@ -7,6 +7,11 @@ mod bulk;
 mod client_list;
 mod clients;
 mod collection_control;
+mod control;
+mod departments;
+mod device_users;
+mod device_views;
+mod devices;
 mod docs;
 mod enrollment_tokens;
 pub(crate) mod errors;
@@ -31,6 +36,9 @@ pub(crate) fn operations() -> Vec<Operation> {
         of_enrollment_tokens(),
         of_api_tokens(),
         of_tenants(),
+        of_devices(),
+        of_device_users(),
+        of_departments(),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -204,5 +212,108 @@ fn of_api_tokens() -> Vec<Operation> {
             api_tokens::revoke,
             docs::revoke_token,
         ),
+    ]
+}
+
+fn of_devices() -> Vec<Operation> {
+    use docs::devices as docs;
+    const DEVICES: &str = "/v2/clients/{client_id}/devices";
+    const SUMMARY: &str = "/v2/clients/{client_id}/devices/summary";
+    const DEVICE: &str = "/v2/clients/{client_id}/devices/{device_id}";
+    const ENABLE: &str = "/v2/clients/{client_id}/devices/enable";
+    const DISABLE: &str = "/v2/clients/{client_id}/devices/disable";
+    const DELETE: &str = "/v2/clients/{client_id}/devices/delete";
+    let (view, change) = (P::ClientsView, P::DevicesUpdate);
+    vec![
+        Operation::new(S, Method::GET, DEVICES, view, devices::list, docs::list)
+            .query(devices::PARAMETERS),
+        Operation::new(S, Method::GET, SUMMARY, view, devices::summary, docs::summary),
+        Operation::new(S, Method::GET, DEVICE, view, devices::read, docs::read),
+        Operation::new(S, Method::PATCH, DEVICE, change, devices::update, docs::update)
+            .body(BodyRule::Json),
+        Operation::new(S, Method::POST, ENABLE, change, control::enable_devices, docs::enable)
+            .body(BodyRule::Json)
+            .bulk(),
+        Operation::new(S, Method::POST, DISABLE, change, control::disable_devices, docs::disable)
+            .body(BodyRule::Json)
+            .bulk(),
+        Operation::new(S, Method::POST, DELETE, change, control::delete_devices, docs::delete)
+            .body(BodyRule::Json)
+            .bulk(),
+    ]
+}
+
+fn of_device_users() -> Vec<Operation> {
+    use device_users as users;
+    use docs::device_users as docs;
+    const ON_DEVICE: &str = "/v2/clients/{client_id}/devices/{device_id}/users";
+    const USERS: &str = "/v2/clients/{client_id}/users";
+    const SUMMARY: &str = "/v2/clients/{client_id}/users/summary";
+    const USER: &str = "/v2/clients/{client_id}/users/{user_id}";
+    const TELEMETRY: &str = "/v2/clients/{client_id}/users/{user_id}/telemetry";
+    const ACTIVATE: &str = "/v2/clients/{client_id}/users/activate";
+    const ARCHIVE: &str = "/v2/clients/{client_id}/users/archive";
+    const DELETE: &str = "/v2/clients/{client_id}/users/delete";
+    let (view, change) = (P::TelemetryView, P::DevicesUpdate);
+    let (get, post) = (Method::GET, Method::POST);
+    vec![
+        Operation::new(S, get.clone(), ON_DEVICE, view, users::list_of_device, docs::of_device)
+            .query(users::DEVICE_PARAMETERS),
+        Operation::new(S, get.clone(), USERS, view, users::list, docs::list)
+            .query(users::PARAMETERS),
+        Operation::new(S, get.clone(), SUMMARY, view, users::summary, docs::summary)
+            .query(users::SUMMARY_PARAMETERS),
+        Operation::new(S, get, USER, view, users::read, docs::read),
+        Operation::new(S, Method::PATCH, USER, change, users::update, docs::update)
+            .body(BodyRule::Json),
+        Operation::new(
+            S,
+            Method::DELETE,
+            TELEMETRY,
+            change,
+            users::erase_telemetry,
+            docs::erase_telemetry,
+        ),
+        Operation::new(S, post.clone(), ACTIVATE, change, control::activate_users, docs::activate)
+            .body(BodyRule::Json)
+            .bulk(),
+        Operation::new(S, post.clone(), ARCHIVE, change, control::archive_users, docs::archive)
+            .body(BodyRule::Json)
+            .bulk(),
+        Operation::new(S, post, DELETE, change, control::delete_users, docs::delete)
+            .body(BodyRule::Json)
+            .bulk(),
+    ]
+}
+
+fn of_departments() -> Vec<Operation> {
+    use docs::departments as docs;
+    const ALL: &str = "/v2/clients/{client_id}/departments";
+    const ONE: &str = "/v2/clients/{client_id}/departments/{department_id}";
+    const MEMBERS: &str = "/v2/clients/{client_id}/departments/{department_id}/members";
+    const LEAVE: &str = "/v2/clients/{client_id}/departments/{department_id}/members/remove";
+    let (view, change) = (P::TelemetryView, P::DevicesUpdate);
+    vec![
+        Operation::new(S, Method::GET, ALL, view, departments::list, docs::list)
+            .query(departments::PARAMETERS),
+        Operation::new(S, Method::POST, ALL, change, departments::create, docs::create)
+            .body(BodyRule::Json),
+        Operation::new(S, Method::GET, ONE, view, departments::read, docs::read),
+        Operation::new(S, Method::PATCH, ONE, change, departments::update, docs::update)
+            .body(BodyRule::Json),
+        Operation::new(S, Method::DELETE, ONE, change, departments::remove, docs::remove),
+        Operation::new(S, Method::POST, MEMBERS, change, control::add_members, docs::add_members)
+            .body(BodyRule::Json)
+            .bulk(),
+        Operation::new(
+            S,
+            Method::POST,
+            LEAVE,
+            change,
+            control::remove_members,
+            docs::remove_members,
+        )
+        .body(BodyRule::Json)
+        .bulk(),
     ]
 }

@@ -3,6 +3,7 @@
 use super::error::ApiError;
 use clientbook_app::AppError;
 use clientbook_model::nearest::nearest;
+use clientbook_model::number::Int;
 use clientbook_model::patch::Parse;
 use clientbook_model::violation::{Violation, step};
 use serde_json::Value;
@@ -101,6 +102,16 @@ impl Query {
             self.refuse(name, Violation::new("range", message));
             default
         })
+    }
+
+    /// A whole number with bounds.
+    pub(crate) fn number<const MIN: i64, const MAX: i64>(
+        &mut self,
+        name: &str,
+    ) -> Option<Int<MIN, MAX>> {
+        let text = self.text(name)?;
+        let number = text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from);
+        Int::parse(&number).map_err(|broken| self.refuse(name, broken)).ok()
     }
 
     /// The number of a page, from 0.

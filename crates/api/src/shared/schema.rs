@@ -1,7 +1,7 @@
 //! The words that the descriptions of all surfaces are made of: ids, times, numbers, lists of
 //! names. Limits are those of the model's types.
 
-use super::described::of;
+use super::described::{Described, of};
 use super::query::PageSize;
 use clientbook_model::api_token::ApiTokenName;
 use clientbook_model::collection::CollectionMode;
@@ -10,7 +10,9 @@ use clientbook_model::custom_field::MAX_TEXT;
 use clientbook_model::principal::{Permission, Role};
 use clientbook_model::search::MAX_WORDS;
 use clientbook_model::tenant::SLUG_LENGTH;
-use clientbook_model::{custom_field, enrollment, field, number, success, tenant, text};
+use clientbook_model::{
+    custom_field, department, enrollment, field, number, success, tenant, text,
+};
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AnyOfBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, ObjectBuilder, OneOfBuilder, Ref, RefOr, SchemaFormat};
@@ -85,6 +87,11 @@ words! {
         .examples(["tenant123"]);
     /// What agents may collect; nothing leaves `deleted`.
     Mode = names(CollectionMode::ALL.map(CollectionMode::as_str));
+    /// What people call a department, stored trimmed.
+    DepartmentName = of::<department::DepartmentName>().examples(["Engineering"]);
+    /// What a department is for.
+    DepartmentDescription =
+        of::<department::DepartmentDescription>().examples(["Builds the product"]);
     /// A named bundle of permissions.
     RoleName = names(Role::ALL.map(Role::as_str));
     /// A right to do one kind of thing.
@@ -173,6 +180,16 @@ pub(crate) fn tenant_or_null(about: &str) -> OneOfBuilder {
 /// A query parameter that names a tenant.
 pub(crate) fn tenant() -> RefOr<Schema> {
     <TenantKey as utoipa::PartialSchema>::schema()
+}
+
+/// A query parameter that is a text of the model.
+pub(crate) fn label<T: Described>() -> RefOr<Schema> {
+    of::<T>().into()
+}
+
+/// A query parameter that is a number of the model, with what being absent means.
+pub(crate) fn number_or<T: Described>(default: i64) -> RefOr<Schema> {
+    of::<T>().default(Some(json!(default))).into()
 }
 
 /// A query parameter that is true or false.

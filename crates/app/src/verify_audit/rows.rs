@@ -1,5 +1,6 @@
 //! The rows that a chain tells of, each compared with what is told.
 
+use super::control;
 use super::story::{Facts, Story};
 use super::{PAGE, is_full, last_if_full};
 use crate::error::AppError;
@@ -10,7 +11,7 @@ use clientbook_store::clients::ClientRecord;
 use clientbook_store::{RawId, Tx, client_types, enrollment_tokens, fields, tenants};
 use serde_json::{Value, json};
 
-/// A client and its enrolment tokens.
+/// A client, its enrolment tokens, its devices and their users, and its departments.
 pub(super) async fn of_client(
     tx: &mut Tx,
     record: &ClientRecord,
@@ -26,7 +27,11 @@ pub(super) async fn of_client(
     if client.version < 1 {
         faults.push(format!("the record has the version {}", client.version));
     }
-    enrollment_tokens_of(tx, client.tenant_id, client.id, story, &mut faults).await?;
+    let (tenant, id) = (client.tenant_id, client.id);
+    enrollment_tokens_of(tx, tenant, id, story, &mut faults).await?;
+    control::devices_of(tx, tenant, id, story, &mut faults).await?;
+    control::users_of(tx, tenant, id, story, &mut faults).await?;
+    control::departments_of(tx, tenant, id, story, &mut faults).await?;
     Ok(faults)
 }
 
@@ -163,11 +168,11 @@ fn api_token(token: &StoredToken) -> Facts {
 }
 
 /// The id as entries write it; one that is damaged is in none of them.
-fn name(id: &RawId) -> String {
+pub(super) fn name(id: &RawId) -> String {
     id.uuid().map_or_else(|| id.to_string(), |id| id.to_string())
 }
 
-fn facts<const N: usize>(fields: [(&str, Value); N]) -> Facts {
+pub(super) fn facts<const N: usize>(fields: [(&str, Value); N]) -> Facts {
     let set = fields.into_iter().filter(|(_, value)| !value.is_null());
     set.map(|(field, value)| (field.to_owned(), value)).collect()
 }

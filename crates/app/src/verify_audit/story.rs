@@ -2,9 +2,12 @@
 
 use clientbook_model::audit::{Action, Contents, EntityType, Entry, Sealed};
 use clientbook_model::client::{FieldChange, fold};
+use clientbook_model::device_user::UserStatus;
 use clientbook_model::time::Timestamp;
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
 
 const CREATED_AT: &str = "created_at";
 const UPDATED_AT: &str = "updated_at";
@@ -16,6 +19,8 @@ pub(super) type Facts = BTreeMap<String, Value>;
 #[derive(Default)]
 pub(super) struct Story {
     things: BTreeMap<(&'static str, String), Thing>,
+    /// Departments that there are no more: nobody is in them.
+    left: BTreeSet<Uuid>,
     first_erased: Option<i64>,
     first_readable: Option<i64>,
     /// The first entry that holds something readable, of those before the erasure.
@@ -30,6 +35,9 @@ struct Thing {
     facts: Facts,
     erased: BTreeSet<String>,
 }
+
+const STATUS: &str = "status";
+const DEPARTMENTS: &str = "departments";
 
 /// A tenant's setting that is off at first.
 const STRICT: &str = "strict_fields";
@@ -51,13 +59,12 @@ impl Story {
             self.first_readable.get_or_insert(entry.sequence);
         }
         let id = match entry.entity_type {
-            // Their rows are not kept yet.
-            EntityType::Device | EntityType::User => return,
             EntityType::ClientType => client_type_id(&entry.contents),
             _ => entry.entity_id.to_string(),
         };
-        if entry.action == Action::FieldDeleted {
+        if matches!(entry.action, Action::FieldDeleted | Action::DepartmentDeleted) {
             self.things.remove(&(entry.entity_type.as_str(), id));
+            self.left.insert(entry.entity_id);
             return;
         }
         let thing = self.things.entry((entry.entity_type.as_str(), id)).or_default();
@@ -124,13 +131,29 @@ impl Story {
             EntityType::Client => "the record".to_owned(),
             kind => format!("{} {id}", kind.as_str()),
         };
-        let thing = self.things.remove(&(kind.as_str(), id.to_owned())).unwrap_or_default();
-        if thing.made.is_none() {
-            return Some(format!("{name} has no entry that made it"));
+        let mut thing = self.things.remove(&(kind.as_str(), id.to_owned())).unwrap_or_default();
+        match kind {
+            EntityType::User => self.complete_user(&mut thing),
+            _ if thing.made.is_none() => {
+                return Some(format!("{name} has no entry that made it"));
+            }
+            _ => {}
         }
         let fields = thing.differences(kind, row);
         let list = || fields.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         (!fields.is_empty()).then(|| format!("{name} was changed behind the trail: {}", list()))
+    }
+
+    /// Users come with what agents tell, which no entry says: active, and in no department.
+    fn complete_user(&self, user: &mut Thing) {
+        user.facts.entry(STATUS.into()).or_insert_with(|| json!(UserStatus::Active));
+        let departments =
+            user.facts.remove(DEPARTMENTS).and_then(|told| Vec::deserialize(told).ok());
+        let departments: Vec<_> = departments.unwrap_or_default();
+        let left: Vec<_> = departments.into_iter().filter(|id| !self.left.contains(id)).collect();
+        if !left.is_empty() {
+            user.facts.insert(DEPARTMENTS.into(), json!(left));
+        }
     }
 
     /// What is told of things that no row was compared with.
@@ -193,5 +216,7 @@ fn makes(action: Action) -> bool {
             | Action::TenantCreated
             | Action::ClientTypeCreated
             | Action::FieldCreated
+            | Action::DeviceEnrolled
+            | Action::DepartmentCreated
     )
 }
