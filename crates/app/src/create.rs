@@ -6,12 +6,16 @@ use crate::error::AppError;
 use crate::recorder::Recorder;
 use clientbook_model::audit::{Action, ChainHead, EntityType, Event};
 use clientbook_model::client::{Client, FieldChange};
+use clientbook_model::department::Department;
+use clientbook_model::device::Device;
 use clientbook_model::enrollment::EnrollmentToken;
 use clientbook_model::field::Fields;
 use clientbook_model::success::ClientType;
 use clientbook_model::tenant::Tenant;
 use clientbook_model::time::Timestamp;
-use clientbook_store::{Tx, client_types, clients, enrollment_tokens, tenants};
+use clientbook_store::{
+    Tx, client_types, clients, departments, devices, enrollment_tokens, tenants,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -110,6 +114,34 @@ pub(crate) async fn insert_client(
         enrollment_tokens::insert(tx, token).await?;
     }
     Ok(client)
+}
+
+/// Writes a device and its entry in its client's chain, whose moved head the caller writes.
+pub(crate) async fn add_device(
+    tx: &mut Tx,
+    recorder: &Recorder<'_>,
+    client: &mut Client,
+    device: &Device,
+) -> Result<(), AppError> {
+    devices::insert(tx, device).await?;
+    let (changes, entity_id) = (device.first_changes(), device.id.0);
+    let (entity_type, action) = (EntityType::Device, Action::DeviceEnrolled);
+    let event = Event { entity_type, entity_id, action, changes: &changes };
+    Ok(recorder.append(tx, client.id.0, &mut client.audit, &event).await?)
+}
+
+/// Writes a department and its entry in its client's chain, whose moved head the caller writes.
+pub(crate) async fn add_department(
+    tx: &mut Tx,
+    recorder: &Recorder<'_>,
+    client: &mut Client,
+    department: &Department,
+) -> Result<(), AppError> {
+    departments::insert(tx, department).await?;
+    let (changes, entity_id) = (department.first_changes(), department.id.0);
+    let (entity_type, action) = (EntityType::Department, Action::DepartmentCreated);
+    let event = Event { entity_type, entity_id, action, changes: &changes };
+    Ok(recorder.append(tx, client.id.0, &mut client.audit, &event).await?)
 }
 
 fn at_another_time(field: &'static str, time: Timestamp, entry: Timestamp) -> Option<FieldChange> {

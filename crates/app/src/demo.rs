@@ -1,5 +1,7 @@
-//! The demo data: two tenants, a handful of clients, with the ids that the published documents of
+//! The demo data: two tenants, a handful of clients, the devices of one, with the ids that the published documents of
 //! the four APIs use in their examples.
+
+mod devices;
 
 use crate::App;
 use crate::caller::Caller;
@@ -150,14 +152,15 @@ impl Load<'_> {
             description: Some("Default enrollment token".into()),
             site_id: None,
             max_uses: None,
-            uses: 0,
+            uses: 5,
             expires_at: None,
             created_at: time("2026-01-15T10:00:00Z")?,
             revoked_at: None,
         };
         let acme =
             add_client(tx, &ours, client(&OURS, &ACME, created)?, Some(&token), None).await?;
-        self.profile(tx, acme).await?;
+        let acme = self.profile(tx, acme).await?;
+        devices::add(tx, self, acme).await?;
         add_client(tx, &ours, client(&OURS, &GLOBEX, created)?, None, None).await?;
         let rival = self.recorder(&RIVAL, created);
         add_client(tx, &rival, client(&RIVAL, &INITECH, created)?, None, None).await?;
@@ -165,7 +168,7 @@ impl Load<'_> {
     }
 
     /// The change that gives Acme its published `updated_at`.
-    async fn profile(&self, tx: &mut Tx, acme: Client) -> Result<(), AppError> {
+    async fn profile(&self, tx: &mut Tx, acme: Client) -> Result<Client, AppError> {
         let now = time("2026-02-20T12:00:00Z")?;
         let client_type_id = Patch::Set(known(Parse::parse(&json!(1)))?);
         let mut patch = ClientPatch { client_type_id, ..ClientPatch::default() };
@@ -184,7 +187,8 @@ impl Load<'_> {
         };
         let recorder = self.recorder(&OURS, now);
         recorder.append(tx, next.id.0, &mut next.audit, &event).await?;
-        Ok(clients::update(tx, &acme, &next, None).await?)
+        clients::update(tx, &acme, &next, None).await?;
+        Ok(next)
     }
 
     fn recorder(&self, tenant: &DemoTenant, now: Timestamp) -> Recorder<'_> {

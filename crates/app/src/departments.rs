@@ -4,10 +4,12 @@ use crate::App;
 use crate::caller::Caller;
 use crate::change_client::Precondition;
 use crate::control::{Controlling, cut_page, read_only};
+use crate::create::add_department;
 use crate::cursor::Page;
 use crate::error::{AppError, Missing, invalid};
 use crate::kept_answers::{About, Done, Once};
 use crate::load::{self, ClientRef, Purpose};
+use crate::recorder::Recorder;
 use clientbook_model::audit::{Action, EntityType};
 use clientbook_model::client::Client;
 use clientbook_model::department::{
@@ -17,7 +19,7 @@ use clientbook_model::device_user::DeviceUser;
 use clientbook_model::id::{DepartmentId, DeviceUserId, TenantId, parse_uuid};
 use clientbook_model::principal::Permission;
 use clientbook_model::violation::Violation;
-use clientbook_store::{Repeat, Tx, departments};
+use clientbook_store::{Repeat, Tx, clients, departments};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
@@ -128,7 +130,7 @@ impl App {
                     Some(name) if new.violations.is_empty() => name.clone(),
                     _ => return Err(AppError::Invalid(new.violations.clone())),
                 };
-                let client = record.client;
+                let mut client = record.client;
                 let count = departments::count(tx, client.tenant_id, client.id).await?;
                 if count >= MAX_DEPARTMENTS {
                     let message = format!("a client has at most {MAX_DEPARTMENTS} departments");
@@ -144,13 +146,13 @@ impl App {
                     created_at: now,
                     updated_at: now,
                 };
-                departments::insert(tx, &department).await?;
-                let mut controlling = Controlling::new(&env, &caller, operation_id, client);
-                let (action, changes) = (Action::DepartmentCreated, department.first_changes());
-                let (kind, id) = (EntityType::Department, department.id.0);
-                controlling.record(tx, now, kind, id, action, &changes).await?;
-                let client = controlling.end(tx).await?;
-                let about = About { made: Some(id), client: Some(client), ..About::default() };
+                let tenant_id = client.tenant_id;
+                let recorder =
+                    Recorder { env: &env, caller: &caller, tenant_id, operation_id, now };
+                add_department(tx, &recorder, &mut client, &department).await?;
+                clients::set_chain_head(tx, &client).await?;
+                let (made, client) = (Some(department.id.0), Some(client.id));
+                let about = About { made, client, ..About::default() };
                 once.keep(tx, now, about, department).await
             })
             .await

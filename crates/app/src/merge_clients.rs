@@ -21,7 +21,7 @@ use clientbook_model::policy::{self, ClientFacts, Decision};
 use clientbook_model::principal::{Permission, Permissions};
 use clientbook_model::violation::Violation;
 use clientbook_store::clients::{ClientKey, ClientRecord};
-use clientbook_store::{Repeat, Tx, client_listings, clients, merged_clients, tenants};
+use clientbook_store::{Repeat, Tx, client_listings, clients, devices, merged_clients, tenants};
 use serde_json::json;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -142,6 +142,7 @@ impl Merging<'_> {
             return Err(AppError::Conflict(Violation::new("client_deleted", message)));
         }
         self.admit_states(&winner.client, &loser.client)?;
+        without_devices(tx, &loser.client).await?;
         // Whose parent is whose must not change meanwhile.
         tenants::lock(tx, winner.client.tenant_id).await?;
         let patch = self.patch(tx, &winner, &loser.client).await?;
@@ -256,6 +257,17 @@ impl Merging<'_> {
             wish => Ok(wish),
         }
     }
+}
+
+/// Devices, users and departments stay with their client, and so does what its chain tells of them:
+/// a record that is given up has none, or none that is not deleted.
+async fn without_devices(tx: &mut Tx, loser: &Client) -> Result<(), AppError> {
+    if !devices::any_below(tx, loser.tenant_id, loser.id).await? {
+        return Ok(());
+    }
+    let message = "has devices, users seen on them, or departments: delete those first, or give up \
+        the other record";
+    Err(AppError::Conflict(Violation::new("devices_left", message).below("/loser_id")))
 }
 
 /// Ends the loser: it leads to the winner, stands in no list, and lets no device join.

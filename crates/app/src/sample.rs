@@ -1,5 +1,7 @@
 //! Made-up clients in any number, each as full as one that is in use: what the bench measures on.
 
+mod devices;
+
 use crate::App;
 use crate::caller::Caller;
 use crate::create::{add_client, add_client_type, add_tenant};

@@ -100,10 +100,8 @@ names! {
         LogShippingChanged = "log_shipping_changed",
         /// A user's status changed.
         UserStatusChanged = "user_status_changed",
-        /// A device joined a client.
+        /// A device joined a client, or joined it again.
         DeviceEnrolled = "device_enrolled",
-        /// A device that had joined joined again.
-        DeviceReenrolled = "device_reenrolled",
         /// A device's agent has removed itself.
         DeviceUninstalled = "device_uninstalled",
         /// A user was put in departments, or taken out.

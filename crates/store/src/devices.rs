@@ -224,6 +224,16 @@ pub async fn page(
     tx.all(sql, &[tenant.into(), client.into(), after.into(), limit.into()], device).await
 }
 
+/// Whether a client has a device, a user or a department that is not deleted.
+pub async fn any_below(tx: &mut Tx, tenant: TenantId, client: ClientId) -> Result<bool, DbError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM devices
+            WHERE tenant_id = $1 AND client_id = $2 AND collection_state <> 'deleted')
+        OR EXISTS (SELECT 1 FROM device_users
+            WHERE tenant_id = $1 AND client_id = $2 AND status <> 'deleted')
+        OR EXISTS (SELECT 1 FROM departments WHERE tenant_id = $1 AND client_id = $2)";
+    tx.one(sql, &[tenant.into(), client.into()], |row| row.get(0)).await
+}
+
 /// Adds the credential that leads to a device.
 pub async fn add_credential(
     tx: &mut Tx,

@@ -5,10 +5,21 @@
 use axum::http::Method;
 use clientbook_api::{Operation, operations};
 use clientbook_model::audit::Surface;
+use clientbook_model::id::{ClientId, TenantId};
 use clientbook_model::principal::Permission;
-use clientbook_testkit::{ACME, ACME_OBJECT, Actor, Answer, INITECH, INITECH_OBJECT, TestApp};
+use clientbook_testkit::{
+    ACME, ACME_OBJECT, Actor, Answer, INITECH, INITECH_OBJECT, TENANT, TestApp,
+};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+
+/// The demo's device, user and department.
+const ALICES: &str = "f1e2d3c4-b5a6-7890-abcd-ef1234567890";
+const ALICE: &str = "a1b2c3d4-e5f6-7890-abcd-ef1234567890";
+const ENGINEERING: &str = "d1e2f3a4-b5c6-7890-abcd-ef1234567890";
+
+/// The demo's other tenant.
+const RIVAL: &str = "b2c3d4e5-f6a7-8901-bcde-f12345678902";
 
 const REVIEWED: &str = include_str!("access.txt");
 
@@ -80,6 +91,9 @@ pub(crate) fn fill(operation: &Operation, target: Target, made_id: &str) -> Stri
         "{client_id}" | "{uuid}" => uuid,
         "{id}" => "456",
         "{token_id}" | "{field_id}" => made_id,
+        "{device_id}" => or_demos(made_id, ALICES),
+        "{user_id}" => or_demos(made_id, ALICE),
+        "{department_id}" => or_demos(made_id, ENGINEERING),
         "{file}" => "swagger-ui.css",
         fixed => {
             assert!(!fixed.contains('{'), "say what {fixed} of {} is", operation.path);
@@ -93,6 +107,11 @@ pub(crate) fn fill(operation: &Operation, target: Target, made_id: &str) -> Stri
     } else {
         path
     }
+}
+
+/// The demo's, where none was made.
+fn or_demos<'a>(made_id: &'a str, demos: &'a str) -> &'a str {
+    if made_id.len() == demos.len() { made_id } else { demos }
 }
 
 /// A body with which an operation does something, whatever the roles before did.
@@ -115,6 +134,9 @@ pub(crate) fn body(
             Some(json!({ "fields": [{ "fieldId": made_id, "order": 7 }] }))
         }
         (Surface::Workspace, "PATCH", "{field_id}") => Some(json!({ "label": mark })),
+        (Surface::Organizations, method, last) if is_control(operation) => {
+            Some(control_body(method, last, operation.path, [&mark, &unique]))
+        }
         (Surface::Organizations, method, last) => {
             Some(organizations_body(method, last, target, [&mark, &unique, made_id]))
         }
@@ -162,6 +184,40 @@ fn organizations_body(
         ("PATCH", "{tenant_id}") => json!({ "name": mark }),
         _ => panic!("say what {method} {last} is sent"),
     }
+}
+
+/// Whether an operation is about what is below a client in collection control.
+fn is_control(operation: &Operation) -> bool {
+    let below = ["/devices", "/users", "/departments"];
+    operation.surface == Surface::Organizations
+        && below.iter().any(|one| operation.path.contains(one))
+}
+
+fn control_body(method: &str, last: &str, path: &str, [mark, unique]: [&str; 2]) -> Value {
+    match (method, last) {
+        ("PATCH", "{device_id}") => json!({ "collection_state": "disabled" }),
+        ("PATCH", "{user_id}") => json!({ "status": "archived" }),
+        ("PATCH", "{department_id}") => json!({ "name": mark }),
+        ("POST", "departments") => json!({ "name": unique }),
+        ("POST", _) if path.contains("/devices/") => json!({ "device_ids": [ALICES] }),
+        ("POST", _) => json!({ "user_ids": [ALICE] }),
+        _ => panic!("say what {method} {last} is sent"),
+    }
+}
+
+/// What a call below a client is about, made for it.
+async fn below(app: &TestApp, operation: &Operation, target: Target) -> String {
+    let own = target == Target::Own;
+    let (tenant, client) = if own { (TENANT, ACME) } else { (RIVAL, INITECH) };
+    if operation.path.contains("{department_id}") {
+        let body = json!({ "name": app.app().new_request_id() });
+        let made = app.operator().post(&format!("/v2/clients/{client}/departments"), &body).await;
+        return made.expect(201).json()["id"].as_str().expect("an id").to_owned();
+    }
+    let [tenant, client] = [tenant, client].map(|id| id.parse().expect("a UUID"));
+    let made = app.app().load_sample_devices((TenantId(tenant), ClientId(client)), 1).await;
+    let (device, user) = made.expect("a device")[0];
+    if operation.path.contains("{device_id}") { device.to_string() } else { user.to_string() }
 }
 
 /// What the access table and the contract promise: `2xx` stands for any success.
@@ -328,6 +384,9 @@ async fn attempt(
     if operation.path.contains("enrollment-tokens/") {
         made_id = enrollment_token(app, target).await;
     }
+    if is_control(operation) && operation.path.matches('{').count() > 1 {
+        made_id = below(app, operation, target).await;
+    }
     if operation.path.contains("/fields/") {
         let action = operation.path.rsplit('/').next().unwrap_or_default();
         made_id = field(app, target, &format!("{name} {} {action}", operation.method)).await;
@@ -343,7 +402,7 @@ async fn attempt(
     if removes && operation.surface == Surface::Workspace {
         bring_back(app, target).await;
     }
-    if operation.path.ends_with("/activate") {
+    if operation.path.ends_with("/activate") && operation.surface == Surface::Tenants {
         let opposite = fill(operation, target, "").replace("/activate", "/deactivate");
         app.operator().patch_empty(&opposite).await.expect(200);
     }

@@ -70,7 +70,9 @@ impl Story {
         let thing = self.things.entry((entry.entity_type.as_str(), id)).or_default();
         let at = |field| time(&entry.contents, field).unwrap_or(entry.created_at);
         let (made_at, newest) = (at(CREATED_AT), at(UPDATED_AT));
-        if makes(entry.action) {
+        // A device may join again.
+        let again = entry.action == Action::DeviceEnrolled && thing.made.is_some();
+        if makes(entry.action) && !again {
             thing.made = Some((made_at, entry.actor_id));
         }
         thing.newest = Some(newest);

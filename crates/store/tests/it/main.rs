@@ -2,6 +2,8 @@
 
 mod copy;
 mod damage;
+mod device_lists;
+mod devices;
 mod fields;
 mod isolation;
 mod kept_answers;
