@@ -12,6 +12,7 @@
 //! what to set to see it again.
 
 mod changes;
+mod control;
 mod dice;
 mod fields;
 mod json;
@@ -32,13 +33,17 @@ use dice::Dice;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use step::Step;
-use world::{Client, World};
+use world::{Below, Client, World};
 
 /// How many operations `cargo test` tries.
 const SHORT: u32 = 3_000;
 
 /// Clients beside the demo's, in a tenant of their own.
 const CLIENTS: u32 = 30;
+
+/// How many of them have devices, and how many each.
+const EQUIPPED: usize = 3;
+const DEVICES: u32 = 4;
 
 /// How many times on the way all rows are compared.
 const LOOKS: u32 = 6;
@@ -181,7 +186,18 @@ impl Pair {
         );
         let (one, other) = (one.expect("a sample"), other.expect("a sample"));
         assert_eq!(one, other, "the samples differ");
-        World::new(self.sqlite.seconds() * 1_000, one.iter().map(Client::of))
+        let mut world = World::new(self.sqlite.seconds() * 1_000, one.iter().map(Client::of));
+        for client in &one[..EQUIPPED] {
+            let place = (client.tenant_id, client.id);
+            let (one, other) = tokio::join!(
+                self.sqlite.app().load_sample_devices(place, DEVICES),
+                self.postgres.app().load_sample_devices(place, DEVICES)
+            );
+            let (one, other) = (one.expect("devices"), other.expect("devices"));
+            assert_eq!(one, other, "the devices differ");
+            world.below.push(Below::new(client.id.to_string(), &one));
+        }
+        world
     }
 
     /// Verifies audit chains on both; what both say.

@@ -2,6 +2,7 @@
 //! table: a path and a body from `Dice`, in which some things are wrong some of the time.
 
 use super::changes::{customer_success, workspace};
+use super::control::{departments, devices, users};
 use super::dice::Dice;
 use super::fields::fields;
 use super::json::{self, array, mostly, object, text};
@@ -33,6 +34,9 @@ const OPERATIONS: &[(usize, &str, Make)] = &[
     (4, "tenants", tenants),
     (3, "client types", client_types),
     (14, "fields", fields),
+    (14, "devices", devices),
+    (14, "users", users),
+    (10, "departments", departments),
     (20, "audit log", audit_log),
     (10, "revert", revert),
     (5, "as of", as_of),

@@ -1,6 +1,7 @@
 //! What the operations so far have made, for the ones to come.
 
 use super::step::Call;
+use clientbook_model::id::{DeviceId, DeviceUserId};
 use clientbook_testkit::{ACME, ACME_OBJECT, Answer, GLOBEX, INITECH, INITECH_OBJECT};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -41,11 +42,42 @@ pub(super) struct Token {
     pub(super) secret: String,
 }
 
+/// What is below a client in collection control.
+#[derive(Debug, Clone)]
+pub(super) struct Below {
+    pub(super) client: String,
+    pub(super) devices: Vec<String>,
+    pub(super) users: Vec<String>,
+    /// The newest of those that were made.
+    pub(super) departments: Vec<String>,
+}
+
+impl Below {
+    pub(super) fn new(client: String, made: &[(DeviceId, DeviceUserId)]) -> Self {
+        let devices = made.iter().map(|(device, _)| device.to_string()).collect();
+        let users = made.iter().map(|(_, user)| user.to_string()).collect();
+        Self { client, devices, users, departments: Vec::new() }
+    }
+
+    /// The demo's.
+    fn demo() -> Self {
+        let each = |start: &str| (0..5).map(|at| format!("{start}{at}")).collect();
+        Self {
+            client: ACME.to_owned(),
+            devices: each("f1e2d3c4-b5a6-7890-abcd-ef123456789"),
+            users: each("a1b2c3d4-e5f6-7890-abcd-ef123456789"),
+            departments: vec!["d1e2f3a4-b5c6-7890-abcd-ef1234567890".into()],
+        }
+    }
+}
+
 /// What is known.
 pub(super) struct World {
     /// The servers' clock.
     pub(super) now: i64,
     pub(super) clients: Vec<Client>,
+    /// What has devices.
+    pub(super) below: Vec<Below>,
     pub(super) tokens: VecDeque<Token>,
     /// Definitions of custom fields, with the path of those of their tenant.
     pub(super) fields: VecDeque<(String, String)>,
@@ -73,6 +105,7 @@ impl World {
         Self {
             now,
             clients: clients.into_iter().chain(sample).collect(),
+            below: vec![Below::demo()],
             tokens: VecDeque::new(),
             fields: VecDeque::new(),
             cursors: VecDeque::new(),
@@ -98,6 +131,15 @@ impl World {
         }
         if let (Some(id), 201) = (body["field"]["id"].as_str(), answer.status) {
             keep(&mut self.fields, (path.to_owned(), id.to_owned()));
+        }
+        if let (Some(id), 201) = (body["id"].as_str(), answer.status)
+            && let Some(client) = path.strip_suffix("/departments")
+            && let Some(below) = self.below.iter_mut().find(|one| client.ends_with(&one.client))
+        {
+            below.departments.push(id.to_owned());
+            if below.departments.len() > 5 {
+                below.departments.remove(0);
+            }
         }
         for entry in body["data"].as_array().into_iter().flatten() {
             if let (Some(client), Some(id)) = (entry["entity_id"].as_str(), entry["id"].as_str())
