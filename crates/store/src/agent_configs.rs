@@ -15,14 +15,41 @@ use std::collections::HashMap;
 /// The channel on which PostgreSQL notifies; the payload is the client's UUID.
 pub const CHANNEL: &str = "clientbook_agents";
 
+/// Gives a client its number, which it has from its first device on.
+pub(crate) async fn begin(tx: &mut Tx, tenant: TenantId, client: ClientId) -> Result<(), DbError> {
+    let sql = "INSERT INTO agent_configs (tenant_id, client_id, revision) VALUES ($1, $2, 0)
+        ON CONFLICT (tenant_id, client_id) DO NOTHING";
+    tx.send(&[client.0], sql, &[tenant.into(), client.into()]).await
+}
+
 /// Says that what agents of this client are told has changed, or what makes it: the client's mode or
-/// status, a device's state or log shipping, a user's status, or that there are more or fewer of
-/// them. Copies in memory of what is about the client end.
+/// status, a device's state or log shipping, a user's status. Copies in memory of what is about the
+/// client end. Of a client that never had a device nothing is written, and nobody is told.
 pub async fn bump(tx: &mut Tx, tenant: TenantId, client: ClientId) -> Result<(), DbError> {
-    let sql = "INSERT INTO agent_configs (tenant_id, client_id, revision) VALUES ($1, $2, 1)
-        ON CONFLICT (tenant_id, client_id) DO UPDATE SET revision = agent_configs.revision + 1";
-    tx.send(&[client.0], sql, &[tenant.into(), client.into()]).await?;
-    tx.tell_agents(client).await
+    let sql = tx.worded([
+        "UPDATE agent_configs SET revision = revision + 1 WHERE tenant_id = $1 AND client_id = $2",
+        "WITH moved AS (UPDATE agent_configs SET revision = revision + 1
+            WHERE tenant_id = $1 AND client_id = $2 RETURNING client_id)
+         SELECT pg_notify($3, client_id::text) FROM moved",
+    ]);
+    tell(tx, tenant, client, sql).await
+}
+
+/// Runs a statement about a client's number, and tells who waits if there is one.
+async fn tell(
+    tx: &mut Tx,
+    tenant: TenantId,
+    client: ClientId,
+    sql: &'static str,
+) -> Result<(), DbError> {
+    let args = [tenant.into(), client.into(), CHANNEL.into()];
+    if !tx.is_sqlite() {
+        return tx.send(&[], sql, &args).await;
+    }
+    if tx.execute(&[client.0], sql, &args[..2]).await? > 0 {
+        tx.sqlite()?.told_agents.push(client);
+    }
+    Ok(())
 }
 
 /// The same, if a change of the client's record is such a change.
@@ -36,12 +63,16 @@ pub(crate) async fn bump_if_told(tx: &mut Tx, old: &Client, new: &Client) -> Res
 
 /// Takes the number away with its client.
 pub(crate) async fn remove(tx: &mut Tx, tenant: TenantId, client: ClientId) -> Result<(), DbError> {
-    let sql = "DELETE FROM agent_configs WHERE tenant_id = $1 AND client_id = $2";
-    tx.send(&[client.0], sql, &[tenant.into(), client.into()]).await?;
-    tx.tell_agents(client).await
+    let sql = tx.worded([
+        "DELETE FROM agent_configs WHERE tenant_id = $1 AND client_id = $2",
+        "WITH gone AS (DELETE FROM agent_configs
+            WHERE tenant_id = $1 AND client_id = $2 RETURNING client_id)
+         SELECT pg_notify($3, client_id::text) FROM gone",
+    ]);
+    tell(tx, tenant, client, sql).await
 }
 
-/// The number of a client; 0 where nothing was changed yet, or where the client is gone.
+/// The number of a client; 0 where nothing was changed yet, or where it has no devices.
 pub async fn revision(tx: &mut Tx, tenant: TenantId, client: ClientId) -> Result<i64, DbError> {
     let sql = "SELECT revision FROM agent_configs WHERE tenant_id = $1 AND client_id = $2";
     let found = tx.opt(sql, &[tenant.into(), client.into()], |row| row.get(0)).await?;

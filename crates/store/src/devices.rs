@@ -1,5 +1,6 @@
 //! Devices of clients.
 
+use crate::agent_configs;
 use crate::column::Json;
 use crate::error::DbError;
 use crate::raw_id::RawId;
@@ -71,7 +72,8 @@ pub async fn insert(tx: &mut Tx, device: &Device) -> Result<(), DbError> {
         device.created_at.into(),
         device.updated_at.into(),
     ];
-    tx.send(&[device.id.0, device.client_id.0], sql, &args).await
+    tx.send(&[device.id.0, device.client_id.0], sql, &args).await?;
+    agent_configs::begin(tx, device.tenant_id, device.client_id).await
 }
 
 /// Writes what changes of the record: what agents tell has functions of its own.

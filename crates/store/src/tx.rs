@@ -3,8 +3,7 @@
 use crate::error::DbError;
 use crate::row::Row;
 use crate::value::Value;
-use crate::{agent_configs, fields, postgres, sqlite};
-use clientbook_model::id::ClientId;
+use crate::{fields, postgres, sqlite};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -119,21 +118,6 @@ impl Tx {
         match &mut self.engine {
             Engine::Sqlite(_) => Ok(()),
             Engine::Postgres(transaction) => transaction.send(sql, args).await,
-        }
-    }
-
-    /// Tells whoever waits for it, once this transaction is committed, that what agents of a client
-    /// are told has changed. A hint: it may come for nothing, and may get lost.
-    pub(crate) async fn tell_agents(&mut self, client: ClientId) -> Result<(), DbError> {
-        match &mut self.engine {
-            Engine::Sqlite(connection) => {
-                connection.told_agents.push(client);
-                Ok(())
-            }
-            Engine::Postgres(transaction) => {
-                let (sql, id) = ("SELECT pg_notify($1, $2)", client.to_string());
-                transaction.send(sql, &[agent_configs::CHANNEL.into(), (&id).into()]).await
-            }
         }
     }
 

@@ -112,7 +112,7 @@ CREATE TABLE department_members (
 
 CREATE INDEX department_members_user_id ON department_members (tenant_id, user_id, department_id);
 
--- Counts what changes of what a client's agents are told; no row is none yet. Moved in the
+-- Counts what changes of what a client's agents are told, from its first device on. Moved in the
 -- transaction of the change.
 CREATE TABLE agent_configs (
     tenant_id BLOB NOT NULL REFERENCES tenants (id),
