@@ -200,31 +200,40 @@ fn refusal(refusal: Refusal) -> Sample {
             let id = "aa7cf840-9ca9-46a3-9778-9015d6580d50".to_owned();
             ("erased", AppError::Gone(Missing { kind: "client", id }).into())
         }
+        Refusal::Transition
+        | Refusal::StateTransition
+        | Refusal::UserTransition
+        | Refusal::ClientControl => of_control(refusal),
         Refusal::DepartmentTaken => {
             let message = "another department of the client already has this name";
             ("conflict", taken("/name", message))
         }
+    }
+}
+
+/// What the state machines of collection control refuse.
+fn of_control(refusal: Refusal) -> Sample {
+    let (name, refused) = match refusal {
         Refusal::StateTransition => {
             let device_id = DeviceId(DEVICE);
             let (current, requested) = (CollectionState::Deleted, CollectionState::Enabled);
             let refused = StateTransitionError { device_id, current, requested };
-            ("invalid_transition", AppError::Transition(refused.into()).into())
+            ("invalid_transition", ControlError::State(refused))
         }
         Refusal::UserTransition => {
             let user_id = DeviceUserId(USER);
             let (current, requested) = (UserStatus::Deleted, UserStatus::Active);
             let refused = UserTransitionError { user_id, current, requested };
-            ("invalid_transition", AppError::Transition(refused.into()).into())
+            ("invalid_transition", ControlError::User(refused))
         }
-        Refusal::ClientControl => {
-            ("client_deleted", AppError::Transition(ControlError::ClientDeleted).into())
-        }
-        Refusal::Transition => {
+        Refusal::ClientControl => ("client_deleted", ControlError::ClientDeleted),
+        _ => {
             let (current, requested) = (CollectionMode::Deleted, CollectionMode::SaasUsage);
             let refused = TransitionError { current, requested };
-            ("invalid_transition", AppError::Transition(refused.into()).into())
+            ("invalid_transition", ControlError::Mode(refused))
         }
-    }
+    };
+    (name, AppError::Transition(refused).into())
 }
 
 fn taken(path: &str, message: &str) -> ApiError {

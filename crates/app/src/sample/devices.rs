@@ -22,7 +22,7 @@ use clientbook_store::{Repeat, Tx, device_users};
 const BATCH: u32 = 200;
 
 /// A made-up device and its user.
-pub type SampleDevice = (DeviceId, DeviceUserId);
+type SampleDevice = (DeviceId, DeviceUserId);
 
 impl App {
     /// Adds so many devices to a client that is there.

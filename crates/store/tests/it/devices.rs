@@ -5,8 +5,7 @@ use clientbook_model::client::Client;
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::department::{Department, DepartmentName};
 use clientbook_model::device::{
-    CollectionState, DeploymentError, Device, DeviceFacts, DeviceStatus, ErrorCode, Extensions,
-    Hardware, Version,
+    CollectionState, DeploymentError, Device, DeviceFacts, ErrorCode, Extensions, Hardware, Version,
 };
 use clientbook_model::device_user::{DeviceUser, UserStatus};
 use clientbook_model::id::{DepartmentId, DeviceId, DeviceUserId, TenantId};
@@ -138,12 +137,11 @@ async fn store() -> Store {
 }
 
 #[tokio::test]
-async fn they_are_read_in_their_tenant_only() {
+async fn devices_are_read_in_their_tenant_only() {
     let store = store().await;
     let checked = store.write(async |tx: &mut Tx| {
         let [ours, theirs] = [OURS, THEIRS].map(|which| client(&tenant(which), 1));
-        let (theirs_device, theirs_user) = (device(&theirs, 1), user(&theirs, 1));
-        let theirs_department = department(&theirs, 1);
+        let theirs_device = device(&theirs, 1);
         for (asking, expected) in [(theirs.tenant_id, 1_usize), (ours.tenant_id, 0)] {
             let there = expected == 1;
             let (device, client) = (theirs_device.id, theirs.id);
@@ -161,7 +159,23 @@ async fn they_are_read_in_their_tenant_only() {
             assert_eq!((rows.len(), usize::try_from(total)), (expected, Ok(expected)));
             let summary = device_lists::summary(tx, asking, client).await?;
             assert_eq!(usize::try_from(summary.devices), Ok(expected));
+        }
+        let found = devices::by_credential_across_tenants(tx, digest(THEIRS)).await?;
+        assert_eq!(found, Some((theirs.tenant_id, theirs_device.id)));
+        Ok(())
+    });
+    checked.await.expect("queries");
+}
 
+#[tokio::test]
+async fn users_and_departments_are_read_in_their_tenant_only() {
+    let store = store().await;
+    let checked = store.write(async |tx: &mut Tx| {
+        let [ours, theirs] = [OURS, THEIRS].map(|which| client(&tenant(which), 1));
+        let (theirs_user, theirs_department) = (user(&theirs, 1), department(&theirs, 1));
+        let (device, client) = (device(&theirs, 1).id, theirs.id);
+        for (asking, expected) in [(theirs.tenant_id, 1_usize), (ours.tenant_id, 0)] {
+            let there = expected == 1;
             let user = theirs_user.id;
             assert_eq!(device_users::get(tx, asking, user).await?.is_some(), there);
             assert_eq!(device_users::get_for_update(tx, asking, user).await?.is_some(), there);
@@ -198,8 +212,6 @@ async fn they_are_read_in_their_tenant_only() {
             let revisions = agent_configs::revisions(tx, asking, &[client]).await?;
             assert_eq!(revisions.len(), expected);
         }
-        let found = devices::by_credential_across_tenants(tx, digest(THEIRS)).await?;
-        assert_eq!(found, Some((theirs.tenant_id, theirs_device.id)));
         Ok(())
     });
     checked.await.expect("queries");
@@ -245,7 +257,17 @@ async fn they_are_changed_in_their_tenant_only() {
         let there = departments::of_users(tx, theirs.tenant_id, &[user(&theirs, 1).id]).await?;
         assert_eq!(there, [(user(&theirs, 1).id, department(&theirs, 1))]);
 
-        // What is erased of ours leaves theirs alone.
+        Ok(())
+    });
+    checked.await.expect("queries");
+}
+
+#[tokio::test]
+async fn they_are_erased_in_their_tenant_only() {
+    let store = store().await;
+    let checked = store.write(async |tx: &mut Tx| {
+        let [ours, theirs] = [OURS, THEIRS].map(|which| client(&tenant(which), 1));
+        let tenant = ours.tenant_id;
         erased_clients::put(tx, &ours, time(5)).await?;
         let id = device(&ours, 1).id;
         assert_eq!(devices::get(tx, tenant, id).await?, None);
