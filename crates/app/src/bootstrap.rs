@@ -89,11 +89,11 @@ impl App {
 /// Lists the clients that are in no list: those of an older version's store, or of a copy.
 async fn list_clients(db: &Db) -> Result<(), AppError> {
     let fill = async |tx: &mut Tx| client_listings::fill_across_tenants(tx, LISTED).await;
-    if !db.write(Repeat::Harmless, fill).await? {
+    if !db.write_many(Repeat::Harmless, fill).await? {
         return Ok(());
     }
     tracing::info!("making the lists of all clients; with a million it takes minutes");
-    while db.write(Repeat::Harmless, fill).await? {}
+    while db.write_many(Repeat::Harmless, fill).await? {}
     tracing::info!("the lists are made");
     Ok(())
 }

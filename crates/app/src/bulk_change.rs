@@ -260,7 +260,7 @@ impl App {
         let operation_id = env.uuid(env.now());
         self.0
             .db
-            .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
+            .write_many(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 load::still_works(tx, &caller, env.now()).await?;
                 // Calls about the same clients take them in one order, so that none waits for
                 // another in a circle.
