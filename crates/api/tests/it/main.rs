@@ -19,6 +19,7 @@ mod faults_between;
 mod fields;
 mod http;
 mod idempotency;
+mod isolation;
 mod jwt;
 mod kept;
 mod limits;
