@@ -67,7 +67,7 @@ pub use import_clients::{Import, ImportReport, ImportTerms, RowError};
 pub use issuer::{ClaimNames, FetchKeys, IssuerSettings, KeySource, check_keys};
 pub use kept_answers::{Done, Key, KeyedCall, Once, Show, Told};
 pub use list_audit::{AuditExport, AuditQuery, Whose};
-pub use list_clients::{ClientListQuery, ClientPage, NumberedQuery};
+pub use list_clients::{ClientListQuery, ClientPage, NumberedQuery, PageShows};
 pub use load::{ClientRef, Home};
 pub use merge_clients::{Merge, Merged};
 pub use read_client::{ReadClient, Shown};
