@@ -92,7 +92,7 @@ impl From<DbError> for AppError {
 }
 
 /// Which values callers choose that must be unique, by the index that says so.
-const UNIQUE: [(&str, &str, &str); 9] = [
+const UNIQUE: [(&str, &str, &str); 10] = [
     (
         "clients_external_id",
         "/external_id",
@@ -110,6 +110,11 @@ const UNIQUE: [(&str, &str, &str); 9] = [
     ("tenants_id", "/id", "another tenant already has this id"),
     ("tenants_object_id", "/object_id", "another tenant already has this object id"),
     ("tenants_slug", "/slug", "another tenant already has this slug"),
+    (
+        "enrollment_values_digest",
+        "/enrollment_token",
+        "another client has or had this enrolment token",
+    ),
 ];
 
 fn taken(index: &str) -> AppError {

@@ -9,3 +9,4 @@ mod lists;
 mod make;
 mod opening;
 mod rules;
+mod values;
