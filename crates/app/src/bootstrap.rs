@@ -8,7 +8,7 @@ use crate::erase_client::scrub;
 use crate::error::AppError;
 use crate::jwt::Issuers;
 use crate::kept::Kept;
-use crate::kept_answers::Running;
+use crate::kept_answers::{Allowance, Running};
 use crate::{App, Parts};
 use clientbook_model::api_token::{ApiToken, ApiTokenName, Capability, Grant};
 use clientbook_model::id::{ApiTokenId, ObjectId, TenantId};
@@ -81,8 +81,9 @@ impl App {
 
     fn over(db: Db, env: Env, cursors: Cursors) -> Self {
         let (issuers, kept, running) = (Issuers::default(), Kept::new(), Running::default());
+        let allowance = Allowance::default();
         let scrubs = Arc::default();
-        Self(Arc::new(Parts { db, env, cursors, issuers, kept, scrubs, running }))
+        Self(Arc::new(Parts { db, env, cursors, issuers, kept, scrubs, running, allowance }))
     }
 }
 

@@ -67,6 +67,8 @@ pub struct BulkOutcome {
     pub failed: Vec<(ClientId, AppError)>,
     /// Something stopped the call before its end.
     pub is_stopped: bool,
+    /// Some of them had to be changed for that.
+    has_changed: bool,
 }
 
 /// The permissions that a patch takes, whatever it comes to.
@@ -142,9 +144,10 @@ impl App {
         outcome: BulkOutcome,
     ) -> Result<Done<BulkOutcome>, AppError> {
         let (env, told) = (self.0.env.clone(), outcome.clone());
-        let keep =
-            async move |tx: &mut Tx| once.keep(tx, env.now(), About::default(), told.clone()).await;
+        let about = About { idle: !outcome.has_changed, ..About::default() };
+        let keep = async move |tx: &mut Tx| once.keep(tx, env.now(), about, told.clone()).await;
         match self.0.db.write(Repeat::Harmless, keep).await {
+            Err(full @ AppError::NoRoomToKeep(_)) => Err(full),
             // What is done is done: a repeat finds every client as asked for, and changes none.
             Err(error) => {
                 tracing::warn!(?error, "the answer of a bulk call could not be kept");
@@ -255,7 +258,7 @@ impl App {
         caller: &Caller,
         change: &ClientChange,
         ids: Vec<ClientId>,
-    ) -> Result<Vec<(ClientId, Result<(), AppError>)>, AppError> {
+    ) -> Result<Vec<(ClientId, Result<bool, AppError>)>, AppError> {
         let (env, caller, change) = (self.0.env.clone(), caller.clone(), change.clone());
         let operation_id = env.uuid(env.now());
         self.0
@@ -281,6 +284,7 @@ impl App {
     }
 }
 
+/// Whether it had to be changed.
 async fn change_one(
     tx: &mut Tx,
     env: &Env,
@@ -288,11 +292,12 @@ async fn change_one(
     operation_id: Uuid,
     change: &ClientChange,
     id: ClientId,
-) -> Result<(), AppError> {
+) -> Result<bool, AppError> {
     let target = target(id);
     let record = load::client(tx, caller, &target, change.permission, Purpose::Change).await?;
     let precondition = Precondition::None;
-    apply(tx, env, caller, operation_id, record, change, &precondition).await.map(|_| ())
+    let done = apply(tx, env, caller, operation_id, record, change, &precondition).await;
+    done.map(|(_, took)| took.iter().next().is_some())
 }
 
 fn target(id: ClientId) -> ClientRef {
@@ -316,9 +321,10 @@ impl BulkOutcome {
         self.succeeded.is_empty() && self.failed.is_empty()
     }
 
-    fn note(&mut self, id: ClientId, done: Result<(), AppError>) {
+    fn note(&mut self, id: ClientId, done: Result<bool, AppError>) {
         match done {
-            Ok(()) => {
+            Ok(has_changed) => {
+                self.has_changed |= has_changed;
                 self.matched += 1;
                 self.succeeded.push(id);
             }

@@ -186,7 +186,7 @@ impl App {
                 }
                 let (mut next, changes) = decide(field, &wish)?;
                 if changes.is_empty() {
-                    return once.keep(tx, env.now(), About::default(), next).await;
+                    return once.keep(tx, env.now(), About::nothing(), next).await;
                 }
                 defining.fields.check_room(&next).map_err(|full| AppError::Invalid(vec![full]))?;
                 let tenant = defining.tenant.id;
@@ -232,7 +232,8 @@ impl App {
                 }
                 let all = fields::list(tx, defining.tenant.id).await?;
                 let active = all.active().cloned().collect();
-                once.keep(tx, env.now(), About::default(), active).await
+                let about = About { idle: steps.is_empty(), ..About::default() };
+                once.keep(tx, env.now(), about, active).await
             })
             .await
     }

@@ -79,7 +79,7 @@ use cursor::Cursors;
 use issuer::Issuer;
 use jwt::Issuers;
 use kept::Kept;
-use kept_answers::Running;
+use kept_answers::{Allowance, Running};
 use std::sync::Arc;
 
 /// The application: everything a surface, the console or the command line can ask for. Cheap to
@@ -96,6 +96,7 @@ struct Parts {
     kept: Kept,
     scrubs: Arc<tokio::sync::Mutex<()>>,
     running: Running,
+    allowance: Allowance,
 }
 
 impl App {
