@@ -39,6 +39,7 @@ mod replicas;
 mod reverting;
 mod tenants;
 mod tenants_update;
+mod timeouts;
 mod tokens;
 mod unchanged;
 mod workspace;
