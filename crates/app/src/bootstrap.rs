@@ -8,7 +8,7 @@ use crate::erase_client::scrub;
 use crate::error::AppError;
 use crate::jwt::Issuers;
 use crate::kept::Kept;
-use crate::kept_answers::Running;
+use crate::kept_answers::{Allowance, Running};
 use crate::{App, Parts};
 use clientbook_model::api_token::{ApiToken, ApiTokenName, Capability, Grant};
 use clientbook_model::id::{ApiTokenId, ObjectId, TenantId};
@@ -81,19 +81,20 @@ impl App {
 
     fn over(db: Db, env: Env, cursors: Cursors) -> Self {
         let (issuers, kept, running) = (Issuers::default(), Kept::new(), Running::default());
+        let allowance = Allowance::default();
         let scrubs = Arc::default();
-        Self(Arc::new(Parts { db, env, cursors, issuers, kept, scrubs, running }))
+        Self(Arc::new(Parts { db, env, cursors, issuers, kept, scrubs, running, allowance }))
     }
 }
 
 /// Lists the clients that are in no list: those of an older version's store, or of a copy.
 async fn list_clients(db: &Db) -> Result<(), AppError> {
     let fill = async |tx: &mut Tx| client_listings::fill_across_tenants(tx, LISTED).await;
-    if !db.write(Repeat::Harmless, fill).await? {
+    if !db.write_many(Repeat::Harmless, fill).await? {
         return Ok(());
     }
     tracing::info!("making the lists of all clients; with a million it takes minutes");
-    while db.write(Repeat::Harmless, fill).await? {}
+    while db.write_many(Repeat::Harmless, fill).await? {}
     tracing::info!("the lists are made");
     Ok(())
 }

@@ -67,6 +67,8 @@ pub struct BulkOutcome {
     pub failed: Vec<(ClientId, AppError)>,
     /// Something stopped the call before its end.
     pub is_stopped: bool,
+    /// Some of them had to be changed for that.
+    has_changed: bool,
 }
 
 /// The permissions that a patch takes, whatever it comes to.
@@ -131,7 +133,8 @@ impl App {
         let outcome = self.change_each(caller, &change, ids).await?;
         // What broke off is finished by a repeat.
         if once.is_keyed() && !outcome.is_stopped {
-            return keep_bulk(self, once, About::default(), outcome).await;
+            let about = About { idle: !outcome.has_changed, ..About::default() };
+            return keep_bulk(self, once, about, outcome).await;
         }
         Ok(Done::Now(outcome))
     }
@@ -222,12 +225,12 @@ impl App {
         caller: &Caller,
         change: &ClientChange,
         ids: Vec<ClientId>,
-    ) -> Result<Vec<(ClientId, Result<(), AppError>)>, AppError> {
+    ) -> Result<Vec<(ClientId, Result<bool, AppError>)>, AppError> {
         let (env, caller, change) = (self.0.env.clone(), caller.clone(), change.clone());
         let operation_id = env.uuid(env.now());
         self.0
             .db
-            .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
+            .write_many(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 load::still_works(tx, &caller, env.now()).await?;
                 // Calls about the same clients take them in one order, so that none waits for
                 // another in a circle.
@@ -258,6 +261,7 @@ pub(crate) async fn keep_bulk<T: Clone + Send + Sync + 'static>(
     let (env, told) = (app.0.env.clone(), outcome.clone());
     let keep = async move |tx: &mut Tx| once.keep(tx, env.now(), about, told.clone()).await;
     match app.0.db.write(Repeat::Harmless, keep).await {
+        Err(full @ AppError::NoRoomToKeep(_)) => Err(full),
         // What is done is done: a repeat finds everything as asked for, and changes nothing.
         Err(error) => {
             tracing::warn!(?error, "the answer of a bulk call could not be kept");
@@ -291,6 +295,7 @@ async fn anybody(_: &mut Tx) -> Result<(), AppError> {
     Ok(())
 }
 
+/// Whether it had to be changed.
 async fn change_one(
     tx: &mut Tx,
     env: &Env,
@@ -298,11 +303,12 @@ async fn change_one(
     operation_id: Uuid,
     change: &ClientChange,
     id: ClientId,
-) -> Result<(), AppError> {
+) -> Result<bool, AppError> {
     let target = target(id);
     let record = load::client(tx, caller, &target, change.permission, Purpose::Change).await?;
     let precondition = Precondition::None;
-    apply(tx, env, caller, operation_id, record, change, &precondition).await.map(|_| ())
+    let done = apply(tx, env, caller, operation_id, record, change, &precondition).await;
+    done.map(|(_, took)| took.iter().next().is_some())
 }
 
 fn target(id: ClientId) -> ClientRef {
@@ -326,9 +332,10 @@ impl BulkOutcome {
         self.succeeded.is_empty() && self.failed.is_empty()
     }
 
-    fn note(&mut self, id: ClientId, done: Result<(), AppError>) {
+    fn note(&mut self, id: ClientId, done: Result<bool, AppError>) {
         match done {
-            Ok(()) => {
+            Ok(has_changed) => {
+                self.has_changed |= has_changed;
                 self.matched += 1;
                 self.succeeded.push(id);
             }

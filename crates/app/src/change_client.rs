@@ -111,7 +111,7 @@ impl App {
             if change.dry_run {
                 return Err(Stop::DryRun(record));
             }
-            let about = About::from(&record).with(took);
+            let about = About::from(&record).changed(took);
             Ok(once.keep(tx, env.now(), about, record).await?)
         });
         dry_run::told(done.await)

@@ -20,7 +20,7 @@ use clientbook_model::control::ControlError;
 use clientbook_model::department::Department;
 use clientbook_model::device::{Device, DevicePatch};
 use clientbook_model::device_user::{DeviceUser, MAX_DEPARTMENTS, UserStatus};
-use clientbook_model::id::{ClientId, DepartmentId, DeviceId, DeviceUserId, parse_uuid};
+use clientbook_model::id::{DepartmentId, DeviceId, DeviceUserId, parse_uuid};
 use clientbook_model::principal::Permission;
 use clientbook_model::time::Timestamp;
 use clientbook_model::violation::{Violation, step};
@@ -73,6 +73,8 @@ pub struct ControlOutcome {
     pub failed: Vec<(String, AppError)>,
     /// Something stopped the call before its end.
     is_stopped: bool,
+    /// Something had to be changed.
+    has_changed: bool,
 }
 
 impl App {
@@ -92,12 +94,13 @@ impl App {
             return Ok(told);
         }
         let Controls { ids, control } = controls;
-        let (mut outcome, mut client) = (ControlOutcome::default(), None);
+        let (mut outcome, mut about) = (ControlOutcome::default(), About::nothing());
         let mut batches = ids.chunks(BATCH);
         while let Some(batch) = batches.next() {
             match self.control_batch(caller, &target, &control, batch.to_vec()).await {
-                Ok((id, done)) => {
-                    client = Some(id);
+                Ok((of_batch, done)) => {
+                    outcome.has_changed |= !of_batch.idle;
+                    about.client = of_batch.client;
                     done.into_iter().for_each(|(id, done)| outcome.note(id, done));
                 }
                 // Nothing was done before, and nobody need look.
@@ -112,7 +115,7 @@ impl App {
         }
         // What broke off is finished by a repeat.
         if once.is_keyed() && !outcome.is_stopped {
-            let about = About { client, ..About::default() };
+            about.idle = !outcome.has_changed;
             return keep_bulk(self, once, about, outcome).await;
         }
         Ok(Done::Now(outcome))
@@ -138,7 +141,7 @@ impl App {
         target: &ClientRef,
         control: &Control,
         ids: Vec<String>,
-    ) -> Result<(ClientId, Vec<(String, Result<(), AppError>)>), AppError> {
+    ) -> Result<(About, Vec<(String, Result<(), AppError>)>), AppError> {
         let (env, caller) = (self.0.env.clone(), caller.clone());
         let (target, control) = (target.clone(), control.clone());
         let operation_id = env.uuid(env.now());
@@ -393,8 +396,9 @@ impl<'a> Controlling<'a> {
         self.env.now().max(updated_at)
     }
 
-    /// Writes the chain's head, and tells agents if they are told something else; whose they are.
-    pub(crate) async fn end(self, tx: &mut Tx) -> Result<ClientId, AppError> {
+    /// Writes the chain's head, and tells agents if they are told something else. What an answer is
+    /// about that shows what was changed, if anything was.
+    pub(crate) async fn end(self, tx: &mut Tx) -> Result<About, AppError> {
         let Client { tenant_id, id, .. } = self.client;
         if self.is_recorded {
             clients::set_chain_head(tx, &self.client).await?;
@@ -402,7 +406,7 @@ impl<'a> Controlling<'a> {
         if self.is_told {
             agent_configs::bump(tx, tenant_id, id).await?;
         }
-        Ok(id)
+        Ok(About { client: Some(id), idle: !self.is_recorded, ..About::default() })
     }
 }
 

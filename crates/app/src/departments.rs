@@ -181,9 +181,9 @@ impl App {
                     return Ok(Done::Told(kept.told));
                 }
                 check(&department, &change)?;
-                let about = About { client: Some(client.id), ..About::default() };
                 let (mut next, changes) = department.apply(&change.patch);
                 if changes.is_empty() {
+                    let about = About { client: Some(client.id), ..About::nothing() };
                     return once.keep(tx, env.now(), about, next).await;
                 }
                 let mut controlling = Controlling::new(&env, &caller, operation_id, client);
@@ -193,7 +193,7 @@ impl App {
                 let (kind, action) = (EntityType::Department, Action::DepartmentUpdated);
                 let (id, now) = (next.id.0, next.updated_at);
                 controlling.record(tx, now, kind, id, action, &changes).await?;
-                controlling.end(tx).await?;
+                let about = controlling.end(tx).await?;
                 once.keep(tx, env.now(), about, next).await
             })
             .await

@@ -8,7 +8,7 @@ use crate::cursor::Page;
 use crate::departments::bytes as department_bytes;
 use crate::devices;
 use crate::error::{AppError, Missing};
-use crate::kept_answers::{About, Done, Once};
+use crate::kept_answers::{Done, Once};
 use crate::load::{self, ClientRef, Purpose};
 use clientbook_model::audit::{Action, EntityType};
 use clientbook_model::client::Client;
@@ -230,10 +230,9 @@ impl App {
                 let (user, status) = (before.user, change.patch.status);
                 let user = controlling.user(tx, user, status, departments).await?;
                 let tenant = user.tenant_id;
-                let client = controlling.end(tx).await?;
+                let about = controlling.end(tx).await?;
                 let user = with_departments(tx, tenant, vec![user]).await?.pop();
                 let gone = || AppError::Internal("a user vanished inside its own change".into());
-                let about = About { client: Some(client), ..About::default() };
                 once.keep(tx, env.now(), about, user.ok_or_else(gone)?).await
             })
             .await

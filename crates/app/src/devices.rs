@@ -6,7 +6,7 @@ use crate::change_client::Precondition;
 use crate::control::{self, Controlling};
 use crate::cursor::Page;
 use crate::error::{AppError, Missing};
-use crate::kept_answers::{About, Done, Once};
+use crate::kept_answers::{Done, Once};
 use crate::load::{self, ClientRef, Purpose};
 use clientbook_model::client::Client;
 use clientbook_model::collection::CollectionMode;
@@ -163,8 +163,7 @@ impl App {
                     controlling.admit()?;
                 }
                 let device = controlling.device(tx, before.device, change.patch).await?;
-                let client = controlling.end(tx).await?;
-                let about = About { client: Some(client), ..About::default() };
+                let about = controlling.end(tx).await?;
                 once.keep(tx, env.now(), about, DeviceRecord { device, mode }).await
             })
             .await

@@ -5,6 +5,7 @@ use clientbook_model::policy::{Decision, Overreach};
 use clientbook_model::principal::Permission;
 use clientbook_model::violation::Violation;
 use clientbook_store::DbError;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Why there is no answer.
@@ -30,6 +31,9 @@ pub enum AppError {
     StillRunning,
     /// The call was made before, and its answer is not told again; what it made has this id.
     NotKept(Option<Uuid>),
+    /// The call changed nothing, and its answer would be one too many to keep for a repeat; there is
+    /// room again after this.
+    NoRoomToKeep(Duration),
     /// The record is of another version than the caller demands.
     PreconditionFailed,
     /// The disk is full.
@@ -106,6 +110,11 @@ const UNIQUE: [(&str, &str, &str); 10] = [
         "another client of the tenant already has a value that must be unique",
     ),
     ("client_ids_id", "/id", "another client already has this id"),
+    (
+        "enrollment_values_digest",
+        "/enrollment_token",
+        "another client has or had this enrolment token",
+    ),
     ("enrollment_tokens_value", "/enrollment_token", "another client has this enrolment token"),
     (
         "departments_client_id_name",

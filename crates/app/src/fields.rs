@@ -186,8 +186,9 @@ impl App {
                 }
                 let (mut next, changes) = decide(field, &wish)?;
                 if changes.is_empty() {
-                    return once.keep(tx, env.now(), About::default(), next).await;
+                    return once.keep(tx, env.now(), About::nothing(), next).await;
                 }
+                defining.fields.check_room(&next).map_err(|full| AppError::Invalid(vec![full]))?;
                 let tenant = defining.tenant.id;
                 defining.touch(&mut next);
                 match (field.is_unique, next.is_unique) {
@@ -231,7 +232,8 @@ impl App {
                 }
                 let all = fields::list(tx, defining.tenant.id).await?;
                 let active = all.active().cloned().collect();
-                once.keep(tx, env.now(), About::default(), active).await
+                let about = About { idle: steps.is_empty(), ..About::default() };
+                once.keep(tx, env.now(), about, active).await
             })
             .await
     }
@@ -320,7 +322,7 @@ impl Defining<'_> {
         let order = Int::new(last.map_or(0, |last| last + 1));
         // Behind the last place there is: its number decides.
         let order = order.or_else(|_| Int::new(last.unwrap_or(0)));
-        Ok(Field {
+        let field = Field {
             id: FieldId(self.env.uuid(now)),
             number: fields::next_number(tx, self.tenant.id).await?,
             object_id: self.env.object_id(now),
@@ -337,7 +339,9 @@ impl Defining<'_> {
             version: 1,
             created_at: now,
             updated_at: now,
-        })
+        };
+        self.fields.check_room(&field).map_err(|full| AppError::Invalid(vec![full]))?;
+        Ok(field)
     }
 
     /// The fields that get another place, as they become.

@@ -3,6 +3,10 @@
 //! The answer is kept in the transaction of the change, so there are both or neither. That is why
 //! use cases get a way to make it (`Once`): its bytes are there before the commit.
 
+mod allowance;
+
+pub(crate) use allowance::Allowance;
+
 use crate::App;
 use crate::caller::Caller;
 use crate::error::{AppError, Forbidden};
@@ -83,6 +87,7 @@ pub struct KeyedCall<'a> {
 #[derive(Debug)]
 pub struct Key {
     call: Called,
+    allowance: Allowance,
     /// Absent while another call with the key is under way here.
     _place: Option<Place>,
 }
@@ -122,7 +127,13 @@ impl Drop for Place {
 pub type Show<T> = Arc<dyn Fn(&T) -> Result<Told, AppError> + Send + Sync>;
 
 /// Has a change made once for each key.
-pub struct Once<T>(Option<(Called, Show<T>)>);
+pub struct Once<T>(Option<Keyed<T>>);
+
+struct Keyed<T> {
+    call: Called,
+    show: Show<T>,
+    allowance: Allowance,
+}
 
 impl<T> Once<T> {
     /// Without a key: each time.
@@ -132,13 +143,13 @@ impl<T> Once<T> {
 
     /// Once for `key`; `show` makes the answer.
     pub fn keyed(key: &Key, show: Show<T>) -> Self {
-        Self(Some((key.call, show)))
+        Self(Some(Keyed { call: key.call, show, allowance: key.allowance.clone() }))
     }
 
     /// Has the restriction of whoever calls count as a part of what is asked, where an answer tells of
     /// more than one client.
     pub(crate) fn within(self, principal: &Principal) -> Self {
-        let Some((call, show)) = self.0 else {
+        let Some(Keyed { call, show, allowance }) = self.0 else {
             return self;
         };
         let clients = principal.clients.as_deref().map(|clients| {
@@ -153,7 +164,7 @@ impl<T> Once<T> {
             let hasher = Sha256::new().chain_update(hash).chain_update(kind);
             hasher.chain_update(bound.unwrap_or_default()).finalize().into()
         });
-        Self(Some((Called { fingerprint, ..call }, show)))
+        Self(Some(Keyed { call: Called { fingerprint, ..call }, show, allowance }))
     }
 
     /// Whether there is a key at all.
@@ -169,7 +180,7 @@ impl<T> Once<T> {
         caller: &Caller,
         now: Timestamp,
     ) -> Result<Option<Kept>, AppError> {
-        let Some((key, _)) = &self.0 else {
+        let Some(Keyed { call: key, .. }) = &self.0 else {
             return Ok(None);
         };
         match kept_answers::find(tx, &key.scope).await? {
@@ -194,12 +205,20 @@ impl<T> Once<T> {
         about: About,
         value: T,
     ) -> Result<Done<T>, AppError> {
-        let Some((key, show)) = &self.0 else {
+        let Some(Keyed { call: key, show, allowance }) = &self.0 else {
             return Ok(Done::Now(value));
         };
         let told = show(&value)?;
-        let again = !told.secret && told.body.len() <= MAX_BODY;
-        let About { made: made_id, client: client_id, parent: parent_id, permissions } = about;
+        let mut again = !told.secret && told.body.len() <= MAX_BODY;
+        if about.idle || (again && told.body.len() > allowance::SMALL) {
+            let bytes = if again { told.body.len() } else { 0 };
+            match allowance.take(key.scope.tenant_id, bytes, now) {
+                Ok(()) => {}
+                Err(wait) if about.idle => return Err(AppError::NoRoomToKeep(wait)),
+                Err(_) => again = false,
+            }
+        }
+        let About { made: made_id, client: client_id, parent: parent_id, permissions, .. } = about;
         let answer = KeptAnswer {
             fingerprint: key.fingerprint,
             created_at: now,
@@ -256,9 +275,16 @@ pub(crate) struct About {
     pub(crate) parent: Option<ClientId>,
     /// What its changes took.
     pub(crate) permissions: Permissions,
+    /// The call changed nothing: the answer is all that it would leave.
+    pub(crate) idle: bool,
 }
 
 impl About {
+    /// A call that changed nothing, and shows no client.
+    pub(crate) fn nothing() -> Self {
+        Self { idle: true, ..Self::default() }
+    }
+
     /// A new thing that shows no client.
     pub(crate) fn made(id: Uuid) -> Self {
         Self { made: Some(id), ..Self::default() }
@@ -266,6 +292,11 @@ impl About {
 
     pub(crate) fn with(self, permissions: Permissions) -> Self {
         Self { permissions, ..self }
+    }
+
+    /// About a change that took these permissions: each takes one, and none is none.
+    pub(crate) fn changed(self, took: Permissions) -> Self {
+        Self { permissions: took, idle: took.iter().next().is_none(), ..self }
     }
 }
 
@@ -287,7 +318,8 @@ impl App {
         let fingerprint =
             Sha256::new().chain_update(body).chain_update(query.as_bytes()).finalize().into();
         let place = self.0.running.place(scope);
-        Key { call: Called { scope, fingerprint, first: place.is_some() }, _place: place }
+        let call = Called { scope, fingerprint, first: place.is_some() };
+        Key { call, allowance: self.0.allowance.clone(), _place: place }
     }
 
     /// Forgets answers that no repeat can get any more: some of them, in a transaction of their own.

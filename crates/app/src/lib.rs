@@ -79,7 +79,7 @@ pub use import_clients::{Import, ImportReport, ImportTerms, RowError};
 pub use issuer::{ClaimNames, FetchKeys, IssuerSettings, KeySource, check_keys};
 pub use kept_answers::{Done, Key, KeyedCall, Once, Show, Told};
 pub use list_audit::{AuditExport, AuditQuery, Whose};
-pub use list_clients::{ClientListQuery, ClientPage, NumberedQuery};
+pub use list_clients::{ClientListQuery, ClientPage, NumberedQuery, PageShows};
 pub use load::{ClientRef, Home};
 pub use merge_clients::{Merge, Merged};
 pub use read_client::{ReadClient, Shown};
@@ -91,7 +91,7 @@ use cursor::Cursors;
 use issuer::Issuer;
 use jwt::Issuers;
 use kept::Kept;
-use kept_answers::Running;
+use kept_answers::{Allowance, Running};
 use std::sync::Arc;
 
 /// The application: everything a surface, the console or the command line can ask for. Cheap to
@@ -108,6 +108,7 @@ struct Parts {
     kept: Kept,
     scrubs: Arc<tokio::sync::Mutex<()>>,
     running: Running,
+    allowance: Allowance,
 }
 
 impl App {

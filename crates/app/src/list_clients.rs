@@ -8,15 +8,21 @@ use crate::error::{AppError, invalid};
 use crate::load::{self, Home, Purpose};
 use clientbook_model::audit::Surface;
 use clientbook_model::client_filter::{ClientFilter, ClientWishes};
-use clientbook_model::id::{ClientId, parse_uuid};
+use clientbook_model::contact::ContactMethods;
+use clientbook_model::custom_field::CustomValues;
+use clientbook_model::id::{ClientId, TenantId, parse_uuid};
 use clientbook_model::principal::Permission;
+use clientbook_model::success::Success;
 use clientbook_store::client_lists::{self, Key, Order, Position, Sort, Total};
 use clientbook_store::clients::{self, ClientKey, ClientRecord};
 use clientbook_store::{Tx, merged_clients};
 
-/// The most bytes of records on a page that is asked for by its number: there, a page cannot end
-/// earlier than it is asked to.
+/// The most bytes of records on a page that is asked for by its number and shows them whole: there, a
+/// page cannot end earlier than it is asked to.
 const NUMBERED_BYTES: i64 = 8 << 20;
+
+/// How many records are in memory at a time where little of each is shown.
+const AT_A_TIME: usize = 8;
 
 /// What to list by a cursor.
 #[derive(Debug, Clone)]
@@ -44,8 +50,21 @@ pub struct NumberedQuery {
     pub page: i64,
     /// Rows on a page.
     pub size: i64,
-    /// What the surface calls the size, for errors.
-    pub size_name: &'static str,
+    /// What the page shows of its clients.
+    pub shown: PageShows,
+}
+
+/// What a page shows of its clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageShows {
+    /// All that can be said of them. A page that would be too large is refused.
+    All {
+        /// What the surface calls the size, for errors.
+        size_name: &'static str,
+    },
+    /// Who they are: custom values, contact methods and what customer success knows are left out, which
+    /// is all that can be large. No page is refused.
+    Account,
 }
 
 /// A page by its number.
@@ -112,20 +131,45 @@ impl App {
                 let filter = filter(tx, &caller, &query.home, &query.wishes).await?;
                 let (page, size) = (query.page, query.size);
                 let page = client_lists::numbered(tx, &filter, page, size).await?;
-                if page.bytes > NUMBERED_BYTES && page.ids.len() > 1 {
-                    let message = format!(
-                        "the clients of this page take more than {NUMBERED_BYTES} bytes: ask for \
-                         fewer"
-                    );
-                    let path = format!("/{}", query.size_name);
-                    return Err(invalid(&path, "max_bytes", message));
-                }
-                let rows = clients::get_all(tx, filter.tenant_id, &page.ids).await?;
+                let rows = match query.shown {
+                    PageShows::All { size_name } => {
+                        if page.bytes > NUMBERED_BYTES && page.ids.len() > 1 {
+                            return Err(too_large(size_name));
+                        }
+                        clients::get_all(tx, filter.tenant_id, &page.ids).await?
+                    }
+                    PageShows::Account => accounts(tx, filter.tenant_id, &page.ids).await?,
+                };
                 let Total { count: total, is_lower_bound: total_is_lower_bound } = page.total;
                 Ok(ClientPage { rows, total, total_is_lower_bound })
             })
             .await
     }
+}
+
+fn too_large(size_name: &str) -> AppError {
+    let message =
+        format!("the clients of this page take more than {NUMBERED_BYTES} bytes: ask for fewer");
+    invalid(&format!("/{size_name}"), "max_bytes", message)
+}
+
+/// The records without what can be large.
+async fn accounts(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ids: &[ClientId],
+) -> Result<Vec<ClientRecord>, AppError> {
+    let mut accounts = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(AT_A_TIME) {
+        let records = clients::get_all(tx, tenant, ids).await?;
+        accounts.extend(records.into_iter().map(|mut record| {
+            record.client.custom_values = CustomValues::default();
+            record.client.contact_methods = ContactMethods::default();
+            record.client.success = Success::default();
+            record
+        }));
+    }
+    Ok(accounts)
 }
 
 /// What is asked for, as far as the caller may see it.

@@ -21,7 +21,9 @@ use clientbook_model::policy::{self, ClientFacts, Decision};
 use clientbook_model::principal::{Permission, Permissions};
 use clientbook_model::violation::Violation;
 use clientbook_store::clients::{ClientKey, ClientRecord};
-use clientbook_store::{Repeat, Tx, client_listings, clients, devices, merged_clients, tenants};
+use clientbook_store::{
+    Repeat, Tx, client_keys, client_listings, clients, devices, fields, merged_clients, tenants,
+};
 use serde_json::json;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -110,25 +112,31 @@ async fn admitted(
     Ok(record)
 }
 
-/// Two calls about the same records take them in one order, that of their ids, as bulk calls do: none
-/// waits for the other in a circle. What is wrong with a record is said in its turn.
+/// Calls about the same records take them in one order, that of their ids, as bulk calls do, and before
+/// the tenant: none waits for another in a circle. Those below the loser are changed too; one that comes
+/// there just now may still be waited for. What is wrong with a record is said in its turn.
 async fn lock_in_order(
     tx: &mut Tx,
     caller: &Caller,
     winner: &ClientRef,
     loser: ClientId,
 ) -> Result<(), AppError> {
-    let loser_key = ClientKey::Id(loser);
-    match winner.key {
-        Some(ClientKey::Id(id)) if loser < id => {}
-        _ => return Ok(()),
+    let (tenant, key) = (winner.tenant.clone(), Some(ClientKey::Id(loser)));
+    let target = ClientRef { tenant, asked: loser.to_string(), key };
+    let found = load::client(tx, caller, &target, Permission::ClientsDelete, Purpose::Read).await;
+    let loser = match found {
+        Ok(record) => record.client,
+        Err(AppError::NotFound(_) | AppError::Forbidden(_)) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let tenant = loser.tenant_id;
+    let mut ids = clients::children(tx, tenant, loser.number, MAX_CHILDREN).await?;
+    ids.push(loser.id);
+    if let Some(ClientKey::Id(id)) = winner.key {
+        ids.push(id);
     }
-    let tenant = winner.tenant.clone();
-    let target = ClientRef { tenant, asked: loser.to_string(), key: Some(loser_key) };
-    match admitted(tx, caller, &target).await {
-        Ok(_) | Err(AppError::NotFound(_) | AppError::Forbidden(_)) => Ok(()),
-        Err(error) => Err(error),
-    }
+    fields::share(tx, tenant).await?;
+    Ok(client_keys::lock(tx, tenant, &ids).await?)
 }
 
 impl Merging<'_> {

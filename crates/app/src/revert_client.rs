@@ -62,7 +62,7 @@ impl App {
                 change.custom = wishes(std::mem::take(&mut change.patch.custom_values));
                 let (record, took) =
                     apply(tx, &env, &caller, operation_id, record, &change, &precondition).await?;
-                let about = About::from(&record).with(took);
+                let about = About::from(&record).changed(took);
                 once.keep(tx, env.now(), about, record).await
             })
             .await

@@ -71,7 +71,7 @@ impl App {
             let sample = Sample { operation_id: self.0.env.uuid(now), ..sample.clone() };
             let once = Repeat::Checked(sample.operation_id);
             let numbers = start..=clients.min(start + BATCH - 1);
-            let batch = self.0.db.write(once, async move |tx: &mut Tx| {
+            let batch = self.0.db.write_many(once, async move |tx: &mut Tx| {
                 let mut batch = Vec::new();
                 for number in numbers.clone() {
                     batch.push(sample.client(tx, number).await?);

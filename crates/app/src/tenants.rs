@@ -166,7 +166,7 @@ impl App {
                 check(&tenant, &change)?;
                 let (next, changes) = tenant.apply(&change.patch);
                 if changes.is_empty() {
-                    return once.keep(tx, now, About::default(), tenant).await;
+                    return once.keep(tx, now, About::nothing(), tenant).await;
                 }
                 tenants::update(tx, &next).await?;
                 let tenant_id = tenant.id;

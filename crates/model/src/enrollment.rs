@@ -4,6 +4,7 @@ use crate::id::{ClientId, EnrollmentTokenId, TenantId};
 use crate::number::Int;
 use crate::text::{Label, Text};
 use crate::time::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 /// What every enrolment token's value starts with; 32 characters of `ALPHABET` follow.
 pub const PREFIX: &str = "enroll_";
@@ -13,6 +14,11 @@ pub const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
 /// How many random characters a value has.
 pub const LENGTH: usize = 32;
+
+/// By what a value is known for good: SHA-256.
+pub fn digest(value: &str) -> [u8; 32] {
+    Sha256::digest(value.as_bytes()).into()
+}
 
 /// What a token is for: 0 to 255 characters.
 pub type Description = Text<255>;

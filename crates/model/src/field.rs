@@ -24,6 +24,10 @@ pub const MAX_OPTIONS: usize = 500;
 /// The most bytes of JSON that a field's metadata takes.
 pub const MAX_METADATA: usize = 65_536;
 
+/// The most bytes of JSON that the metadata of all fields of a tenant takes together: whoever changes
+/// one definition or one value reads them all.
+pub const MAX_ALL_METADATA: usize = 1 << 20;
+
 /// The largest number that a value can be, and with a minus the smallest: up to there every whole
 /// number is exact in every program that reads JSON.
 pub const MAX_NUMBER: i64 = (1 << 53) - 1;
@@ -108,6 +112,11 @@ impl Metadata {
     /// The object.
     pub fn as_object(&self) -> &Map<String, Value> {
         &self.0
+    }
+
+    /// How many bytes of JSON it takes.
+    fn bytes(&self) -> usize {
+        if self.0.is_empty() { 0 } else { json!(self.0).to_string().len() }
     }
 
     /// The options of a field of the type `select`.
@@ -404,12 +413,31 @@ impl Fields {
         self.0.iter().find(|field| field.key == *key)
     }
 
+    /// Whether there is room for the metadata of `next`, which is new or replaces the one with its id.
+    /// What takes no more than before always fits: older versions took more.
+    pub fn check_room(&self, next: &Field) -> Result<(), Violation> {
+        let bytes = next.metadata.bytes();
+        let (same, others): (Vec<_>, Vec<_>) = self.0.iter().partition(|one| one.id == next.id);
+        if bytes <= same.first().map_or(0, |old| old.metadata.bytes()) {
+            return Ok(());
+        }
+        let all = bytes + others.iter().map(|one| one.metadata.bytes()).sum::<usize>();
+        if all <= MAX_ALL_METADATA {
+            return Ok(());
+        }
+        let message = format!(
+            "all fields of a workspace together take at most {MAX_ALL_METADATA} bytes of JSON for \
+             their metadata, and would take {all}"
+        );
+        Err(Violation::new("max_total_bytes", message).below("/metadata"))
+    }
+
     /// About how many bytes they take.
     pub fn size(&self) -> usize {
         let text = |field: &Field| {
             field.label.as_str().len()
                 + field.description.as_ref().map_or(0, |about| about.as_str().len())
-                + 4 * json!(field.metadata.0).to_string().len()
+                + 4 * field.metadata.bytes()
         };
         self.0.iter().map(|field| size_of::<Field>() + 100 + text(field)).sum()
     }

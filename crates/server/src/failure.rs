@@ -62,6 +62,7 @@ fn sentence(error: AppError) -> String {
         AppError::KeyMismatch | AppError::StillRunning | AppError::NotKept(_) => {
             "this was asked for before".into()
         }
+        AppError::NoRoomToKeep(_) => "too many calls with a key changed nothing".into(),
         AppError::Transition(_) | AppError::PreconditionFailed => {
             "the record does not allow this change now".into()
         }

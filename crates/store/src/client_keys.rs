@@ -4,7 +4,8 @@ use crate::error::DbError;
 use crate::row::Row;
 use crate::tx::Tx;
 use crate::value::Value;
-use clientbook_model::id::{ClientId, ClientNumber, EnrollmentTokenId, TenantId};
+use clientbook_model::enrollment::digest;
+use clientbook_model::id::{ClientId, ClientNumber, EnrollmentTokenId, TenantId, hex};
 use serde::Serialize;
 
 // Every name leads to the record at the end of its way: one that was joined to another may have been
@@ -108,9 +109,10 @@ const TOKENS: [&str; 2] = [
 ];
 
 const TOKEN_VALUES: [&str; 2] = [
-    "SELECT value FROM enrollment_tokens WHERE value IN (SELECT value FROM json_each($1))",
-    "SELECT value FROM enrollment_tokens
-     WHERE value = ANY(ARRAY(SELECT jsonb_array_elements_text($1)))",
+    "SELECT digest FROM enrollment_values
+     WHERE digest IN (SELECT unhex(value) FROM json_each($1))",
+    "SELECT digest FROM enrollment_values
+     WHERE digest = ANY(ARRAY(SELECT decode(jsonb_array_elements_text($1), 'hex')))",
 ];
 
 /// A client by its id and number.
@@ -207,7 +209,7 @@ pub async fn token_values(
     texts(tx, tenant, values, TOKENS).await
 }
 
-/// Which of these are values of enrolment tokens.
+/// Which of these are values of enrolment tokens, or were of one that was erased.
 /// Crosses tenants: a device that enrols says nothing but the value.
 pub async fn token_values_across_tenants(
     tx: &mut Tx,
@@ -216,8 +218,12 @@ pub async fn token_values_across_tenants(
     if values.is_empty() {
         return Ok(Vec::new());
     }
-    let values = json(values)?;
-    tx.all(tx.worded(TOKEN_VALUES), &[Value::Json(&values)], |row| row.get(0)).await
+    let digests: Vec<_> = values.iter().map(|value| hex(&digest(value))).collect();
+    let asked = json(&digests)?;
+    let decode = |row: &Row<'_>| row.get::<Vec<u8>>(0).map(|found| hex(&found));
+    let found = tx.all(tx.worded(TOKEN_VALUES), &[Value::Json(&asked)], decode).await?;
+    let named = std::iter::zip(values, digests).filter(|(_, digest)| found.contains(digest));
+    Ok(named.map(|(value, _)| value.clone()).collect())
 }
 
 /// Which of these are ids of enrolment tokens of the tenant.

@@ -4,13 +4,17 @@ use crate::error::DbError;
 use crate::raw_id::RawId;
 use crate::row::Row;
 use crate::tx::Tx;
-use clientbook_model::enrollment::EnrollmentToken;
+use clientbook_model::enrollment::{EnrollmentToken, digest};
 use clientbook_model::id::{ClientId, EnrollmentTokenId, TenantId};
 use clientbook_model::time::Timestamp;
 use uuid::Uuid;
 
-/// Adds a token.
+/// Adds a token. `DbError::Unique("enrollment_values_digest")` if another has its value, in whichever
+/// tenant, or had it and was erased.
 pub async fn insert(tx: &mut Tx, token: &EnrollmentToken) -> Result<(), DbError> {
+    let sql = "INSERT INTO enrollment_values (digest, tenant_id) VALUES ($1, $2)";
+    let value = digest(&token.value);
+    tx.send(&[], sql, &[(&value).into(), token.tenant_id.into()]).await?;
     let sql = "INSERT INTO enrollment_tokens (tenant_id, id, client_id, value, description,
             site_id, max_uses, uses, expires_at, created_at, revoked_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";

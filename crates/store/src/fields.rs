@@ -7,39 +7,65 @@ use crate::value::Value;
 use clientbook_model::field::{Field, FieldDescription, FieldType, Fields, Metadata};
 use clientbook_model::id::{FieldId, TenantId};
 use clientbook_model::tenant::Tenant;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The most bytes, about, that definitions in memory take.
-const MOST: usize = 16 << 20;
+const MOST: u64 = 16 << 20;
 
 /// Definitions in memory, by tenant and revision: those of a revision never change, on whichever
-/// server, so a copy is never too old for whoever asks by revision.
-#[derive(Clone, Default)]
-pub(crate) struct Kept(Arc<Mutex<Shelf>>);
+/// server, so a copy is never too old for whoever asks by revision. What is asked for least makes room:
+/// a tenant whose definitions are large, or change all the time, leaves the others theirs.
+#[derive(Clone)]
+pub(crate) struct Kept(Arc<Cache<Key, Weighed, Weight>>);
 
-#[derive(Default)]
-struct Shelf {
-    fields: HashMap<(TenantId, Uuid), Arc<Fields>>,
-    bytes: usize,
+type Key = (TenantId, Uuid);
+
+/// With their bytes, which the cache asks for more than once.
+type Weighed = (Arc<Fields>, u64);
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<Key, Weighed> for Weight {
+    fn weight(&self, _key: &Key, (_, bytes): &Weighed) -> u64 {
+        *bytes
+    }
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self::of(MOST)
+    }
 }
 
 impl Kept {
+    fn of(bytes: u64) -> Self {
+        // How many fit if each tenant has a few fields.
+        let count = usize::try_from(bytes / 8_192).unwrap_or(usize::MAX);
+        // In one piece: the largest definitions would be too large for a part.
+        let options = OptionsBuilder::new()
+            .shards(1)
+            .estimated_items_capacity(count)
+            .weight_capacity(bytes)
+            .build();
+        let (hash, nothing) = (DefaultHashBuilder::default(), DefaultLifecycle::default());
+        let cache = match options {
+            Ok(options) => Cache::with_options(options, Weight, hash, nothing),
+            Err(_) => Cache::with_weighter(count, bytes, Weight),
+        };
+        Self(Arc::new(cache))
+    }
+
     fn get(&self, tenant: TenantId, revision: Uuid) -> Option<Arc<Fields>> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.fields.get(&(tenant, revision)).cloned()
+        self.0.get(&(tenant, revision)).map(|(fields, _)| fields)
     }
 
     fn put(&self, tenant: TenantId, revision: Uuid, fields: &Arc<Fields>) {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = fields.size();
-        if held.bytes + bytes > MOST {
-            *held = Shelf::default();
-        }
-        if held.fields.insert((tenant, revision), Arc::clone(fields)).is_none() {
-            held.bytes += bytes;
-        }
+        let bytes = fields.size() as u64 + 200;
+        self.0.insert((tenant, revision), (Arc::clone(fields), bytes));
     }
 }
 
@@ -238,4 +264,67 @@ fn field(row: &Row<'_>) -> Result<Field, DbError> {
         created_at: row.get(14)?,
         updated_at: row.get(15)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clientbook_model::field::FieldLabel;
+    use clientbook_model::id::ObjectId;
+    use clientbook_model::patch::Parse as _;
+    use serde_json::json;
+
+    fn definitions(bytes: usize) -> Arc<Fields> {
+        let metadata = Metadata::parse(&json!({ "about": "x".repeat(bytes) })).expect("metadata");
+        let time = clientbook_model::time::Timestamp::clamped(0);
+        Arc::new(Fields::new(vec![Field {
+            id: FieldId(Uuid::from_u128(1)),
+            number: 1,
+            object_id: ObjectId::parse_hex("0123456789abcdef01234567").expect("24 digits"),
+            key: clientbook_model::custom_field::FieldKey::new("key").expect("a key"),
+            label: FieldLabel::new("Label").expect("a label"),
+            description: None,
+            kind: FieldType::Text,
+            is_required: false,
+            is_unique: false,
+            is_filterable: false,
+            order: clientbook_model::number::Int::new(0).expect("a place"),
+            status: clientbook_model::field::FieldStatus::Active,
+            metadata,
+            version: 1,
+            created_at: time,
+            updated_at: time,
+        }]))
+    }
+
+    #[test]
+    fn one_tenants_definitions_do_not_empty_the_shelf() {
+        let kept = Kept::of(1 << 20);
+        let id = |number: u128| (TenantId(Uuid::from_u128(number)), Uuid::from_u128(number));
+        let small = definitions(10);
+        for number in 1..=100 {
+            kept.put(id(number).0, id(number).1, &small);
+        }
+        let (large, loud) = (definitions(60_000), id(1_000).0);
+        // Forty times as much as there is room for, one revision after the other.
+        for revision in 1..=160 {
+            kept.put(loud, Uuid::from_u128(revision), &large);
+            for number in 1..=100 {
+                let (tenant, revision) = id(number);
+                assert!(kept.get(tenant, revision).is_some(), "{number}");
+            }
+        }
+        assert!(kept.0.weight() <= 1 << 20, "{} bytes", kept.0.weight());
+    }
+
+    #[test]
+    fn the_largest_definitions_are_kept() {
+        let kept = Kept::default();
+        // Four times a tenant's metadata, and 500 fields with long descriptions.
+        let fields = definitions(60_000).all().to_vec();
+        let largest = Arc::new(Fields::new(fields.iter().cycle().take(32).cloned().collect()));
+        assert!(largest.size() > 7 << 20, "{} bytes", largest.size());
+        kept.put(TenantId::SYSTEM, Uuid::nil(), &largest);
+        assert!(kept.get(TenantId::SYSTEM, Uuid::nil()).is_some());
+    }
 }

@@ -6,7 +6,7 @@ use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::query::{PageSize, Parameter, Query, about_parameters};
 use crate::shared::schema;
-use clientbook_app::{Home, NumberedQuery};
+use clientbook_app::{Home, NumberedQuery, PageShows};
 use clientbook_model::client_filter::ClientWishes;
 use clientbook_model::status::Status;
 
@@ -56,7 +56,7 @@ pub(super) async fn search(mut call: Call) -> Result<Answer, ApiError> {
         wishes: wishes(&mut parameters),
         page,
         size,
-        size_name: "size",
+        shown: PageShows::All { size_name: "size" },
     };
     parameters.finish()?;
     let found = call.app.page_of_clients(&call.caller, query).await.map_err(about_parameters)?;

@@ -190,6 +190,7 @@ impl From<AppError> for Problem {
                 Self::new(S::CONFLICT, "conflict", message).retry(1)
             }
             AppError::NotKept(made) => not_kept(made),
+            AppError::NoRoomToKeep(wait) => no_room(wait),
             AppError::PreconditionFailed => {
                 let message = "The record is of another version than If-Match demands";
                 Self::new(S::PRECONDITION_FAILED, "precondition_failed", message)
@@ -235,6 +236,13 @@ fn not_kept(made: Option<Uuid>) -> Problem {
         Some(id) => problem(format!("{done}; it made {id}")).with(Details::Made(id)),
         None => problem(done.into()),
     }
+}
+
+fn no_room(wait: Duration) -> Problem {
+    let message = "Too many calls with an Idempotency-Key changed nothing: repeat this one later, or \
+                   without the key";
+    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message);
+    problem.retry(whole_seconds(wait))
 }
 
 fn unauthenticated(why: Unauthenticated) -> Problem {

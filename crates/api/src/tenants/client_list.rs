@@ -6,7 +6,7 @@ use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::query::{Parameter, Query, about_parameters};
 use crate::shared::schema;
-use clientbook_app::{Home, NumberedQuery};
+use clientbook_app::{Home, NumberedQuery, PageShows};
 use clientbook_model::client_filter::ClientWishes;
 use clientbook_model::status::Status;
 use clientbook_model::tenant::TenantKey;
@@ -72,7 +72,7 @@ pub(super) async fn list(mut call: Call) -> Result<Answer, ApiError> {
         wishes: wishes(&mut parameters),
         page: page - 1,
         size: limit,
-        size_name: "limit",
+        shown: PageShows::Account,
     };
     parameters.finish()?;
     let found = call.app.page_of_clients(&call.caller, query).await.map_err(about_parameters)?;

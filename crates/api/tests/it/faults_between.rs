@@ -135,6 +135,37 @@ async fn a_token_is_made_and_taken_back_once_wherever_its_commit_is_cut() {
     world.settle(&ledger).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_is_defined_and_used_once_wherever_its_way_is_cut() {
+    let Some(world) = World::start().await else { return };
+    let mut ledger = Ledger::new("fields", world.app.database());
+    for fault in FAULTS {
+        for nth in 1.. {
+            let mut beyond = true;
+            let mark = ledger.next_id();
+            world.proxy.plan(Place::Any, nth, *fault);
+            let made = world.send(&mut ledger, &calls::define(&mark)).await;
+            beyond &= world.proxy.calm();
+            assert_eq!(made.status, 201, "{} of request {nth}: {}", fault.name(), made.text);
+            let field = made.json()["field"].take();
+            let text = |name: &str| field[name].as_str().expect("a text").to_owned();
+            for call in [calls::describe(&text("id"), &mark), calls::fill(&text("key"), &mark)] {
+                world.proxy.plan(Place::Any, nth, *fault);
+                let answer = world.send(&mut ledger, &call).await;
+                beyond &= world.proxy.calm();
+                let what = format!("{} of request {nth}", fault.name());
+                assert_eq!(answer.status, 200, "{what}: {call:?} {}", answer.text);
+            }
+            if beyond {
+                assert!(nth > 5, "a definition takes but {nth} requests");
+                break;
+            }
+        }
+    }
+    world.settle(&ledger).await;
+    println!("{ledger}; {:?}", world.proxy.struck());
+}
+
 /// All of a write's patience, four times, at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_served_is_told_within_bounds() {

@@ -426,3 +426,29 @@ async fn a_workspace_has_at_most_five_hundred() {
     let refused = admin.post(FIELDS, &json!({ "label": "Too many", "type": "text" })).await;
     assert!(refused.expect(422).text.contains("at most 500 fields"));
 }
+
+#[tokio::test]
+async fn all_metadata_of_a_workspace_has_an_end() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    // Sixteen of 65,536 bytes are all there is room for.
+    let full = json!({ "a": "x".repeat(65_536 - r#"{"a":""}"#.len()) });
+    let mut ids = Vec::new();
+    for at in 0..16 {
+        let field = json!({ "label": format!("F{at}"), "type": "text", "metadata": full });
+        ids.push(define(&admin, &field).await);
+    }
+    let more = json!({ "label": "More", "type": "text", "metadata": { "a": 1 } });
+    let refused = admin.post(FIELDS, &more).await;
+    assert!(refused.text.contains("1048576 bytes"), "{}", refused.text);
+    assert_eq!(broken(refused), ["/metadata max_total_bytes"]);
+    let id = define(&admin, &json!({ "label": "None", "type": "text" })).await;
+    let grown = admin.patch(&format!("{FIELDS}/{id}"), &json!({ "metadata": { "a": 1 } })).await;
+    assert_eq!(broken(grown), ["/metadata max_total_bytes"]);
+    // What makes room, and what takes none, is done.
+    let less = json!({ "metadata": { "a": "y".repeat(65_000) } });
+    admin.patch(&format!("{FIELDS}/{}", ids[0]), &less).await.expect(200);
+    admin.patch(&format!("{FIELDS}/{id}"), &json!({ "metadata": { "a": 1 } })).await.expect(200);
+    let label = json!({ "label": "Another", "metadata": full });
+    admin.patch(&format!("{FIELDS}/{}", ids[1]), &label).await.expect(200);
+}

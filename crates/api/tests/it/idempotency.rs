@@ -2,6 +2,7 @@
 
 mod duplicates;
 mod refusals;
+mod room;
 
 use crate::access::{self, Target};
 use axum::http::Method;

@@ -1,5 +1,7 @@
 //! `POST /v2/clients/{id}/merge`: two records of one client become one.
 
+mod trail;
+
 use axum::http::Method;
 use clientbook_testkit::{ACME, ACME_OBJECT, Actor, Answer, GLOBEX, INITECH, TestApp};
 use serde_json::{Value, json};

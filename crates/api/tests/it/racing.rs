@@ -98,3 +98,63 @@ async fn racing_enrolment_tokens_leave_one_that_works() {
     assert_eq!(shown["enrollment_token"], *active[0]);
     app.assert_audit_intact().await;
 }
+
+/// A merge changes those below the one that is given up; others change them, and what stands above, at
+/// the same time. Nobody is refused, and nobody is left below who is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn merges_and_changes_of_children_do_not_stand_in_each_others_way() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let make = async |name: &str, parent: Option<&Value>| {
+        let mut body = json!({ "name": name, "status": "ACTIVE", "active": true });
+        if let Some(parent) = parent {
+            body["parentClientId"] = parent.clone();
+        }
+        admin.post("/client", &body).await.expect(201).json()
+    };
+    for round in 0..4 {
+        // The children's ids come before those of the two, and after.
+        let mut children = Vec::new();
+        for at in 0..4 {
+            children.push(make(&format!("Child {round} {at}"), None).await);
+        }
+        let winner = make("The winner", None).await;
+        let loser = make("The loser", None).await;
+        for at in 4..8 {
+            children.push(make(&format!("Child {round} {at}"), Some(&loser["id"])).await);
+        }
+        for child in &children[..4] {
+            let path = format!("/client/{}", child["uuid"].as_str().expect("an id"));
+            let parent = json!({ "parentClientId": loser["id"] });
+            admin.patch(&path, &parent).await.expect(200);
+        }
+        let ids: Vec<_> = children.iter().map(|child| child["uuid"].clone()).collect();
+        let mut all = ids.clone();
+        all.push(winner["uuid"].clone());
+        let path = |client: &Value| format!("/v2/clients/{}", client.as_str().expect("an id"));
+        let bulk = |ids: &[Value], tag: &str| {
+            let body = json!({ "ids": ids, "patch": { "tags": [tag] } });
+            ("/v2/clients/bulk".to_owned(), body)
+        };
+        let merge = json!({ "loser_id": loser["uuid"] });
+        let mut calls = vec![(format!("{}/merge", path(&winner["uuid"])), merge)];
+        for at in 0..8 {
+            calls.push(bulk(&all, &format!("all {at}")));
+            calls.push(bulk(&ids, &format!("children {at}")));
+        }
+        let answers = race(&admin, calls).await;
+        assert_eq!(with_status(&answers, 200), answers.len(), "{answers:?}");
+        for answer in &answers {
+            assert!(
+                answer.json()["failed"].as_array().is_none_or(Vec::is_empty),
+                "{}",
+                answer.text
+            );
+        }
+        for id in &ids {
+            let child = admin.get(&format!("/client/{}", id.as_str().expect("an id"))).await;
+            assert_eq!(child.expect(200).json()["parentClientId"], winner["id"]);
+        }
+    }
+    app.assert_audit_intact().await;
+}

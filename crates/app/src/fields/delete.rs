@@ -121,7 +121,7 @@ impl App {
         let operation_id = env.uuid(env.now());
         self.0
             .db
-            .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
+            .write_many(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 let (tenant_id, id) = place;
                 // Keeps the key from coming back while values go.
                 fields::share(tx, tenant_id).await?;

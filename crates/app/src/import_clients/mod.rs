@@ -307,7 +307,7 @@ impl Import {
     async fn attempt(&self, rows: &Arc<Vec<SourceRow>>, pass: Pass) -> Result<ImportMark, Stop> {
         let (job, rows) = (Arc::clone(&self.job), Arc::clone(rows));
         // Done twice is done once: the mark tells that the rows are in.
-        let write = self.app.0.db.write(Repeat::Harmless, async move |tx: &mut Tx| {
+        let write = self.app.0.db.write_many(Repeat::Harmless, async move |tx: &mut Tx| {
             batch::run(tx, &job, &rows, pass).await
         });
         write.await

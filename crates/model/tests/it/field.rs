@@ -67,6 +67,23 @@ fn what_stands_on_a_limit_is_accepted_and_one_beyond_is_not() {
     assert_eq!(number(&json!(u64::MAX)), Err("range"));
 }
 
+/// A store of an older version may hold more than there is room for now.
+#[test]
+fn what_grows_no_further_fits_though_there_is_no_room() {
+    let large = |number: i64, length: usize| Field {
+        id: clientbook_model::id::FieldId(uuid::Uuid::from_u128(number.unsigned_abs().into())),
+        metadata: metadata(&json!({ "a": "x".repeat(length) })),
+        ..field(number, "n", FieldType::Text)
+    };
+    let fields = Fields::new((1..=20).map(|number| large(number, 60_000)).collect());
+    let rule = |next: &Field| fields.check_room(next).map_err(|broken| broken.rule);
+    assert_eq!(rule(&large(1, 60_000)), Ok(()));
+    assert_eq!(rule(&large(1, 59_999)), Ok(()));
+    assert_eq!(rule(&large(1, 60_001)), Err("max_total_bytes"));
+    let none = Field { metadata: Metadata::default(), ..large(21, 1) };
+    assert_eq!(rule(&none), Ok(()));
+}
+
 #[test]
 fn keys_of_labels() {
     let key = |label: &str| key_of(&FieldLabel::new(label).expect("a label"));

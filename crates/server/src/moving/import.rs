@@ -173,7 +173,7 @@ async fn into_store(
         id: state.id,
         match_by: args.match_by,
         dry_run: args.dry_run,
-        resume: state.resumed,
+        resume: state.is_known,
         batch: BATCH,
     };
     let mut import = app.import_clients(&caller, terms).await?;
@@ -192,10 +192,10 @@ async fn into_store(
     while let Some(batch) = next {
         let read_so_far = batch.last().map_or(0, |row| row.number);
         progress.expect(rows.estimate(unsigned(read_so_far)));
+        state.begins()?;
         // The next rows are read while these are written.
         let (taken, read) = tokio::join!(import.take(batch), async { rows.next() });
         taken?;
-        state.begins();
         next = read?;
         progress.at("", unsigned(import.mark().read));
     }

@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::remote::{bearer, endpoint, innermost, patient_client, read, refusal, unreachable};
 use crate::settings;
 use bytes::{Bytes, BytesMut};
-use reqwest::{Body, Response, StatusCode, Url};
+use reqwest::{Body, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 use std::io::Read as _;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub(super) async fn import(
     query.extend(args.place.tenant.as_deref().map(|tenant| ("tenant", tenant)));
     query.extend(args.match_by.map(|by| ("match", by.as_str())));
     query.extend(args.dry_run.then_some(("dry_run", "true")));
-    query.extend(state.resumed.then_some(("resume", "true")));
+    query.extend(state.is_known.then_some(("resume", "true")));
     let (bytes, format) = (source.bytes, source.format);
     let sent = Arc::new(AtomicU64::new(0));
     let request = client
@@ -52,9 +52,7 @@ pub(super) async fn import(
         .header("Authorization", bearer)
         .header("Content-Type", format.media_type())
         .body(body(source, Arc::clone(&sent)));
-    let response = request.send().await.map_err(|error| broken(&error))?;
-    let response = accepted(&server, response).await?;
-    state.begins();
+    let response = begin(&server, request, state).await?;
     let mut lines = Lines { response, waiting: BytesMut::new() };
     let mut progress = Progress::begin("importing", 0, 0);
     while let Some(line) = lines.next(&server).await? {
@@ -83,14 +81,32 @@ pub(super) async fn import(
     Err(cut_off(&server))
 }
 
-/// The answer, unless it is a refusal.
-async fn accepted(server: &Url, response: Response) -> Result<Response, Failure> {
+/// Sends the request; its answer, once it has begun. Until then nobody knows if rows are in.
+async fn begin(server: &Url, request: RequestBuilder, state: &State) -> Result<Response, Failure> {
+    state.may_begin();
+    let response = request.send().await.map_err(|error| {
+        if error.is_connect() {
+            state.was_refused();
+        }
+        broken(server, &error)
+    })?;
+    let response = accepted(server, response, state).await?;
+    state.begins()?;
+    Ok(response)
+}
+
+/// The answer, unless it is a refusal. One in the server's own words says that no row is in; a proxy
+/// knows nothing of it.
+async fn accepted(server: &Url, response: Response, state: &State) -> Result<Response, Failure> {
     if response.status() == StatusCode::OK {
         return Ok(response);
     }
     let status = response.status();
     let answer = read(response).await.map_err(|error| broken(server, &error))?;
-    let answer = serde_json::from_slice(&answer).unwrap_or_default();
+    let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+    if answer["error"]["code"].is_string() {
+        state.was_refused();
+    }
     Err(Failure::Failed(refusal(server, status, &answer)))
 }
 

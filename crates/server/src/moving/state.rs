@@ -17,22 +17,40 @@ pub(super) struct State {
     path: Option<PathBuf>,
     /// The import's name in the store.
     pub(super) id: Uuid,
-    /// Whether it has begun before.
+    /// Whether a command has tried to begin it before.
     pub(super) resumed: bool,
+    /// The store has it for certain: where it does not know it, it was forgotten, and its rows are in.
+    pub(super) is_known: bool,
+    begun: Begun,
+    /// Whether the file says so.
+    written: Cell<bool>,
     /// Whether rows may be in.
-    begun: Cell<bool>,
+    perhaps: Cell<bool>,
 }
 
+/// How long, in seconds, an import that may have begun can be tried anew: a day less than a store
+/// keeps it.
+const TRIED: u64 = 29 * 24 * 60 * 60;
+
 /// What stands in it. Another file, or other wishes, would be another import.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Begun {
     import_id: Uuid,
+    /// Whether the store, or the server, has said that it has it. The first answer may have been lost:
+    /// then the same id is tried again, which begins it or goes on.
+    #[serde(default = "yes")]
+    known: bool,
     bytes: u64,
     modified_ns: u128,
     match_by: Option<String>,
     tenant: Option<String>,
     /// Nothing of a password.
     place: String,
+}
+
+// As older versions took it.
+fn yes() -> bool {
+    true
 }
 
 /// `FILE` with something at its end.
@@ -46,23 +64,26 @@ impl State {
     /// The import of this file: the one that has begun, or a new one. A dry run keeps nothing.
     pub(super) fn of(args: &cli::Import, place: &str, file: &Metadata) -> Result<Self, Failure> {
         let fresh = Env::system().random_uuid();
-        if args.dry_run {
-            return Ok(Self { path: None, id: fresh, resumed: false, begun: Cell::new(false) });
-        }
         let path = beside(&args.file, ".import.json");
         let modified = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let mut wanted = Begun {
             import_id: fresh,
+            known: false,
             bytes: file.len(),
             modified_ns: modified.unwrap_or_default().as_nanos(),
             match_by: args.match_by.map(|by| MatchBy::as_str(by).to_owned()),
             tenant: args.place.tenant.clone(),
             place: place.to_owned(),
         };
+        if args.dry_run {
+            return Ok(Self::new(None, false, wanted));
+        }
         let resumed = match std::fs::read(&path) {
             Ok(text) => {
                 let begun: Option<Begun> = serde_json::from_slice(&text).ok();
-                wanted.import_id = begun.as_ref().map_or(fresh, |begun| begun.import_id);
+                if let Some(begun) = &begun {
+                    (wanted.import_id, wanted.known) = (begun.import_id, begun.known);
+                }
                 if begun.as_ref() != Some(&wanted) {
                     return Err(Failure::Failed(format!(
                         "{} tells of an import that has begun with another content of the file, \
@@ -79,17 +100,47 @@ impl State {
         if !resumed {
             write(&path, &wanted).map_err(|error| unwritable(&path, &error))?;
         }
-        Ok(Self { path: Some(path), id: wanted.import_id, resumed, begun: Cell::new(resumed) })
+        Ok(Self::new(Some(path), resumed, wanted))
+    }
+
+    fn new(path: Option<PathBuf>, resumed: bool, begun: Begun) -> Self {
+        let is_old = resumed && path.as_deref().is_some_and(is_old);
+        Self {
+            path,
+            id: begun.import_id,
+            resumed,
+            is_known: begun.known || is_old,
+            written: Cell::new(begun.known),
+            perhaps: Cell::new(resumed),
+            begun,
+        }
     }
 
     /// From now on rows may be in.
-    pub(super) fn begins(&self) {
-        self.begun.set(true);
+    pub(super) fn may_begin(&self) {
+        self.perhaps.set(true);
+    }
+
+    /// Nothing has come of it after all, this time.
+    pub(super) fn was_refused(&self) {
+        self.perhaps.set(self.resumed);
+    }
+
+    /// The store has it.
+    pub(super) fn begins(&self) -> Result<(), Failure> {
+        self.may_begin();
+        match &self.path {
+            Some(path) if !self.written.replace(true) => {
+                let begun = Begun { known: true, ..self.begun.clone() };
+                write(path, &begun).map_err(|error| unwritable(path, &error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// It failed. If nothing is in, the next command is a new import: perhaps of a mended file.
     pub(super) fn failed(self) -> Result<(), Failure> {
-        if self.begun.get() { Ok(()) } else { self.remove() }
+        if self.perhaps.get() { Ok(()) } else { self.remove() }
     }
 
     /// All is done and told.
@@ -99,6 +150,13 @@ impl State {
         };
         std::fs::remove_file(&path).map_err(|error| unwritable(&path, &error))
     }
+}
+
+/// Whether a store may have forgotten what was tried when this file was written.
+fn is_old(path: &Path) -> bool {
+    let written = std::fs::metadata(path).and_then(|file| file.modified());
+    let age = written.ok().and_then(|time| time.elapsed().ok());
+    age.is_some_and(|age| age.as_secs() > TRIED)
 }
 
 fn write(path: &Path, begun: &Begun) -> std::io::Result<()> {

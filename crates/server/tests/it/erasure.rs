@@ -1,7 +1,7 @@
 //! After the answer to an erasure no file of the store holds a byte of what was erased, while the
 //! server runs and after it was killed.
 
-use crate::process::{Caller, Server, run, store_url};
+use crate::process::{Caller, Server, behind, run, store_url};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::fs;
@@ -110,4 +110,29 @@ async fn nothing_is_left_in_the_files() {
     let server = Server::start(directory.path());
     assert_eq!(server.stop().code, Some(0));
     assert_eq!(holds(directory.path()), Vec::<String>::new(), "after another start");
+}
+
+/// Another process that reads for long keeps what it may still have to read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_read_is_in_the_way_and_told() {
+    let directory = TempDir::new().expect("a temporary directory");
+    let server = Server::start(directory.path());
+    let caller = Caller::new(&server);
+    let id = history(&caller, 0).await;
+    let reader = behind(directory.path());
+    reader.execute_batch("BEGIN; SELECT count(*) FROM clients").expect("a long read");
+    let path = format!("/v2/clients/{id}");
+    for _ in 0..2 {
+        let answer = caller.call(Method::DELETE, &path, None).await;
+        assert_eq!(answer.status(), 503);
+        assert!(answer.headers().contains_key("retry-after"));
+        let told = answer.text().await.expect("a text");
+        assert!(told.contains("not available"), "{told}");
+    }
+    // It is erased, for everyone who asks.
+    assert_eq!(caller.call(Method::GET, &path, None).await.status(), 404);
+    reader.execute_batch("COMMIT").expect("its end");
+    assert_eq!(caller.call(Method::DELETE, &path, None).await.status(), 204);
+    assert_eq!(holds(directory.path()), Vec::<String>::new());
+    assert_eq!(caller.call(Method::DELETE, &path, None).await.status(), 404);
 }

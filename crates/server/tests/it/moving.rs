@@ -6,6 +6,8 @@ use crate::process::{
 };
 use serde_json::Value;
 use std::fmt::Write as _;
+use std::io::Read as _;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -194,4 +196,75 @@ fn what_cannot_be_imported_is_told_in_a_sentence() {
     assert!(ended.log.contains("remove this file to begin anew"), "{ended:?}");
     let tenant = finish(clientbook().args(["export", "--database", &store_url(directory.path())]));
     assert!(tenant.log.contains("--tenant (CLIENTBOOK_TENANT) is missing"), "{tenant:?}");
+}
+
+/// Passes bytes on to `to` and back, but for the first connections: of those it passes on nothing,
+/// or everything there and nothing back.
+fn losing(to: &str, lost: &'static [bool]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    let to = to.trim_start_matches("http://").to_owned();
+    std::thread::spawn(move || {
+        for (at, client) in listener.incoming().enumerate() {
+            let mut client = client.expect("a connection");
+            let passes_on = lost.get(at);
+            if passes_on == Some(&false) {
+                // The head and some rows have been read by then.
+                client.read_exact(&mut [0; 64]).expect("the beginning of a request");
+                continue;
+            }
+            let mut server = TcpStream::connect(&to).expect("the server");
+            let (mut from_client, mut to_server) =
+                (client.try_clone().expect("a handle"), server.try_clone().expect("a handle"));
+            // Whoever hangs up first ends both ways.
+            std::thread::spawn(move || {
+                let _copied = std::io::copy(&mut from_client, &mut to_server);
+            });
+            if passes_on == Some(&true) {
+                server.read_exact(&mut [0; 1]).expect("the beginning of an answer");
+                client.shutdown(Shutdown::Both).expect("a connection to cut");
+                continue;
+            }
+            std::thread::spawn(move || {
+                let _copied = std::io::copy(&mut server, &mut client);
+                let _cut = client.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    base
+}
+
+/// Neither a request nor its first answer need arrive: the command chooses the import's name, and
+/// tries it again.
+#[test]
+fn an_import_whose_first_answer_is_lost_does_no_row_twice() {
+    let directory = TempDir::new().expect("a directory");
+    let files = TempDir::new().expect("a directory");
+    let server = Server::start(directory.path());
+    let file = files.path().join("clients.ndjson");
+    rows(&file, 700, &[]);
+    let base = losing(&server.base, &[false, true]);
+    let through = || {
+        let mut through = clientbook();
+        through.arg("import").arg(&file).args(["--server", &base, "--tenant", "tenant123"]);
+        finish(through.env("CLIENTBOOK_TOKEN", OPERATOR))
+    };
+    for _ in 0..2 {
+        let lost = through();
+        assert_eq!((lost.code, lost.out.as_str()), (Some(1), ""), "{lost:?}");
+        assert!(lost.log.contains("the same command goes on from there"), "{lost:?}");
+        assert!(names(files.path()).contains(&"clients.ndjson.import.json".to_owned()));
+    }
+    let ended = through();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let told = report(&ended);
+    assert_eq!([&told["rows"], &told["created"]], [700, 700], "{told}");
+    assert_eq!(clients(directory.path()), 700);
+    assert_eq!(names(files.path()), ["clients.ndjson"]);
+    // A refusal is an answer: nothing is in, and nothing stays.
+    let mut refused = clientbook();
+    refused.arg("import").arg(&file).args(["--server", &base, "--tenant", "nobodys"]);
+    let refused = finish(refused.env("CLIENTBOOK_TOKEN", OPERATOR));
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert_eq!(names(files.path()), ["clients.ndjson"]);
 }

@@ -155,7 +155,7 @@ impl Copy {
     /// Lets the target be served. To be called once everything has been copied and compared.
     pub async fn finish(self) -> Result<(), DbError> {
         let mark = self.mark;
-        let done = self.target.write(Repeat::Harmless, async move |tx: &mut Tx| {
+        let done = self.target.write_many(Repeat::Harmless, async move |tx: &mut Tx| {
             mark::lock(tx).await?;
             match mark::get(tx).await? {
                 Some(found) if found == mark => {

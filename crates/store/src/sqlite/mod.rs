@@ -35,7 +35,7 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, broadcast};
 use uuid::Uuid;
 use writable::Writable;
-use writer::Writer;
+use writer::{Size, Writer};
 
 /// How many scans may run at once; more wait. Each holds a thread and a connection.
 const SCANS: usize = 8;
@@ -152,8 +152,26 @@ impl Sqlite {
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
+        self.write_sized(Size::Small, change).await
+    }
+
+    pub(crate) async fn write_many<T, E, F>(&self, change: F) -> Result<T, E>
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        self.write_sized(Size::Large, change).await
+    }
+
+    async fn write_sized<T, E, F>(&self, size: Size, change: F) -> Result<T, E>
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
         match &self.writer {
-            Some(writer) => writer.write(change).await,
+            Some(writer) => writer.write(size, change).await,
             None => Err(DbError::internal("the store was opened for reading").into()),
         }
     }

@@ -4,6 +4,7 @@ use super::check;
 use super::connection::from_sqlite;
 use crate::error::DbError;
 use rusqlite::config::DbConfig;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags, ffi};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -44,6 +45,7 @@ pub(super) fn writable(path: &Path) -> Result<(PathBuf, File, Connection), DbErr
     let _looking = if is_new { None } else { Some(looked_at(&place, path)?) };
     settle(&place).map_err(|error| refused(path, "its log cannot be written", &error))?;
     let mut connection = connect(&place).map_err(|error| unusable(path, &error))?;
+    with_digests(&connection).map_err(|error| unusable(path, &error))?;
     migrations::migrations::runner().set_abort_missing(true).run(&mut connection).map_err(
         |error| {
             let why = "its tables are not those this version knows; was it written by a newer one?";
@@ -52,6 +54,15 @@ pub(super) fn writable(path: &Path) -> Result<(PathBuf, File, Connection), DbErr
     )?;
     keep_log_on_close(&connection, false).map_err(|error| unusable(path, &error))?;
     Ok((place, lock.file, connection))
+}
+
+/// What a migration calls, as SQLite has no such function of its own.
+fn with_digests(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("clientbook_sha256", 1, flags, |context| {
+        let text = context.get_raw(0).as_str()?;
+        Ok(clientbook_model::enrollment::digest(text).to_vec())
+    })
 }
 
 fn looked_at(place: &Path, path: &Path) -> Result<Connection, DbError> {

@@ -1,9 +1,15 @@
 //! The one thread that writes, and group commit.
 //!
-//! Transactions queue for the writer. It opens one physical transaction, runs each waiting one
-//! between `SAVEPOINT` and `RELEASE`, commits once and then answers them all: no answer leaves
-//! before the fsync that covers it, and one transaction's failure rolls back its savepoint alone.
+//! Transactions queue for the writer. It opens one physical transaction, runs all that wait in it,
+//! commits once and then answers them: no answer leaves before the fsync that covers it. One
+//! transaction's failure rolls back its own `SAVEPOINT`; the first one needs none, as with it goes
+//! all there is so far.
+//!
+//! Inside a savepoint SQLite keeps the former state of each page, in a list that it walks at the end
+//! of every statement. A transaction of ten thousand statements spends most of its time there, so it
+//! is always the first of its group (`Size::Large`).
 
+use super::connection::Connection;
 use super::limits::Limits;
 use super::poll;
 use super::writable::Writable;
@@ -24,6 +30,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The most transactions of one group.
 const GROUP: usize = 256;
+
+/// How much a transaction writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Size {
+    /// Some rows.
+    Small,
+    /// Hundreds or thousands of rows.
+    Large,
+}
 
 pub(super) struct Writer {
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
@@ -48,7 +63,7 @@ impl Writer {
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
-    pub(super) async fn write<T, E, F>(&self, change: F) -> Result<T, E>
+    pub(super) async fn write<T, E, F>(&self, size: Size, change: F) -> Result<T, E>
     where
         F: AsyncFn(&mut Tx) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
@@ -57,7 +72,7 @@ impl Writer {
         let stopped = || DbError::Unavailable("the writer has stopped".into());
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Change { run: change, outcome: None, reply });
+        let job = Box::new(Change { size, run: change, outcome: None, reply });
         queue.send_timeout(job, PATIENCE).await.map_err(|error| match error {
             SendTimeoutError::Timeout(_) => {
                 DbError::Unavailable("too many writes are waiting".into())
@@ -84,13 +99,16 @@ impl Drop for Writer {
 
 /// A queued transaction, whatever its types.
 trait Job: Send {
-    /// Runs it inside the open savepoint; whether its changes stand.
+    /// How much it writes.
+    fn size(&self) -> Size;
+    /// Runs it; whether its changes stand.
     fn run(&mut self, tx: &mut Tx) -> bool;
     /// Answers it; `failed` says why the group it was part of did not become durable.
     fn answer(self: Box<Self>, failed: Option<&DbError>);
 }
 
 struct Change<F, T, E> {
+    size: Size,
     run: F,
     outcome: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
@@ -102,6 +120,10 @@ where
     T: Send,
     E: From<DbError> + Send,
 {
+    fn size(&self) -> Size {
+        self.size
+    }
+
     fn run(&mut self, tx: &mut Tx) -> bool {
         let outcome = poll::ready((self.run)(tx)).unwrap_or_else(|error| Err(error.into()));
         let stands = outcome.is_ok();
@@ -122,12 +144,13 @@ where
     }
 }
 
-fn run(mut writable: Writable, mut waiting: mpsc::Receiver<Box<dyn Job>>, gather: Duration) {
+fn run(mut writable: Writable, waiting: mpsc::Receiver<Box<dyn Job>>, gather: Duration) {
     let changes = writable.changes();
+    let mut queue = Queue { waiting, put_back: None };
     let mut group = Vec::with_capacity(GROUP);
-    while let Some(first) = waiting.blocking_recv() {
+    while let Some(first) = queue.next() {
         let committed = match writable.trusted() {
-            Ok(tx) => commit_group(tx, first, &mut waiting, &mut group, gather, &changes),
+            Ok(tx) => commit_group(tx, first, &mut queue, &mut group, gather, &changes),
             Err(error) => {
                 group.push(first);
                 Err(error)
@@ -143,55 +166,99 @@ fn run(mut writable: Writable, mut waiting: mpsc::Receiver<Box<dyn Job>>, gather
     }
 }
 
+/// What waits for the writer.
+struct Queue {
+    waiting: mpsc::Receiver<Box<dyn Job>>,
+    /// Was next, but wants a group of its own.
+    put_back: Option<Box<dyn Job>>,
+}
+
+impl Queue {
+    /// The next one, once there is one; `None` when there will be no more.
+    fn next(&mut self) -> Option<Box<dyn Job>> {
+        self.put_back.take().or_else(|| self.waiting.blocking_recv())
+    }
+
+    /// The next one that may join a group that has begun, if there is one now.
+    fn next_to_join(&mut self) -> Option<Box<dyn Job>> {
+        let next = self.waiting.try_recv().ok()?;
+        if next.size() == Size::Small {
+            return Some(next);
+        }
+        self.put_back = Some(next);
+        None
+    }
+}
+
 fn commit_group(
     tx: &mut Tx,
     first: Box<dyn Job>,
-    waiting: &mut mpsc::Receiver<Box<dyn Job>>,
+    queue: &mut Queue,
     group: &mut Vec<Box<dyn Job>>,
     gather: Duration,
     changes: &Changes,
 ) -> Result<(), DbError> {
     let begun = Instant::now();
     let mut next = Some(first);
-    let gathered =
-        tx.sqlite().and_then(|connection| connection.begin("BEGIN IMMEDIATE")).and_then(|()| {
-            while let Some(mut job) = next.take() {
-                let ran = run_one(tx, job.as_mut());
-                group.push(job);
-                ran?;
-                if group.len() < GROUP && begun.elapsed() < gather {
-                    next = waiting.try_recv().ok();
-                }
+    let gathered = tx.sqlite().and_then(|connection| connection.begin(BEGIN)).and_then(|()| {
+        while let Some(mut job) = next.take() {
+            let ran = if group.is_empty() {
+                run_first(tx, job.as_mut())
+            } else {
+                run_another(tx, job.as_mut())
+            };
+            group.push(job);
+            ran?;
+            if group.len() < GROUP && begun.elapsed() < gather {
+                next = queue.next_to_join();
             }
-            let connection = tx.sqlite()?;
-            changes.mark(&connection.touched);
-            let committed = connection.execute("COMMIT", &[]);
-            changes.publish();
-            if committed.is_ok() {
-                changes.tell_agents(&connection.told_agents);
-            }
-            committed
-        });
+        }
+        let connection = tx.sqlite()?;
+        changes.mark(&connection.touched);
+        let committed = connection.execute("COMMIT", &[]);
+        changes.publish();
+        if committed.is_ok() {
+            changes.tell_agents(&connection.told_agents);
+        }
+        committed
+    });
     // Where BEGIN failed, the first one still wants its answer.
     group.extend(next);
     gathered.map(|_| ()).inspect_err(|_| roll_back(tx))
 }
 
-// Disk full, I/O errors and lack of memory may make SQLite roll back the whole transaction, and
-// with it the members that ran before: then the group has failed, whatever this one says.
-fn run_one(tx: &mut Tx, job: &mut dyn Job) -> Result<(), DbError> {
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
+fn run_first(tx: &mut Tx, job: &mut dyn Job) -> Result<(), DbError> {
+    let stands = job.run(tx);
+    let connection = still_open(tx)?;
+    if !stands {
+        connection.execute("ROLLBACK", &[])?;
+        connection.begin(BEGIN)?;
+    }
+    Ok(())
+}
+
+fn run_another(tx: &mut Tx, job: &mut dyn Job) -> Result<(), DbError> {
     tx.sqlite()?.execute("SAVEPOINT change", &[])?;
     let stands = job.run(tx);
-    let connection = tx.sqlite()?;
-    if connection.raw.is_autocommit() {
-        let lost = || DbError::internal("SQLite rolled the transaction back");
-        return Err(connection.fault.take().unwrap_or_else(lost));
-    }
+    let connection = still_open(tx)?;
     if !stands {
         connection.execute("ROLLBACK TO change", &[])?;
     }
     connection.execute("RELEASE change", &[])?;
     Ok(())
+}
+
+// Disk full, I/O errors and lack of memory may make SQLite roll back the whole transaction, and
+// with it the members that ran before: then the group has failed, whatever the last one says.
+fn still_open(tx: &mut Tx) -> Result<&mut Connection, DbError> {
+    let connection = tx.sqlite()?;
+    if connection.raw.is_autocommit() {
+        let lost = || DbError::internal("SQLite rolled the transaction back");
+        return Err(connection.fault.take().unwrap_or_else(lost));
+    }
+    Ok(connection)
 }
 
 fn roll_back(tx: &mut Tx) {

@@ -11,3 +11,4 @@ mod lists;
 mod make;
 mod opening;
 mod rules;
+mod values;

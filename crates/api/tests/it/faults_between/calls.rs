@@ -72,6 +72,29 @@ pub(super) fn change(surface: Surface, mark: &str, step: usize) -> Call {
     patch(surface, path, body, if sure { Effect::Change } else { Effect::MayChange })
 }
 
+/// Where the fields of the workspace are.
+const FIELDS: &str = "/v1/workspace/tenant123/clients/fields";
+
+/// Defines a field, whose key is made of `mark`.
+pub(super) fn define(mark: &str) -> Call {
+    let body = json!({ "label": mark, "type": "text", "isUnique": true });
+    let define = call(Surface::Workspace, Method::POST, FIELDS.to_owned(), Effect::Change);
+    Call { body: Some(body), ..define }
+}
+
+/// Changes a definition.
+pub(super) fn describe(id: &str, mark: &str) -> Call {
+    let body = json!({ "description": mark });
+    patch(Surface::Workspace, format!("{FIELDS}/{id}"), body, Effect::Change)
+}
+
+/// Gives Acme a value of a field.
+pub(super) fn fill(key: &str, mark: &str) -> Call {
+    let path = format!("/v1/workspace/tenant123/clients/{ACME_OBJECT}");
+    let body = json!({ "customFields": [{ "fieldKey": key, "value": mark }] });
+    patch(Surface::Workspace, path, body, Effect::Change)
+}
+
 /// A change of Globex.
 pub(super) fn change_other(mark: &str) -> Call {
     let (path, body) = (format!("/client/{GLOBEX}"), json!({ "custom": { "mark": mark } }));

@@ -5,7 +5,7 @@ use axum::http::Method;
 use clientbook_testkit::{
     ACME, ACME_OBJECT, GLOBEX, KeyServer, P256, Start, TestApp, TestDatabase, issuer,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 #[tokio::test]
@@ -140,6 +140,52 @@ async fn who_may_less_than_before_gets_less() {
     app.operator().patch(&moved, &json!({ "org_id": "org-2" })).await.expect(200);
     make.send(&caller("member", Some("org-1")), "k").await.expect(403);
     assert_eq!(shown(&make.send(&caller("member", None), "k").await), shown(&first));
+}
+
+/// A revert takes what each of its fields takes, and so does its repeat.
+#[tokio::test]
+async fn a_repeated_revert_takes_what_its_changes_took() {
+    let keys = KeyServer::default();
+    keys.publish("https://id.example.com/", &[P256.jwk("ec")]);
+    let start = Start::on(Arc::new(TestDatabase::new()));
+    let app = start.issuers(vec![issuer("https://id.example.com/")], &keys).start().await;
+    let caller = |permissions: &[&str]| {
+        let claims = json!({
+            "iss": "https://id.example.com/", "aud": "clientbook", "sub": "jane",
+            "exp": app.seconds() + 60, "tenant_id": "tenant123", "permissions": permissions,
+        });
+        app.bearer(&P256.sign("ec", &claims))
+    };
+    let few = ["clients.view", "clients.update", "audit.view"];
+    let more = [&few[..], &["clients.status", "collection.update"]].concat();
+    let (all, few) = (caller(&more), caller(&few));
+    let (success, v2) = (format!("/client/{ACME}"), format!("/v2/clients/{ACME}"));
+    let newest = format!("{v2}/audit-log?page_size=1");
+    for (at, (path, change, back, status)) in [
+        (&success, json!({ "status": "TRIAL" }), json!({ "status": "ACTIVE" }), 403),
+        (&v2, json!({ "collection_mode": "disabled" }), Value::Null, 403),
+        (&success, json!({ "note": "another" }), Value::Null, 200),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let key = format!("k-{at}");
+        all.patch(path, &change).await.expect(200);
+        let entry = all.get(&newest).await.expect(200).json()["data"][0]["id"].clone();
+        let revert = Call::new(Method::POST, format!("{v2}/revert"), json!({ "entry_id": entry }));
+        let first = revert.send(&all, &key).await.expect(200);
+        revert.send(&few, &key).await.expect(status);
+        assert_eq!(shown(&revert.send(&all, &key).await), shown(&first));
+        // It was undone once: it is as it was, whatever the repeats were answered.
+        if let Some(was) = back.get("status") {
+            assert_eq!(&all.get(path).await.expect(200).json()["status"], was);
+        }
+    }
+    // Without the log nothing is told of it.
+    let entry = all.get(&newest).await.expect(200).json()["data"][0]["id"].clone();
+    let revert = Call::new(Method::POST, format!("{v2}/revert"), json!({ "entry_id": entry }));
+    revert.send(&all, "last").await.expect(200);
+    revert.send(&caller(&["clients.view", "clients.update"]), "last").await.expect(403);
 }
 
 /// What the caller could do beside, and no longer can, counts as well.

@@ -83,3 +83,29 @@ async fn searches_are_paged_by_number() {
         (&json!(true), &json!(true), &json!(0))
     );
 }
+
+/// What is large in a client is not shown in the tenants API: a page of ten is one, whatever stands
+/// in them.
+#[tokio::test]
+async fn a_page_of_the_largest_clients_is_a_page() {
+    let app = TestApp::start().await;
+    let _made = app.sample("big", 0).await;
+    let admin = app.role("big", "admin").await;
+    let value = "x".repeat(65_500);
+    let custom: serde_json::Map<_, _> =
+        (0..13).map(|at| (format!("k{at}"), json!(value))).collect();
+    for at in 0..10 {
+        let client = json!({
+            "name": format!("Large {at}"), "status": "ACTIVE", "active": true, "custom": custom,
+        });
+        admin.post("/client", &client).await.expect(201);
+    }
+    let page = get(&admin, "/clients/v1/tenants/big/clients").await;
+    let names: Vec<_> = rows(&page).iter().map(|row| row["name"].clone()).collect();
+    assert_eq!(names, (0..10).map(|at| json!(format!("Large {at}"))).collect::<Vec<_>>());
+    // Who asks for all of them is told to ask for fewer.
+    let refused = admin.get(&format!("{SUCCESS}?size=10")).await.expect(400);
+    assert!(refused.text.contains("ask for fewer"), "{}", refused.text);
+    let fewer = get(&admin, &format!("{SUCCESS}?size=5")).await;
+    assert_eq!(rows(&fewer).len(), 5);
+}

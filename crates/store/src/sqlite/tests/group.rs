@@ -153,3 +153,38 @@ async fn a_full_queue_tells_to_come_back() {
     store.write_row("room again").await.expect("a write");
     assert_eq!(store.rows(), ["room again"]);
 }
+
+#[tokio::test]
+async fn the_first_of_a_group_is_refused_alone() {
+    let store = Store::open(Limits::SERVING);
+    let (release, first) = store.occupy_with(async |tx: &mut Tx| {
+        insert(tx, "refused").await?;
+        Err(DbError::Unique("settings_name".into()))
+    });
+    let second = store.queue_row("second");
+    let third = store.queue_row("third");
+    drop(release);
+    assert!(matches!(first.await, Err(DbError::Unique(_))));
+    second.await.expect("the second");
+    third.await.expect("the third");
+    assert_eq!(store.rows(), ["second", "third"]);
+}
+
+#[tokio::test]
+async fn a_large_transaction_begins_a_group_of_its_own() {
+    let store = Store::open(Limits::SERVING);
+    let (release, first) = store.occupy();
+    let small = store.queue_row("small");
+    let outside = store.connection();
+    let large = store.queue_many(async move |tx: &mut Tx| {
+        assert_eq!(rows(&outside), ["small"], "what came before is committed");
+        insert(tx, "large").await
+    });
+    let last = store.queue_row("last");
+    drop(release);
+    first.await.expect("the first");
+    small.await.expect("the small one");
+    large.await.expect("the large one");
+    last.await.expect("the last");
+    assert_eq!(store.rows(), ["small", "large", "last"]);
+}

@@ -31,6 +31,14 @@ pub(super) struct Store {
 
 type Written = Result<(), DbError>;
 
+type Queued = Pin<Box<dyn Future<Output = Written>>>;
+
+fn queued(mut write: Queued) -> Queued {
+    let polled = write.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending(), "the writer is occupied");
+    write
+}
+
 impl Store {
     fn open(limits: Limits) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
@@ -50,31 +58,45 @@ impl Store {
     }
 
     /// A write that already stands in the queue.
-    fn queue<F>(&self, change: F) -> Pin<Box<dyn Future<Output = Written>>>
+    fn queue<F>(&self, change: F) -> Queued
     where
         F: AsyncFn(&mut Tx) -> Written + Send + 'static,
     {
         let this = Arc::clone(&self.sqlite);
-        let mut write = Box::pin(unconstrained(async move { this.write(change).await }));
-        let polled = write.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        assert!(polled.is_pending(), "the writer is occupied");
-        write
+        queued(Box::pin(unconstrained(async move { this.write(change).await })))
     }
 
-    fn queue_row(&self, name: &'static str) -> Pin<Box<dyn Future<Output = Written>>> {
+    /// Likewise, a large one.
+    fn queue_many<F>(&self, change: F) -> Queued
+    where
+        F: AsyncFn(&mut Tx) -> Written + Send + 'static,
+    {
+        let this = Arc::clone(&self.sqlite);
+        queued(Box::pin(unconstrained(async move { this.write_many(change).await })))
+    }
+
+    fn queue_row(&self, name: &'static str) -> Queued {
         self.queue(async move |tx: &mut Tx| insert(tx, name).await)
     }
 
     /// Keeps the writer in a transaction until the sender is dropped: what is queued meanwhile
     /// is of the same group.
-    fn occupy(&self) -> (Sender<()>, Pin<Box<dyn Future<Output = Written>>>) {
+    fn occupy(&self) -> (Sender<()>, Queued) {
+        self.occupy_with(async |_: &mut Tx| Ok(()))
+    }
+
+    /// Likewise, in one that then does `change`.
+    fn occupy_with<F>(&self, change: F) -> (Sender<()>, Queued)
+    where
+        F: AsyncFn(&mut Tx) -> Written + Send + 'static,
+    {
         let (release, released) = channel::<()>();
         let (enter, entered) = channel();
-        let write = self.queue(async move |_: &mut Tx| {
+        let write = self.queue(async move |tx: &mut Tx| {
             enter.send(()).expect("somebody waits");
             // Nothing is ever sent: the end of the sender is the sign.
             let _dropped = released.recv();
-            Ok(())
+            change(tx).await
         });
         entered.recv().expect("the writer has begun");
         (release, write)
