@@ -59,6 +59,8 @@ async fn each_device_is_controlled_by_itself() {
 async fn what_is_no_list_of_ids_is_refused_whole() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
+    let viewer = app.role("tenant123", "viewer").await;
+    let rival = app.role("tenant999", "admin").await;
     let before = entries(&app);
     for (body, rule) in [
         (json!({}), "required"),
@@ -79,9 +81,8 @@ async fn what_is_no_list_of_ids_is_refused_whole() {
     let body = json!({ "device_ids": [ALICES], "log_shipping_enabled": true });
     devices(&admin, "delete", body).await.expect(400);
     let body = json!({ "device_ids": [ALICES] });
-    let viewer = app.role("tenant123", "viewer").await;
     devices(&viewer, "disable", body.clone()).await.expect(403);
-    devices(&app.role("tenant999", "admin").await, "disable", body.clone()).await.expect(404);
+    devices(&rival, "disable", body).await.expect(404);
     assert_eq!(entries(&app), before);
 }
 
