@@ -96,7 +96,7 @@ impl From<DbError> for AppError {
 }
 
 /// Which values callers choose that must be unique, by the index that says so.
-const UNIQUE: [(&str, &str, &str); 10] = [
+const UNIQUE: [(&str, &str, &str); 11] = [
     (
         "clients_external_id",
         "/external_id",
