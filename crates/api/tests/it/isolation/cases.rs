@@ -29,7 +29,7 @@ pub(super) const THEIRS: [(&str, Kind); 4] = [
 ];
 
 /// Parameters that name nothing that anyone has.
-const NEUTRAL: [&str; 22] = [
+const NEUTRAL: [&str; 24] = [
     "action",
     "active",
     "active_only",
@@ -43,16 +43,23 @@ const NEUTRAL: [&str; 22] = [
     "includeArchived",
     "limit",
     "match",
+    "os_name",
     "page",
     "page_size",
     "resume",
     "size",
     "sort_by",
     "sort_order",
+    "stale_threshold",
     "status",
     "surface",
     "to",
 ];
+
+/// Our own device, user and department.
+const ALICES: &str = "f1e2d3c4-b5a6-7890-abcd-ef1234567890";
+const ALICE: &str = "a1b2c3d4-e5f6-7890-abcd-ef1234567890";
+const ENGINEERING: &str = "d1e2f3a4-b5c6-7890-abcd-ef1234567890";
 
 /// Every case of an operation.
 pub(super) fn of(operation: &Operation) -> Vec<Case> {
@@ -78,6 +85,9 @@ fn own_segment(operation: &Operation, segment: &str) -> String {
         // Ours has none of these: what is asked for is not there, whoever else has it.
         "{token_id}" => Kind::EnrollmentToken.unknown(),
         "{field_id}" => Kind::Field.unknown(),
+        "{device_id}" => ALICES,
+        "{user_id}" => ALICE,
+        "{department_id}" => ENGINEERING,
         other => panic!("say what {other} of {operation:?} is"),
     };
     own.to_owned()
@@ -114,6 +124,9 @@ fn paths(operation: &Operation) -> Vec<Case> {
             "{token_id}" if operation.path.starts_with("/v2/api-tokens") => &[Kind::ApiToken],
             "{token_id}" => &[Kind::EnrollmentToken],
             "{field_id}" => &[Kind::Field],
+            "{device_id}" => &[Kind::Device],
+            "{user_id}" => &[Kind::User],
+            "{department_id}" => &[Kind::Department],
             other => panic!("say what {other} of {operation:?} can be"),
         };
         let names_tenant = matches!(*segment, "{tenant_id}" | "{workspace_id}");
@@ -148,7 +161,12 @@ fn parameter(operation: &Operation, name: &str) -> Vec<Case> {
             Kind::EnrollmentToken,
             Kind::ApiToken,
             Kind::Entry,
+            Kind::Device,
+            Kind::User,
+            Kind::Department,
         ],
+        "user_id" => &[Kind::User],
+        "department_id" => &[Kind::Department],
         "actor_id" => &[Kind::ApiToken],
         "field" => &[Kind::FieldKey],
         "import_id" => &[Kind::Import],
@@ -283,6 +301,43 @@ fn organizations(operation: &Operation) -> Vec<Case> {
         ("PATCH", "/v2/tenants/{tenant_id}") => {
             let base = json!({ "name": "Ours" });
             bodies(&base).at(&base, "/slug", &[Kind::Slug])
+        }
+        _ => return control(operation),
+    };
+    done.cases
+}
+
+/// What is below a client in collection control. Nothing of ours is deleted.
+fn control(operation: &Operation) -> Vec<Case> {
+    let bodies = |plain: &Value| Bodies::new(own(operation), plain);
+    let last = operation.path.rsplit('/').next().unwrap_or_default();
+    let done = match (operation.method.as_str(), last) {
+        ("PATCH", "{device_id}") => {
+            let base = json!({ "collection_state": "enabled" });
+            bodies(&base).at(&base, "/id", &[Kind::Device])
+        }
+        ("PATCH", "{user_id}") => {
+            let base = json!({ "status": "active" });
+            let of = json!({ "departments": [0] });
+            let ids = bodies(&base).at(&base, "/id", &[Kind::User]);
+            ids.at(&of, "/departments/0", &[Kind::Department])
+        }
+        ("POST", "departments") => bodies(&json!({ "name": "Ours" })),
+        ("PATCH", "{department_id}") => {
+            let base = json!({ "name": "Ours" });
+            bodies(&base).at(&base, "/id", &[Kind::Department])
+        }
+        ("POST", _) if operation.path.contains("/devices/") => {
+            let known = if last == "delete" { Kind::Device.unknown() } else { ALICES };
+            let base = json!({ "device_ids": [known] });
+            bodies(&base).at(&base, "/device_ids/0", &[Kind::Device])
+        }
+        ("POST", _)
+            if operation.path.contains("/users/") || operation.path.contains("/members") =>
+        {
+            let known = if last == "delete" { Kind::User.unknown() } else { ALICE };
+            let base = json!({ "user_ids": [known] });
+            bodies(&base).at(&base, "/user_ids/0", &[Kind::User])
         }
         _ => return unsaid(operation),
     };

@@ -1,5 +1,6 @@
 //! Another tenant that has something of everything, and what a caller can name of it.
 
+use clientbook_model::id::{ClientId, TenantId};
 use clientbook_testkit::{Actor, INITECH, INITECH_OBJECT, TestApp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -31,6 +32,9 @@ pub(super) enum Kind {
     ApiToken,
     Entry,
     Import,
+    Device,
+    User,
+    Department,
     /// An idempotency key.
     Key,
 }
@@ -101,6 +105,7 @@ impl World {
         definitions(&rival, &mut things).await;
         clients(&rival, &mut things).await;
         tokens(app, &rival, &mut things).await;
+        devices(app, &rival, &mut things).await;
         let cursors = cursors(&rival, &things[&Kind::Client]).await;
         Self { rival, things, cursors }
     }
@@ -184,6 +189,23 @@ async fn tokens(app: &TestApp, rival: &Actor, things: &mut BTreeMap<Kind, String
     things.insert(Kind::ApiToken, text(&made, "/id"));
 }
 
+async fn devices(app: &TestApp, rival: &Actor, things: &mut BTreeMap<Kind, String>) {
+    let [tenant, client] = [Kind::TenantId, Kind::Client].map(|kind| things[&kind].clone());
+    let tenant_id = TenantId(tenant.parse().expect("a UUID"));
+    let client_id = ClientId(client.parse().expect("a UUID"));
+    let made = app.app().load_sample_devices((tenant_id, client_id), 2).await.expect("devices");
+    let (device, user) = made[0];
+    things.insert(Kind::Device, device.to_string());
+    things.insert(Kind::User, user.to_string());
+    for name in ["Zanzibar department", "Zanzibar office"] {
+        let path = format!("/v2/clients/{client}/departments");
+        let made = rival.post(&path, &json!({ "name": name })).await.expect(201).json();
+        let path = format!("{path}/{}/members", text(&made, "/id"));
+        rival.post(&path, &json!({ "user_ids": [user] })).await.expect(200);
+        things.insert(Kind::Department, text(&made, "/id"));
+    }
+}
+
 /// Where a first page of one row ends.
 async fn cursors(rival: &Actor, client: &str) -> BTreeMap<&'static str, String> {
     let mut cursors = BTreeMap::new();
@@ -193,6 +215,9 @@ async fn cursors(rival: &Actor, client: &str) -> BTreeMap<&'static str, String> 
         ("/v2/clients/{client_id}/audit-log", "page_size"),
         ("/v2/clients/{client_id}/collection-control/audit-log", "page_size"),
         ("/v2/clients/{client_id}/enrollment-tokens", "page_size"),
+        ("/v2/clients/{client_id}/devices", "page_size"),
+        ("/v2/clients/{client_id}/users", "page_size"),
+        ("/v2/clients/{client_id}/departments", "page_size"),
         ("/v2/api-tokens", "page_size"),
         ("/v1/workspace/{workspace_id}/clients", "limit"),
     ] {
