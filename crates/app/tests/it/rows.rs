@@ -1,7 +1,7 @@
 //! What chains tell of besides the client: tenants, types and tokens are compared with it too.
 
 use crate::book::{ACME, Book, GLOBEX, OURS, RIVAL};
-use uuid::Uuid;
+use uuid::{Uuid, uuid};
 
 const BEHIND: &str = "was changed behind the trail:";
 const UNTOLD: &str = "has no entry that made it";
@@ -269,4 +269,57 @@ async fn a_damaged_id_does_not_end_the_run() {
         assert!(ours.iter().any(|fault| fault.what == client), "{ours:?}");
         assert_eq!(copy.verify(Some("tenant999"), None).await.faults, []);
     }
+}
+
+const ALICES: Uuid = uuid!("f1e2d3c4-b5a6-7890-abcd-ef1234567890");
+const ALICE: Uuid = uuid!("a1b2c3d4-e5f6-7890-abcd-ef1234567890");
+const SALES: Uuid = uuid!("d1e2f3a4-b5c6-7890-abcd-ef1234567891");
+
+/// What agents tell of a device is in no entry; the rest is.
+#[tokio::test]
+async fn an_edited_device_user_or_department_is_found() {
+    let book = Book::sqlite_with_history().await;
+    for (table, id, kind, edits) in [
+        (
+            "devices",
+            ALICES,
+            "device ",
+            &[
+                ("unique_key = 'another'", "unique_key"),
+                ("collection_state = 'deleted'", "collection_state"),
+                ("log_shipping_enabled = 1", "log_shipping_enabled"),
+                ("enrolled_with = NULL", "enrolled_with"),
+                ("installed_at = installed_at + 1", "installed_at"),
+                ("uninstalled_at = 1", "uninstalled_at"),
+                ("created_at = created_at - 1", "created_at"),
+                ("updated_at = updated_at + 1", "updated_at"),
+            ][..],
+        ),
+        (
+            "device_users",
+            ALICE,
+            "user ",
+            &[("status = 'archived'", "status"), ("updated_at = updated_at + 1", "updated_at")],
+        ),
+        (
+            "departments",
+            SALES,
+            "department ",
+            &[("name = 'Sly'", "name"), ("description = NULL", "description")],
+        ),
+    ] {
+        for (assignment, field) in edits {
+            let sql = format!("UPDATE {table} SET {assignment} WHERE id = {}", blob(id));
+            assert_told(&book, &[&sql], &[(ACME, kind, &format!("{BEHIND} {field}"))]).await;
+        }
+        let sql = format!("UPDATE {table} SET version = 0 WHERE id = {}", blob(id));
+        assert_told(&book, &[&sql], &[(ACME, kind, "has the version 0")]).await;
+    }
+    let left = format!("DELETE FROM department_members WHERE user_id = {}", blob(ALICE));
+    assert_told(&book, &[&left], &[(ACME, "user ", &format!("{BEHIND} departments"))]).await;
+    let gone = format!("DELETE FROM devices WHERE id = {}", blob(ALICES));
+    assert_told(&book, &[&gone], &[(ACME, "device ", ROWLESS)]).await;
+    let told =
+        format!("UPDATE devices SET name = 'x', last_seen_at = 1 WHERE id = {}", blob(ALICES));
+    assert_told(&book, &[&told], &[]).await;
 }

@@ -21,14 +21,14 @@ fn set(sequence: i64, assignment: &str) -> String {
     format!("UPDATE audit_entries SET {assignment} WHERE {}", entry(sequence))
 }
 
-/// Another entry like Acme's fifth, in this place.
+/// Another entry like Acme's sixteenth, in this place.
 fn forge(sequence: i64) -> String {
     format!(
         "INSERT INTO audit_entries SELECT tenant_id, chain_id, {sequence}, id, created_at,
             entity_type, entity_id, action, collection_control, actor_kind, actor_id, surface,
             request_id, operation_id, contents, previous_hash, hash
         FROM audit_entries WHERE {}",
-        entry(5)
+        entry(16)
     )
 }
 
@@ -85,7 +85,7 @@ async fn an_edited_column_is_found() {
         ("hash = x'00'", &[ACME]),
     ];
     for (assignment, chains) in edits {
-        assert_faults(&book, &[set(5, assignment)], chains).await;
+        assert_faults(&book, &[set(16, assignment)], chains).await;
     }
     // A new column is covered by the hash, and tried here.
     let outside = book.outside();
@@ -116,7 +116,7 @@ async fn edited_contents_are_found() {
         "json_remove(contents, '$.actor_name')",
     ];
     for edit in edits {
-        assert_faults(&book, &[set(5, &format!("contents = {edit}"))], &[ACME]).await;
+        assert_faults(&book, &[set(16, &format!("contents = {edit}"))], &[ACME]).await;
     }
 }
 
@@ -124,7 +124,7 @@ async fn edited_contents_are_found() {
 async fn a_removed_entry_is_found() {
     let book = Book::sqlite_with_history().await;
     let newest = book.verify(None, Some(ACME)).await.entries;
-    for sequence in [1, 5, i64::try_from(newest).expect("a place")] {
+    for sequence in [1, 16, i64::try_from(newest).expect("a place")] {
         assert_faults(&book, &[remove(&entry(sequence))], &[ACME]).await;
     }
     assert_faults(&book, &[remove(&format!("chain_id = {}", blob(ACME)))], &[ACME]).await;
@@ -141,16 +141,16 @@ async fn an_inserted_entry_is_found() {
         let chain = blob(ACME);
         format!(
             "UPDATE audit_entries SET sequence = sequence {by}
-            WHERE chain_id = {chain} AND sequence > 5"
+            WHERE chain_id = {chain} AND sequence > 16"
         )
     };
-    assert_faults(&book, &[shift("+ 1000"), shift("- 999"), forge(6)], &[ACME]).await;
+    assert_faults(&book, &[shift("+ 1000"), shift("- 999"), forge(17)], &[ACME]).await;
 }
 
 #[tokio::test]
 async fn swapped_entries_are_found() {
     let book = Book::sqlite_with_history().await;
-    let swap = [set(5, "sequence = -1"), set(6, "sequence = 5"), set(-1, "sequence = 6")];
+    let swap = [set(16, "sequence = -1"), set(17, "sequence = 16"), set(-1, "sequence = 17")];
     assert_faults(&book, &swap, &[ACME]).await;
 }
 
@@ -297,8 +297,8 @@ async fn erasure_that_nothing_tells_of_is_found() {
         let faults = copy.verify(None, None).await.faults;
         let [fault] = &faults[..] else { panic!("{faults:?}") };
         assert_eq!((fault.chain_id, &*fault.what), (ACME, &*format!("entry 1 {ERASED}")));
-        assert_faults(&copy, &[set(5, "actor_id = 'x'")], &[ACME]).await;
-        assert_faults(&copy, &[remove(&entry(5))], &[ACME]).await;
+        assert_faults(&copy, &[set(16, "actor_id = 'x'")], &[ACME]).await;
+        assert_faults(&copy, &[remove(&entry(16))], &[ACME]).await;
     }
 }
 
