@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Pages: more than it takes to make the tables.
-const CAP: i32 = 128;
+const CAP: i32 = 256;
 
 const SMALL: Limits =
     Limits { worth_while: 16, cap: CAP, patience: Duration::from_secs(10), ..Limits::SERVING };
