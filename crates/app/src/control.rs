@@ -101,7 +101,9 @@ impl App {
                 Ok((of_batch, done)) => {
                     outcome.has_changed |= !of_batch.idle;
                     about.client = of_batch.client;
-                    done.into_iter().for_each(|(id, done)| outcome.note(id, done));
+                    for (id, done) in done {
+                        outcome.note(id, done);
+                    }
                 }
                 // Nothing was done before, and nobody need look.
                 Err(error) if outcome.is_empty() && !matches!(error, AppError::InDoubt(_)) => {

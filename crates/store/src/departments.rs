@@ -6,6 +6,7 @@ use crate::tx::Tx;
 use crate::value::Value;
 use clientbook_model::department::Department;
 use clientbook_model::id::{ClientId, DepartmentId, DeviceUserId, TenantId};
+use clientbook_model::text::Text;
 
 macro_rules! select_department {
     ($rest:expr) => {
@@ -28,7 +29,7 @@ pub async fn insert(tx: &mut Tx, department: &Department) -> Result<(), DbError>
         department.id.into(),
         department.client_id.into(),
         department.name.as_str().into(),
-        department.description.as_ref().map(|text| text.as_str()).into(),
+        department.description.as_ref().map(Text::as_str).into(),
         department.version.into(),
         department.created_at.into(),
         department.updated_at.into(),
@@ -43,7 +44,7 @@ pub async fn update(tx: &mut Tx, department: &Department) -> Result<(), DbError>
         WHERE tenant_id = $5 AND id = $6";
     let args = [
         department.name.as_str().into(),
-        department.description.as_ref().map(|text| text.as_str()).into(),
+        department.description.as_ref().map(Text::as_str).into(),
         department.version.into(),
         department.updated_at.into(),
         department.tenant_id.into(),

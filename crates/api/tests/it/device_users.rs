@@ -109,16 +109,16 @@ async fn lists_of_users_are_filtered_and_sorted() {
         list(wrong).await.expect(400);
     }
     let front = "f1e2d3c4-b5a6-7890-abcd-ef1234567893";
-    let seen = path(&format!("/devices/{front}/users"));
+    let there = path(&format!("/devices/{front}/users"));
     for order in ["username", "enrolled_at", "last_seen_at"] {
-        let page = admin.get(&format!("{seen}?sort_by={order}&page_size=1")).await.expect(200);
+        let page = admin.get(&format!("{there}?sort_by={order}&page_size=1")).await.expect(200);
         let next = page.json()["next_cursor"].as_str().expect("another page").to_owned();
-        let query = format!("?sort_by={order}&page_size=1&cursor={next}");
-        let last = admin.get(&format!("{seen}{query}")).await.expect(200).json();
+        let more = format!("?sort_by={order}&page_size=1&cursor={next}");
+        let last = admin.get(&format!("{there}{more}")).await.expect(200).json();
         assert_eq!((&last["total_count"], &last["next_cursor"]), (&json!(2), &Value::Null));
         assert_ne!(column(&last, "username"), column(&page.json(), "username"));
     }
-    let summary = async |query: &str| admin.get(&path(&format!("/users/summary{query}"))).await;
+    let summary = async |query: &str| admin.get(&path(&format!("/users/summary{more}"))).await;
     let two_days = summary("").await.expect(200).json();
     let expected = json!({ "active_users": 4, "stale_users": 1, "stale_threshold": 172_800 });
     assert_eq!(two_days, expected);

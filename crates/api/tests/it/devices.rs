@@ -34,8 +34,8 @@ pub(crate) async fn log(actor: &Actor, query: &str) -> Vec<(String, Value, Value
 
 /// Panics unless these names first stand in this order.
 pub(crate) fn assert_in_order(text: &str, names: &[&str]) {
-    let place = |name| text.find(&format!("\"{name}\":")).unwrap_or_else(|| panic!("no {name}"));
-    assert!(names.is_sorted_by_key(|name| place(name)), "{text}");
+    let place = |name: &&str| text.find(&format!("\"{name}\":")).expect("each is there");
+    assert!(names.is_sorted_by_key(place), "{text}");
 }
 
 #[tokio::test]
