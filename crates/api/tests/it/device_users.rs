@@ -118,7 +118,7 @@ async fn lists_of_users_are_filtered_and_sorted() {
         assert_eq!((&last["total_count"], &last["next_cursor"]), (&json!(2), &Value::Null));
         assert_ne!(column(&last, "username"), column(&page.json(), "username"));
     }
-    let summary = async |query: &str| admin.get(&path(&format!("/users/summary{more}"))).await;
+    let summary = async |query: &str| admin.get(&path(&format!("/users/summary{query}"))).await;
     let two_days = summary("").await.expect(200).json();
     let expected = json!({ "active_users": 4, "stale_users": 1, "stale_threshold": 172_800 });
     assert_eq!(two_days, expected);
