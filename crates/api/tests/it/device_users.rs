@@ -112,9 +112,9 @@ async fn lists_of_users_are_filtered_and_sorted() {
     let there = path(&format!("/devices/{front}/users"));
     for order in ["username", "enrolled_at", "last_seen_at"] {
         let page = admin.get(&format!("{there}?sort_by={order}&page_size=1")).await.expect(200);
-        let next = page.json()["next_cursor"].as_str().expect("another page").to_owned();
-        let more = format!("?sort_by={order}&page_size=1&cursor={next}");
-        let last = admin.get(&format!("{there}{more}")).await.expect(200).json();
+        let cursor = page.json()["next_cursor"].as_str().expect("another page").to_owned();
+        let rest = format!("?sort_by={order}&page_size=1&cursor={cursor}");
+        let last = admin.get(&format!("{there}{rest}")).await.expect(200).json();
         assert_eq!((&last["total_count"], &last["next_cursor"]), (&json!(2), &Value::Null));
         assert_ne!(column(&last, "username"), column(&page.json(), "username"));
     }
