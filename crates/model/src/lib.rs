@@ -5,6 +5,7 @@
 //! type that cannot be wrong and is not checked again; a change is data (`ClientPatch`) that gives
 //! the new record and its field changes.
 
+pub mod agent;
 pub mod api_token;
 pub mod audit;
 pub mod audit_filter;
@@ -33,6 +34,7 @@ pub mod search;
 pub mod secret;
 pub mod status;
 pub mod success;
+pub mod telemetry;
 pub mod tenant;
 pub mod text;
 pub mod time;

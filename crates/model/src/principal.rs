@@ -185,6 +185,8 @@ pub enum ActorKind {
     ApiToken,
     /// A person or program known to an identity provider.
     Subject,
+    /// A device's agent.
+    Device,
     /// Someone at the command line of the machine that holds the store.
     Cli,
     /// Clientbook itself.
@@ -197,6 +199,7 @@ impl ActorKind {
         match self {
             Self::ApiToken => "api_token",
             Self::Subject => "subject",
+            Self::Device => "device",
             Self::Cli => "cli",
             Self::System => "system",
         }
@@ -204,7 +207,7 @@ impl ActorKind {
 
     /// Reads the name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::ApiToken, Self::Subject, Self::Cli, Self::System]
+        [Self::ApiToken, Self::Subject, Self::Device, Self::Cli, Self::System]
             .into_iter()
             .find(|kind| kind.as_str() == name)
     }

@@ -105,6 +105,17 @@ impl Parse for Timestamp {
 pub struct Day(Date);
 
 impl Day {
+    /// The day that `time` falls on in UTC.
+    pub fn of(time: Timestamp) -> Self {
+        Self(time.0.to_zoned(jiff::tz::TimeZone::UTC).date())
+    }
+
+    /// Its first moment in UTC.
+    pub fn begin(self) -> Timestamp {
+        let zoned = self.0.to_zoned(jiff::tz::TimeZone::UTC);
+        Timestamp::clamped(zoned.map_or(i64::MAX, |zoned| zoned.timestamp().as_millisecond()))
+    }
+
     /// Reads exactly `YYYY-MM-DD`, a day that exists.
     pub fn parse_iso(text: &str) -> Option<Self> {
         let shape = text.len() == 10

@@ -49,6 +49,9 @@ named! {
     clientbook_model::field::FieldStatus
     clientbook_model::device::CollectionState
     clientbook_model::device_user::UserStatus
+    clientbook_model::agent::Payload
+    clientbook_model::telemetry::UsageKind
+    clientbook_model::telemetry::LogLevel
 }
 
 impl Column for bool {

@@ -3,7 +3,7 @@
 use crate::changes::Moment;
 use crate::error::DbError;
 pub(crate) use crate::postgres::Held;
-use crate::postgres::Postgres;
+use crate::postgres::{Hints, Postgres};
 use crate::probe::Probe;
 use crate::settings;
 use crate::sqlite::Sqlite;
@@ -180,6 +180,15 @@ impl Db {
         match &self.engine {
             Engine::Sqlite(sqlite) => Some(sqlite.agent_changes()),
             Engine::Postgres(_) => None,
+        }
+    }
+
+    /// Hints that what agents are told may have changed, where other processes write too: whoever
+    /// waits for them has to look all the same. `None` where `agent_changes` tells.
+    pub async fn agent_hints(&self) -> Result<Option<Hints>, DbError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(None),
+            Engine::Postgres(postgres) => postgres.agent_hints().await.map(Some),
         }
     }
 

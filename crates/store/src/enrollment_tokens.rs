@@ -4,6 +4,7 @@ use crate::error::DbError;
 use crate::raw_id::RawId;
 use crate::row::Row;
 use crate::tx::Tx;
+use crate::value::Value;
 use clientbook_model::enrollment::{EnrollmentToken, digest};
 use clientbook_model::id::{ClientId, EnrollmentTokenId, TenantId};
 use clientbook_model::time::Timestamp;
@@ -89,6 +90,27 @@ pub async fn list(
 pub async fn count(tx: &mut Tx, tenant: TenantId, client: ClientId) -> Result<i64, DbError> {
     let sql = "SELECT count(*) FROM enrollment_tokens WHERE tenant_id = $1 AND client_id = $2";
     tx.one(sql, &[tenant.into(), client.into()], |row| row.get(0)).await
+}
+
+/// The client and the id of the token with this value that is not revoked; crosses tenants, because it
+/// is what tells the tenant. Found by the digest: how long that takes says nothing of other values.
+pub async fn find_across_tenants(
+    tx: &mut Tx,
+    value: &str,
+) -> Result<Option<(TenantId, ClientId, EnrollmentTokenId)>, DbError> {
+    let sql = "SELECT e.tenant_id, e.client_id, e.id FROM enrollment_values v
+        JOIN enrollment_tokens e ON e.tenant_id = v.tenant_id AND e.value = $1
+        WHERE v.digest = $2 AND e.revoked_at IS NULL";
+    let digest = digest(value);
+    let args = [value.into(), Value::Bytes(&digest)];
+    tx.opt(sql, &args, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).await
+}
+
+/// Counts a use. Whoever calls has the client's row, and has seen that there is one left.
+pub async fn count_use(tx: &mut Tx, token: &EnrollmentToken) -> Result<(), DbError> {
+    let sql = "UPDATE enrollment_tokens SET uses = uses + 1 WHERE tenant_id = $1 AND id = $2";
+    let touched = [token.id.0, token.client_id.0];
+    tx.send(&touched, sql, &[token.tenant_id.into(), token.id.into()]).await
 }
 
 fn token(row: &Row<'_>) -> Result<EnrollmentToken, DbError> {

@@ -9,6 +9,7 @@ use crate::devices;
 use crate::error::DbError;
 use crate::kept_answers;
 use crate::row::Row;
+use crate::telemetry;
 use crate::trigrams;
 use crate::tx::Tx;
 use clientbook_model::audit::{ChainHead, Entry};
@@ -77,6 +78,7 @@ pub async fn put(tx: &mut Tx, client: &Client, now: Timestamp) -> Result<(), DbE
     kept_answers::scrub(tx, client.tenant_id, client.id).await?;
     let sql = "DELETE FROM client_values WHERE tenant_id = $1 AND client_id = $2";
     tx.send(&[], sql, &[tenant, id]).await?;
+    telemetry::erase_client(tx, client.tenant_id, client.id).await?;
     devices::erase_all(tx, client.tenant_id, client.id).await?;
     departments::erase_all(tx, client.tenant_id, client.id).await?;
     device_users::erase_all(tx, client.tenant_id, client.id).await?;

@@ -22,6 +22,8 @@ mod tx;
 mod value;
 
 pub mod agent_configs;
+pub mod agent_logs;
+pub mod agents;
 pub mod api_tokens;
 pub mod audit;
 pub mod audit_lists;
@@ -43,12 +45,17 @@ pub mod fields;
 pub mod imports;
 pub mod kept_answers;
 pub mod merged_clients;
+pub mod refusals;
 pub mod settings;
+pub mod software;
+pub mod telemetry;
 pub mod tenants;
+pub mod usage;
 
 pub use changes::Moment;
 pub use db::{Access, Db, Repeat};
 pub use error::DbError;
+pub use postgres::Hints;
 #[cfg(feature = "record")]
 pub use postgres::{Cluster, Script, Traffic};
 pub use raw_id::RawId;

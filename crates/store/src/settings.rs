@@ -25,3 +25,20 @@ pub(crate) async fn probe(tx: &mut Tx) -> Result<(), DbError> {
     tx.send(&[], sql, &[Value::Bytes(&[0; 8192])]).await?;
     tx.send(&[], "DELETE FROM settings WHERE name IN ('probe 1', 'probe 2')", &[]).await
 }
+
+/// Takes the turn that `name` keeps, unless another server took it less than `period` milliseconds
+/// before `now`; whether it did.
+pub async fn take_turn(tx: &mut Tx, name: &str, now: i64, period: i64) -> Result<bool, DbError> {
+    insert_if_absent(tx, name, &i64::MIN.to_be_bytes()).await?;
+    let lock = "SELECT 1 FROM settings WHERE name = $1 FOR NO KEY UPDATE";
+    tx.lock(lock, &[name.into()]).await?;
+    let taken = get(tx, name).await?.and_then(|bytes| bytes.try_into().ok());
+    let taken = taken.map_or(i64::MIN, i64::from_be_bytes);
+    // A clock that was set back keeps nobody waiting for ever.
+    if taken <= now && now.saturating_sub(taken) < period {
+        return Ok(false);
+    }
+    let sql = "UPDATE settings SET value = $1 WHERE name = $2";
+    tx.send(&[], sql, &[Value::Bytes(&now.to_be_bytes()), name.into()]).await?;
+    Ok(true)
+}

@@ -13,15 +13,18 @@ use futures_util::stream::FuturesUnordered;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use std::future::poll_fn;
 use std::num::NonZero;
 use std::pin::Pin;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
-use tokio_postgres::{Client, Config, Error};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Connections in all, where the URL does not say.
@@ -51,6 +54,8 @@ pub(super) struct Target {
     connections: usize,
     /// What all connections share.
     pub(super) fields: Kept,
+    /// Who hears of notifications.
+    heard: Option<mpsc::UnboundedSender<()>>,
     #[cfg(feature = "record")]
     pub(super) recorder: Recorder,
 }
@@ -93,6 +98,7 @@ impl Target {
             threads,
             connections,
             fields: Kept::default(),
+            heard: None,
             #[cfg(feature = "record")]
             recorder: Recorder::default(),
         })
@@ -115,6 +121,14 @@ impl Target {
         self.race().await.map(|(client, _)| client)
     }
 
+    /// The same, with a sender for the notifications that it asks for.
+    pub(super) async fn connect_hearing(
+        &self,
+        heard: mpsc::UnboundedSender<()>,
+    ) -> Result<Client, Error> {
+        Self { heard: Some(heard), ..self.clone() }.connect().await
+    }
+
     /// Asks all addresses of all hosts at once, and takes the first that answers and takes writes: one
     /// that is silent keeps nobody from the others.
     async fn race(&self) -> Result<(Client, JoinHandle<()>), Error> {
@@ -134,12 +148,7 @@ impl Target {
             };
             match outcome {
                 Ok((client, connection)) => {
-                    let driven = tokio::spawn(async move {
-                        // Whoever uses the client hears of it too.
-                        if let Err(error) = connection.await {
-                            tracing::debug!(error = %chain(&error), "a connection to PostgreSQL ended");
-                        }
-                    });
+                    let driven = tokio::spawn(drive(connection, self.heard.clone()));
                     return Ok((client, driven));
                 }
                 // What a server says tells more than that another one is away.
@@ -152,6 +161,27 @@ impl Target {
         match refusal {
             Some(error) => Err(error),
             None => std::future::pending().await,
+        }
+    }
+}
+
+/// Drives a connection to its end. Whoever uses the client hears of errors too.
+async fn drive<S, T>(mut connection: Connection<S, T>, heard: Option<mpsc::UnboundedSender<()>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+        match message {
+            Ok(AsyncMessage::Notification(_)) => {
+                // Nobody may listen any more.
+                let _listening = heard.as_ref().map(|heard| heard.send(()));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::debug!(error = %chain(&error), "a connection to PostgreSQL ended");
+                return;
+            }
         }
     }
 }

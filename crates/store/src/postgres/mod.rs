@@ -7,6 +7,7 @@
 mod commit;
 mod connect;
 mod error;
+mod hints;
 mod hold;
 mod migrate;
 mod pool;
@@ -18,6 +19,7 @@ mod threads;
 mod transaction;
 mod value;
 
+pub use hints::Hints;
 pub(crate) use hold::Held;
 #[cfg(feature = "record")]
 pub use replay::{Cluster, Script};
