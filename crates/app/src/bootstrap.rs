@@ -1,5 +1,6 @@
 //! Opens a store for serving, and makes on its first start what every installation needs.
 
+use crate::agents::{DEFAULT_RETENTION_DAYS, Gathered, Waiting};
 use crate::api_tokens;
 use crate::caller::Caller;
 use crate::cursor::Cursors;
@@ -83,7 +84,21 @@ impl App {
         let (issuers, kept, running) = (Issuers::default(), Kept::new(), Running::default());
         let allowance = Allowance::default();
         let scrubs = Arc::default();
-        Self(Arc::new(Parts { db, env, cursors, issuers, kept, scrubs, running, allowance }))
+        let (waiting, gathered) = (Waiting::default(), Gathered::default());
+        let retention_days = DEFAULT_RETENTION_DAYS;
+        Self(Arc::new(Parts {
+            db,
+            env,
+            cursors,
+            issuers,
+            kept,
+            scrubs,
+            running,
+            allowance,
+            waiting,
+            gathered,
+            retention_days,
+        }))
     }
 }
 

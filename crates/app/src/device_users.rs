@@ -22,7 +22,7 @@ use clientbook_model::violation::Violation;
 use clientbook_store::device_user_lists::{
     self, Sighting, SightingOrder, UserFilter, UserOrder, UserPlace, UserPosition, UserSort,
 };
-use clientbook_store::{Repeat, Tx, departments, device_users};
+use clientbook_store::{Repeat, Tx, departments, device_users, telemetry};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
@@ -238,8 +238,8 @@ impl App {
             .await
     }
 
-    /// Erases what was collected of a user; the user stays. Doing it again, with nothing collected
-    /// since, changes nothing. Needs `devices.update`.
+    /// Erases what was collected of a user; the user stays. Once this returns, no file of the store
+    /// holds it any more. Doing it again, with nothing collected since, changes nothing. Needs `devices.update`.
     pub async fn erase_user_telemetry(
         &self,
         caller: &Caller,
@@ -255,7 +255,9 @@ impl App {
                 let (permission, purpose) = (Permission::DevicesUpdate, Purpose::Change);
                 let record = load::client(tx, &caller, &target, permission, purpose).await?;
                 let mut user = named(tx, &record.client, &asked, Purpose::Change).await?.user;
-                if !device_users::forget_activity(tx, user.tenant_id, user.id).await? {
+                let (tenant, id) = (user.tenant_id, user.id);
+                let was_active = device_users::forget_activity(tx, tenant, id).await?;
+                if !telemetry::erase_user(tx, tenant, id).await? && !was_active {
                     return Ok(());
                 }
                 let client = record.client;
@@ -267,7 +269,10 @@ impl App {
                 controlling.record(tx, user.updated_at, kind, user.id.0, action, &[]).await?;
                 controlling.end(tx).await.map(|_| ())
             })
-            .await
+            .await?;
+        let app = self.clone();
+        let scrubbed = tokio::spawn(async move { app.scrub_files().await });
+        scrubbed.await.unwrap_or_else(|error| Err(AppError::Internal(error.to_string())))
     }
 
     /// How many users of a client were active within `stale_after` seconds, and how many were not.

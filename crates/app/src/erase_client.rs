@@ -26,7 +26,7 @@ const JOINED: i64 = 1_000;
 /// Entries that are erased at a time.
 const PAGE: i64 = 100;
 
-const IN_THE_WAY: &str = "the client is erased, but a long read keeps its bytes in the files: \
+const IN_THE_WAY: &str = "what was asked for is erased, but a long read keeps its bytes in the files: \
     repeat the request until it succeeds";
 
 impl App {
@@ -69,6 +69,16 @@ impl App {
         let app = self.clone();
         let scrubbed = tokio::spawn(async move { app.scrub().await });
         scrubbed.await.unwrap_or_else(|error| Err(AppError::Internal(error.to_string())))
+    }
+
+    /// Has the bytes of what was deleted leave the files.
+    pub(crate) async fn scrub_files(&self) -> Result<(), AppError> {
+        let _turn = self.0.scrubs.lock().await;
+        if self.0.db.scrub().await? {
+            Ok(())
+        } else {
+            Err(AppError::Unavailable(IN_THE_WAY.into()))
+        }
     }
 
     /// One at a time: whoever waits may find it done.

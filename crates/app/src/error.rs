@@ -1,5 +1,6 @@
 //! Why a use case refuses or fails. Each surface turns these into its own shape, in one table.
 
+use crate::agents::NotCollected;
 use clientbook_model::control::ControlError;
 use clientbook_model::policy::{Decision, Overreach};
 use clientbook_model::principal::Permission;
@@ -15,6 +16,8 @@ pub enum AppError {
     Unauthenticated(Unauthenticated),
     /// The caller may not do this.
     Forbidden(Forbidden),
+    /// What an agent sent may not be collected.
+    NotCollected(Box<NotCollected>),
     /// There is no such thing, or the caller may not know of it.
     NotFound(Missing),
     /// It was there, and was erased.
@@ -57,6 +60,8 @@ pub enum Unauthenticated {
     Expired,
     /// Every client they are bound to is inactive.
     ClientInactive,
+    /// They are a device's, whose client is inactive: they may work again.
+    Suspended,
 }
 
 /// Why the caller may not.

@@ -4,6 +4,7 @@
 //! while nothing it is about has changed since, so it never shows less than the newest commit.
 //! Where other processes write too, the store says that nothing may be kept.
 
+use crate::agents::Agent;
 use crate::read_client::ReadClient;
 use clientbook_model::contact::EmailAddress;
 use clientbook_model::id::{ClientId, TenantId};
@@ -27,6 +28,9 @@ const CLIENTS: u64 = 128 << 20;
 /// The most bytes, about, that copies of principals take, and those of tenants.
 const OTHERS: u64 = 8 << 20;
 
+/// The most bytes, about, that copies of devices take: some 30,000 of them.
+const AGENTS: u64 = 64 << 20;
+
 /// The most names of clients that are remembered.
 const NAMES: usize = 128 << 10;
 
@@ -35,6 +39,8 @@ const NAMES: usize = 128 << 10;
 pub(crate) struct Kept {
     /// Bearers of API tokens, by the digest of the secret.
     pub(crate) principals: Shelf<[u8; 32], Principal>,
+    /// Devices, by the digest of their token, with what their agents are told.
+    pub(crate) agents: Shelf<[u8; 32], Agent>,
     /// Tenants, by each name that callers use.
     pub(crate) tenants: Shelf<TenantKey, Tenant>,
     /// Clients, by UUID.
@@ -47,6 +53,7 @@ impl Kept {
     pub(crate) fn new() -> Self {
         Self {
             principals: Shelf::new(OTHERS),
+            agents: Shelf::new(AGENTS),
             tenants: Shelf::new(OTHERS),
             clients: Shelf::new(CLIENTS),
             names: Arc::new(Cache::new(NAMES)),
@@ -87,7 +94,7 @@ impl<K, T> Clone for Shelf<K, T> {
 }
 
 /// Mostly so few that cloning them takes no count that all threads share.
-type About = SmallVec<[Uuid; 4]>;
+pub(crate) type About = SmallVec<[Uuid; 4]>;
 
 struct Copy<T> {
     value: Arc<T>,

@@ -3,6 +3,8 @@
 //! The only place for transactions, authorization and audit. Knows no HTTP and no SQL. Clock and
 //! randomness come in as values (`Env`).
 
+mod agent_logs;
+mod agents;
 mod api_tokens;
 mod as_of;
 mod audit_log;
@@ -45,10 +47,16 @@ mod references;
 mod remove_client;
 mod revert_client;
 mod sample;
+mod software;
 mod tenants;
+mod usage;
 mod values;
 mod verify_audit;
 
+pub use agents::{
+    Agent, CheckIn, DEFAULT_RETENTION_DAYS, Enrolled, Enrollment, Inventory, NotCollected,
+    SeenUser, UsageAccepted,
+};
 pub use api_tokens::{ApiTokenQuery, NewApiToken};
 pub use audit_log::CollectionControlQuery;
 pub use bootstrap::Bootstrap;
@@ -57,11 +65,15 @@ pub use caller::Caller;
 pub use change_client::{Change, ClientChange, Echo, Precondition};
 pub use checkpoint::{Checkpoint, SigningKey, VerifyingKey};
 pub use client_types::NewClientType;
+pub use clientbook_store::agent_logs::LogLine;
 pub use clientbook_store::client_lists::{Order, Sort};
 pub use clientbook_store::clients::{ClientKey, ClientRecord, Parent};
 pub use clientbook_store::device_lists::{DeviceOrder, DeviceSort, DeviceSummary};
 pub use clientbook_store::device_user_lists::{SightingOrder, UserOrder, UserSort};
 pub use clientbook_store::imports::ImportMark;
+pub use clientbook_store::refusals::Refusals;
+pub use clientbook_store::software::{Bearer, Installed, Title};
+pub use clientbook_store::usage::{GroupBy, UsageOf, UsageSum};
 pub use control::{Control, ControlOutcome, Controls, MAX_CONTROLLED};
 pub use create_client::NewClient;
 pub use cursor::Page;
@@ -83,7 +95,9 @@ pub use list_clients::{ClientListQuery, ClientPage, NumberedQuery, PageShows};
 pub use load::{ClientRef, Home};
 pub use merge_clients::{Merge, Merged};
 pub use read_client::{ReadClient, Shown};
+pub use software::ListQuery;
 pub use tenants::{NewTenant, TenantChange, TenantQuery};
+pub use usage::UsageQuery;
 pub use verify_audit::{AuditFault, AuditReport, AuditScope};
 
 use clientbook_store::Db;
@@ -109,6 +123,10 @@ struct Parts {
     scrubs: Arc<tokio::sync::Mutex<()>>,
     running: Running,
     allowance: Allowance,
+    waiting: agents::Waiting,
+    gathered: agents::Gathered,
+    /// How many days of telemetry are kept.
+    retention_days: i64,
 }
 
 impl App {

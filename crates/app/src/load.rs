@@ -68,7 +68,9 @@ pub(crate) async fn standing(tx: &mut Tx, caller: &Caller) -> Result<Standing, A
     let actor = &caller.principal.actor;
     let id = match actor.kind {
         ActorKind::ApiToken => parse_uuid(&actor.id).map(ApiTokenId),
-        ActorKind::Subject | ActorKind::Cli | ActorKind::System => return Ok(Standing::Lasting),
+        ActorKind::Subject | ActorKind::Device | ActorKind::Cli | ActorKind::System => {
+            return Ok(Standing::Lasting);
+        }
     };
     Ok(match id {
         Some(id) => Standing::Asked(api_tokens::ask(tx, caller.home(), id).await?),
