@@ -39,6 +39,10 @@ pub struct Options {
     pub public_url: String,
 }
 
+/// How many devices may join with one enrolment token in a minute: so that hundreds may be installed
+/// at once from behind one address, and a token that leaked makes no flood.
+const ENROLLMENTS: NonZeroU32 = NonZeroU32::new(6_000).expect("not zero");
+
 /// Every operation there is, with what it takes to call it: the access table.
 pub fn operations() -> Vec<Operation> {
     let surfaces = [
@@ -73,7 +77,9 @@ impl Surfaces {
     pub fn new(app: App, options: Options) -> Self {
         let throttle = options.throttle_failed_logins.then(Throttle::new);
         let rate_limit = options.rate_limit.map(RateLimit::new);
-        let state = State { app, throttle, rate_limit, public_url: options.public_url.into() };
+        let enrollments = options.rate_limit.map(|_| Arc::new(RateLimit::new(ENROLLMENTS)));
+        let public_url = options.public_url.into();
+        let state = State { app, throttle, rate_limit, enrollments, public_url };
         Self(Arc::new(Inner { state, routes: Routes::new(operations()) }))
     }
 

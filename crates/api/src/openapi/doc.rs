@@ -82,6 +82,8 @@ pub(crate) enum Refusal {
     NotDeleted,
     /// The client was erased.
     Erased,
+    /// What was sent may not be collected.
+    NotCollected,
 }
 
 /// A schema and all that it refers to.

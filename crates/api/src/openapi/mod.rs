@@ -136,6 +136,13 @@ fn describe(operation: &Operation, schemas: &mut Map<String, Value>) -> Value {
     });
     let permissions = operation.access.permissions();
     let permissions: Vec<_> = permissions.map(|one| format!("`{}`", one.as_str())).collect();
+    match operation.access {
+        Access::Device => described["description"] = "Takes a device's token.".into(),
+        Access::Enrollment => {
+            described["description"] = "Takes an enrolment token, in the body.".into();
+        }
+        Access::Public | Access::Permission(_) | Access::Either(..) => {}
+    }
     if !permissions.is_empty() {
         let about = format!("Takes the permission {}.", permissions.join(" or "));
         described["description"] = about.into();
@@ -214,7 +221,7 @@ fn common_headers(operation: &Operation) -> Value {
         "X-Request-Id": header("The request's id: yours if it is sane, else ours"),
         "Cache-Control": header("`private, no-cache`; `no-store` on what carries a secret"),
     });
-    if operation.access != Access::Public {
+    if !matches!(operation.access, Access::Public | Access::Enrollment) {
         for (name, _) in RATE_LIMIT {
             headers[name] = json!({ "$ref": format!("#/components/headers/{name}") });
         }
@@ -253,6 +260,9 @@ fn security(operation: &Operation) -> Value {
         Surface::CustomerSuccess => &["bearer", "apiKey", "bareToken"],
         _ => &["bearer"],
     };
+    if operation.access == Access::Device {
+        return json!([{ DEVICE_TOKEN: [] }]);
+    }
     let permissions = operation.access.permissions();
     permissions
         .flat_map(|one| schemes.iter().map(move |scheme| json!({ *scheme: [one.as_str()] })))
@@ -272,9 +282,20 @@ fn schemes(surface: Surface) -> Value {
             "apiKey": key("X-API-Key", "The bare access token"),
             "bareToken": key("Authorization", "The access token without the word Bearer"),
         }),
+        Surface::Organizations => json!({
+            "bearer": bearer,
+            DEVICE_TOKEN: {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A device's token (`cbd_...`), which it got when it enrolled",
+            },
+        }),
         _ => json!({ "bearer": bearer }),
     }
 }
+
+/// The scheme of what agents call.
+const DEVICE_TOKEN: &str = "deviceToken";
 
 fn error_shape(surface: Surface) -> Shape {
     let mut shape = match surface {

@@ -25,6 +25,7 @@ pub(super) fn example(surface: Surface, name: &str) -> String {
         "client_id" if surface == Surface::Workspace => "507f1f77bcf86cd799439011",
         "token_id" => "0195803b-5c40-7d0f-9c1b-7a6e5d4c3b2a",
         "field_id" => "69b02ab8a1b2c3d4e5f60718",
+        "software_id" => "3b9c1c5e-0d3f-8a41-9f60-2f1f0c1f7a55",
         "device_id" => "f1e2d3c4-b5a6-7890-abcd-ef1234567890",
         "user_id" => "a1b2c3d4-e5f6-7890-abcd-ef1234567890",
         "department_id" => "d1e2f3a4-b5c6-7890-abcd-ef1234567890",
@@ -107,6 +108,7 @@ fn in_path(surface: Surface, name: &str) -> Value {
         }
         "token_id" => ("The token's UUID", Id::schema()),
         "field_id" => ("The field's 24 hex digits", ObjectId::schema()),
+        "software_id" => ("The software's id in the client's list", Id::schema()),
         "device_id" => ("The device's UUID", Id::schema()),
         "user_id" => ("The user's UUID", Id::schema()),
         "department_id" => ("The department's UUID", Id::schema()),

@@ -8,7 +8,8 @@ use crate::shared::idempotency;
 use crate::shared::operation::{Access, BodyRule, Operation};
 use crate::shared::shape::{self, Told};
 use axum::http::Method;
-use clientbook_app::{AppError, Forbidden, Missing, Unauthenticated};
+use clientbook_app::{AppError, Forbidden, Missing, NotCollected, Unauthenticated};
+use clientbook_model::agent::{Collected, Directive};
 use clientbook_model::collection::{CollectionMode, TransitionError};
 use clientbook_model::control::ControlError;
 use clientbook_model::device::{CollectionState, StateTransitionError};
@@ -71,6 +72,9 @@ fn samples(operation: &Operation, doc: &Doc) -> Vec<Sample> {
         samples.push(("failed_logins", ApiError::TooManyFailedLogins(wait)));
         samples.push(("rate_limited", ApiError::TooManyRequests(wait)));
     }
+    if matches!(operation.access, Access::Device | Access::Enrollment) {
+        samples.extend(of_agents(operation));
+    }
     if let Some(missing) = missing(operation) {
         samples.push(("not_found", missing));
     }
@@ -100,6 +104,22 @@ fn samples(operation: &Operation, doc: &Doc) -> Vec<Sample> {
     samples
 }
 
+/// What agents are refused for.
+fn of_agents(operation: &Operation) -> Vec<Sample> {
+    let refused = |why| ApiError::App(AppError::Unauthenticated(why));
+    let wait = Duration::from_millis(500);
+    let mut samples = vec![
+        ("invalid_token", refused(Unauthenticated::Invalid)),
+        ("failed_logins", ApiError::TooManyFailedLogins(wait)),
+        ("rate_limited", ApiError::TooManyRequests(wait)),
+    ];
+    if operation.access == Access::Device {
+        samples.push(("missing_token", refused(Unauthenticated::Missing)));
+        samples.push(("client_inactive", refused(Unauthenticated::Suspended)));
+    }
+    samples
+}
+
 fn query(operation: &Operation) -> Sample {
     let has: Vec<_> = operation.parameters().collect();
     let has = if has.is_empty() { "none".into() } else { has.join(", ") };
@@ -117,12 +137,13 @@ fn missing(operation: &Operation) -> Option<ApiError> {
         "tenant_id" | "workspace_id" => "tenant",
         "field_id" => "field",
         "device_id" => "device",
+        "software_id" => "software",
         "user_id" => "user",
         "department_id" => "department",
         _ => "client",
     };
     Some(match operation.access {
-        Access::Public => ApiError::NoRoute,
+        Access::Public | Access::Device | Access::Enrollment => ApiError::NoRoute,
         Access::Permission(_) | Access::Either(..) => {
             AppError::NotFound(Missing { kind, id }).into()
         }
@@ -196,6 +217,7 @@ fn refusal(refusal: Refusal) -> Sample {
             let violation = Violation::new("deleted_first", message).below("/collection_mode");
             ("not_deleted", AppError::Conflict(violation).into())
         }
+        Refusal::NotCollected => ("collection_not_permitted", not_collected()),
         Refusal::Erased => {
             let id = "aa7cf840-9ca9-46a3-9778-9015d6580d50".to_owned();
             ("erased", AppError::Gone(Missing { kind: "client", id }).into())
@@ -236,6 +258,17 @@ fn of_control(refusal: Refusal) -> Sample {
     (name, AppError::Transition(refused).into())
 }
 
+fn not_collected() -> ApiError {
+    let why = NotCollected {
+        effective_mode: CollectionMode::Discovery,
+        directive: Directive::Collect,
+        collect: &[Collected::Device, Collected::Software],
+        user_keys: Vec::new(),
+        refused: Vec::new(),
+    };
+    AppError::NotCollected(Box::new(why)).into()
+}
+
 fn taken(path: &str, message: &str) -> ApiError {
     AppError::Conflict(Violation::new("unique", message).below(path)).into()
 }
@@ -244,6 +277,7 @@ fn about(status: u16, operation: &Operation) -> String {
     let about = match status {
         400 => "The request cannot be read, or breaks a rule",
         401 => "The token is missing or does not work",
+        403 if operation.access == Access::Device => "What was sent may not be collected",
         403 => "The token does not allow this",
         404 => "There is no such thing, or the caller may not know of it",
         405 => "The path has no such method",

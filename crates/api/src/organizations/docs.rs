@@ -2,6 +2,7 @@
 
 #![expect(dead_code, reason = "shapes of requests and errors to describe; nobody builds them")]
 
+pub(super) mod agents;
 pub(super) mod audit;
 pub(super) mod bulk;
 pub(super) mod control;
@@ -11,6 +12,7 @@ pub(super) mod devices;
 pub(super) mod enrollment_tokens;
 pub(super) mod merge;
 pub(super) mod moving;
+pub(super) mod telemetry;
 pub(super) mod tenants;
 
 use super::views::{ApiTokenView, ClientView, EntryView, ListView, NewApiTokenView};
@@ -53,7 +55,7 @@ lists_of_names! {
         "invalid_request", "invalid_transition", "unauthenticated", "forbidden", "not_found",
         "method_not_allowed", "conflict", "gone", "idempotency_mismatch", "precondition_failed",
         "payload_too_large", "unsupported_media_type", "rate_limited", "internal_error", "unavailable",
-        "insufficient_storage",
+        "insufficient_storage", "client_inactive", "collection_not_permitted",
     ];
 }
 
@@ -95,6 +97,9 @@ pub(super) struct Details {
     /// The tenant that is not there.
     #[schema(nullable = false)]
     tenant_id: Option<String>,
+    /// The software that is not there.
+    #[schema(nullable = false)]
+    software_id: Option<String>,
     /// The enrolment token that is not there.
     #[schema(nullable = false)]
     enrollment_token_id: Option<String>,
@@ -134,6 +139,18 @@ pub(super) struct Details {
     /// The status that was asked for.
     #[schema(value_type = Option<device_users::UserState>, nullable = false)]
     requested_status: Option<String>,
+    /// What is collected on the device.
+    #[schema(value_type = Option<Mode>, nullable = false)]
+    effective_mode: Option<String>,
+    /// What its agent is to do.
+    #[schema(value_type = Option<agents::DirectiveName>, nullable = false)]
+    directive: Option<String>,
+    /// What its agent may collect.
+    #[schema(value_type = Option<Vec<agents::CollectedName>>, nullable = false)]
+    collect: Option<Vec<String>>,
+    /// The users whose data was in the way, where nothing else was.
+    #[schema(nullable = false)]
+    user_keys: Option<Vec<String>>,
     /// Where the cause of a failure inside stands in the log.
     #[schema(nullable = false)]
     request_id: Option<String>,

@@ -39,6 +39,18 @@ fn details(told: &Told<'_>) -> Value {
         }
         Details::Permission(permission) => json!({ "permission": permission.as_str() }),
         Details::Transition(refused) => transition(refused),
+        Details::NotCollected(why) => {
+            let collect: Vec<_> = why.collect.iter().map(|kind| kind.as_str()).collect();
+            let mut details = json!({
+                "effective_mode": why.effective_mode.as_str(),
+                "directive": why.directive.as_str(),
+                "collect": collect,
+            });
+            if !why.user_keys.is_empty() {
+                details["user_keys"] = json!(why.user_keys);
+            }
+            details
+        }
         Details::InDoubt => json!({ "in_doubt": true }),
         Details::Made(id) => json!({ "id": id }),
         Details::None if told.problem.status == StatusCode::INTERNAL_SERVER_ERROR => {

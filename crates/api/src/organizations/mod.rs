@@ -1,5 +1,6 @@
 //! Organizations (v2): the main API.
 
+mod agents;
 mod api_tokens;
 mod audit_log;
 mod audit_views;
@@ -18,6 +19,7 @@ pub(crate) mod errors;
 mod merge;
 mod moving;
 mod revert;
+mod telemetry;
 mod tenants;
 mod views;
 
@@ -31,12 +33,14 @@ const S: Surface = Surface::Organizations;
 pub(crate) fn operations() -> Vec<Operation> {
     let parts = [
         of_clients(),
+        agents::operations(),
         of_moving(),
         of_the_trail(),
         of_enrollment_tokens(),
         of_api_tokens(),
         of_tenants(),
         of_devices(),
+        telemetry::operations(),
         of_device_users(),
         of_departments(),
     ];

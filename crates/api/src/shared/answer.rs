@@ -78,6 +78,11 @@ impl Answer {
         Ok(Self::of(status, body))
     }
 
+    /// 200 with a body that is there already.
+    pub(crate) fn ready(body: Bytes) -> Self {
+        Self::of(StatusCode::OK, body)
+    }
+
     /// 204.
     pub(crate) fn no_content() -> Self {
         Self::of(StatusCode::NO_CONTENT, Vec::new())

@@ -5,8 +5,11 @@ use super::body::Body;
 use super::error::ApiError;
 use super::incoming::Incoming;
 use super::query::Query;
+use super::rate_limit::RateLimit;
 use super::routes::Segments;
-use clientbook_app::{App, Caller, ClientRef, Home, Key, Precondition};
+use clientbook_app::{
+    Agent, App, AppError, Caller, ClientRef, Home, Key, Precondition, Unauthenticated,
+};
 use clientbook_model::principal::Permission;
 use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex};
@@ -15,6 +18,10 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct Call {
     pub(crate) app: App,
     pub(crate) caller: Caller,
+    /// The device whose agent calls, where one does.
+    pub(crate) agent: Option<Arc<Agent>>,
+    /// How often an enrolment token may be used.
+    pub(crate) enrollments: Option<Arc<RateLimit>>,
     /// The permission that the access table names for the operation.
     pub(crate) permission: Permission,
     /// The path of the operation, with `{name}` for each segment that varies.
@@ -36,6 +43,12 @@ impl Call {
     /// A segment of the path, decoded.
     pub(crate) fn segment(&self, name: &str) -> &str {
         self.path.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+    }
+
+    /// The device whose agent calls.
+    pub(crate) fn agent(&self) -> Result<Arc<Agent>, ApiError> {
+        let nobody = AppError::Unauthenticated(Unauthenticated::Missing);
+        self.agent.clone().ok_or_else(|| nobody.into())
     }
 
     /// The body, which must be a JSON object.

@@ -18,9 +18,10 @@ use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
 use bytes::Bytes;
-use clientbook_app::{App, AppError, Caller, Unauthenticated};
+use clientbook_app::{Agent, App, AppError, Caller, Unauthenticated};
 use clientbook_model::audit::{Origin, Surface};
 use clientbook_model::principal::Permission;
+use clientbook_model::secret::Secret;
 use futures_util::FutureExt as _;
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -35,6 +36,8 @@ pub(crate) struct State {
     pub(crate) app: App,
     pub(crate) throttle: Option<Throttle>,
     pub(crate) rate_limit: Option<RateLimit>,
+    /// How often each enrolment token may be used.
+    pub(crate) enrollments: Option<Arc<RateLimit>>,
     pub(crate) public_url: Arc<str>,
 }
 
@@ -110,7 +113,7 @@ async fn handle(
 ) -> Result<Answer, ApiError> {
     let admitted = admit(asked, state, request_id).await;
     let (operation, headers) = (asked.operation, &asked.parts.headers);
-    let (caller, permission, query) = match admitted {
+    let Admitted { caller, agent, permission, query } = match admitted {
         Ok(admitted) => admitted,
         Err(error) => {
             body::drain(headers, body).await;
@@ -129,6 +132,8 @@ async fn handle(
     let call = Call {
         app,
         caller,
+        agent,
+        enrollments: state.enrollments.clone(),
         permission,
         route,
         path,
@@ -148,14 +153,31 @@ async fn handle(
         Poll::Pending => tokio::time::timeout(operation.patience, handled).await,
     };
     match outcome {
+        // An enrolment token is a login like any other.
+        Ok(Ok(Err(ApiError::App(error)))) if operation.access == Access::Enrollment => {
+            Err(throttled(state, asked.peer, error))
+        }
         Ok(Ok(answer)) => answer,
         Ok(Err(_panic)) => Err(ApiError::internal(&"a handler panicked")),
-        Err(_elapsed) if operation.method.is_safe() => Err(ApiError::TimedOut),
-        Err(_elapsed) => {
-            let why = format!("the request took longer than {:?}", operation.patience);
-            Err(AppError::InDoubt(why).into())
-        }
+        Err(_elapsed) => Err(late(operation)),
     }
+}
+
+/// What is told where the use case did not end in time.
+fn late(operation: &Operation) -> ApiError {
+    if operation.method.is_safe() {
+        return ApiError::TimedOut;
+    }
+    let why = format!("the request took longer than {:?}", operation.patience);
+    AppError::InDoubt(why).into()
+}
+
+/// Who may go on, and with what.
+struct Admitted {
+    caller: Caller,
+    agent: Option<Arc<Agent>>,
+    permission: Permission,
+    query: Query,
 }
 
 /// What is checked before the body is read.
@@ -163,21 +185,40 @@ async fn admit(
     asked: &mut Asked<'_>,
     state: &State,
     request_id: &str,
-) -> Result<(Caller, Permission, Query), ApiError> {
+) -> Result<Admitted, ApiError> {
     let operation = asked.operation;
-    let (caller, permission) = match operation.access {
+    let (mut agent, mut permission) = (None, Permission::ClientsView);
+    let caller = match operation.access {
         // Public operations tell nothing of any tenant; nobody asks who calls.
-        Access::Public => (Caller::nobody(request_id.to_owned()), Permission::ClientsView),
+        Access::Public => Caller::nobody(request_id.to_owned()),
+        Access::Enrollment => {
+            let nobody = Caller::nobody(request_id.to_owned());
+            Caller { origin: origin(asked, request_id), ..nobody }
+        }
+        Access::Device => {
+            let secret = bearer(asked);
+            let found = match secret {
+                Ok(secret) => state.app.authenticate_agent(&secret).await,
+                Err(why) => Err(AppError::Unauthenticated(why)),
+            };
+            let found = found.map_err(|error| throttled(state, asked.peer, error))?;
+            let principal = Arc::clone(found.principal());
+            agent = Some(found);
+            let caller = Caller { principal, origin: origin(asked, request_id) };
+            limited(asked, state, &caller)?;
+            caller
+        }
         access => {
             let caller = authenticate(asked, state, request_id).await?;
             limited(asked, state, &caller)?;
             let counting = access.counting(caller.principal.permissions);
-            (caller, counting.unwrap_or(Permission::ClientsView))
+            permission = counting.unwrap_or(permission);
+            caller
         }
     };
     idempotency::read(operation, &asked.parts.headers)?;
     let query = Query::read(asked.parts.uri.query().unwrap_or_default(), operation.query)?;
-    Ok((caller, permission, query))
+    Ok(Admitted { caller, agent, permission, query })
 }
 
 async fn authenticate(
@@ -185,16 +226,29 @@ async fn authenticate(
     state: &State,
     request_id: &str,
 ) -> Result<Caller, ApiError> {
-    let surface = asked.operation.surface;
-    let principal = match credentials::token(surface, &asked.parts.headers) {
-        Ok(None) => Err(AppError::Unauthenticated(Unauthenticated::Missing)),
-        Err(()) => Err(AppError::Unauthenticated(Unauthenticated::Invalid)),
-        Ok(Some(secret)) => state.app.authenticate(&secret).await,
+    let principal = match bearer(asked) {
+        Ok(secret) => state.app.authenticate(&secret).await,
+        Err(why) => Err(AppError::Unauthenticated(why)),
     };
     let principal = principal.map_err(|error| throttled(state, asked.peer, error))?;
-    let source_address = Some(asked.peer);
-    let origin = Origin { surface, request_id: request_id.to_owned(), source_address };
-    Ok(Caller { principal, origin: Arc::new(origin) })
+    Ok(Caller { principal, origin: origin(asked, request_id) })
+}
+
+/// The token that a request bears.
+fn bearer(asked: &Asked<'_>) -> Result<Secret, Unauthenticated> {
+    match credentials::token(asked.operation.surface, &asked.parts.headers) {
+        Ok(None) => Err(Unauthenticated::Missing),
+        Err(()) => Err(Unauthenticated::Invalid),
+        Ok(Some(secret)) => Ok(secret),
+    }
+}
+
+fn origin(asked: &Asked<'_>, request_id: &str) -> Arc<Origin> {
+    Arc::new(Origin {
+        surface: asked.operation.surface,
+        request_id: request_id.to_owned(),
+        source_address: Some(asked.peer),
+    })
 }
 
 /// Counts the request, or refuses it.

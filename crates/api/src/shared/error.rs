@@ -4,7 +4,7 @@
 use super::body::LIMIT;
 use super::rate_limit::whole_seconds;
 use axum::http::StatusCode;
-use clientbook_app::{AppError, Forbidden, Missing, Unauthenticated};
+use clientbook_app::{AppError, Forbidden, Missing, NotCollected, Unauthenticated};
 use clientbook_model::control::ControlError;
 use clientbook_model::policy::Overreach;
 use clientbook_model::principal::Permission;
@@ -75,6 +75,7 @@ pub(crate) enum Details {
     Permission(Permission),
     Transition(ControlError),
     Credentials(Unauthenticated),
+    NotCollected(Box<NotCollected>),
     /// The change may have been made.
     InDoubt,
     /// The id of what the first call with this key made.
@@ -162,6 +163,7 @@ impl From<AppError> for Problem {
             AppError::Unauthenticated(why) => unauthenticated(why),
             AppError::Forbidden(why) => forbidden(&why),
             AppError::NotFound(missing) => not_found(missing),
+            AppError::NotCollected(why) => not_collected(why),
             AppError::Gone(missing) => {
                 let message = "It was erased: what it was like is not known any more";
                 Self::new(S::GONE, "gone", message).with(Details::Missing(missing))
@@ -216,6 +218,12 @@ impl From<AppError> for Problem {
     }
 }
 
+fn not_collected(why: Box<NotCollected>) -> Problem {
+    let message = "What was sent may not be collected; nothing of it was stored";
+    let problem = Problem::new(StatusCode::FORBIDDEN, "collection_not_permitted", message);
+    problem.with(Details::NotCollected(why))
+}
+
 fn not_found(missing: Missing) -> Problem {
     let message = match missing.kind {
         "client" => "Client not found",
@@ -253,9 +261,12 @@ fn unauthenticated(why: Unauthenticated) -> Problem {
         Unauthenticated::ClientInactive => {
             "The client that the access token is bound to is inactive"
         }
+        Unauthenticated::Suspended => "The device's client is inactive: ask again in 5 minutes",
     };
     let details = Details::Credentials(why);
-    Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", message).with(details)
+    let code =
+        if why == Unauthenticated::Suspended { "client_inactive" } else { "unauthenticated" };
+    Problem::new(StatusCode::UNAUTHORIZED, code, message).with(details)
 }
 
 fn forbidden(why: &Forbidden) -> Problem {

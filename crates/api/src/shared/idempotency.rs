@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::call::Call;
 use super::error::ApiError;
-use super::operation::{BodyRule, Operation};
+use super::operation::{Access, BodyRule, Operation};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use clientbook_app::{AppError, Caller, Done, Key, KeyedCall, Once, Show, Told};
@@ -16,9 +16,11 @@ pub(crate) const HEADER: &str = "idempotency-key";
 pub(crate) const MAX_LENGTH: usize = 255;
 
 /// Whether calls of this operation look at the header. The rows of a file are no body that could be
-/// compared with an earlier one.
+/// compared with an earlier one; agents' calls may be repeated as they are.
 pub(crate) fn counts(operation: &Operation) -> bool {
-    matches!(operation.method, Method::POST | Method::PATCH) && operation.body != BodyRule::Stream
+    matches!(operation.method, Method::POST | Method::PATCH)
+        && operation.body != BodyRule::Stream
+        && !matches!(operation.access, Access::Device | Access::Enrollment)
 }
 
 /// The key that a request has, to the letter.

@@ -29,13 +29,17 @@ pub enum Access {
     Permission(Permission),
     /// A principal with one of these permissions.
     Either(Permission, Permission),
+    /// A device's token, which opens nothing else.
+    Device,
+    /// An enrolment token in the body.
+    Enrollment,
 }
 
 impl Access {
-    /// The permissions that will do, each by itself; none for what is public.
+    /// The permissions that will do, each by itself; none for what is public or a device's.
     pub fn permissions(self) -> impl Iterator<Item = Permission> {
         let (one, other) = match self {
-            Self::Public => (None, None),
+            Self::Public | Self::Device | Self::Enrollment => (None, None),
             Self::Permission(permission) => (Some(permission), None),
             Self::Either(one, other) => (Some(one), Some(other)),
         };
@@ -128,6 +132,12 @@ impl Operation {
     /// Takes as much, and as long, as calls about many clients do.
     pub(crate) fn bulk(mut self) -> Self {
         (self.limit, self.patience) = (body::BULK_LIMIT, BULK_PATIENCE);
+        self
+    }
+
+    /// Takes this long.
+    pub(crate) fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 

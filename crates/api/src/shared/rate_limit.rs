@@ -64,8 +64,12 @@ impl RateLimit {
 
     /// Counts a request; `None` where so many callers are busy that this one is not counted.
     pub(crate) fn take(&self, principal: &Principal, now: Duration) -> Option<Allowance> {
-        let actor = &principal.actor;
-        let name = self.names.hash_one((actor.kind.as_str(), &actor.id));
+        self.take_for(principal.actor.kind.as_str(), &principal.actor.id, now)
+    }
+
+    /// The same, for whatever is told apart by kind and id.
+    pub(crate) fn take_for(&self, kind: &str, id: &str, now: Duration) -> Option<Allowance> {
+        let name = self.names.hash_one((kind, id));
         let shard = usize::try_from(name % SHARDS as u64).unwrap_or(0);
         let mut callers = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
         let now = nanos(now);

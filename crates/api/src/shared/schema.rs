@@ -166,6 +166,11 @@ pub(crate) fn uuid() -> RefOr<Schema> {
     <Id as utoipa::PartialSchema>::schema()
 }
 
+/// A query parameter that is a calendar day.
+pub(crate) fn day() -> RefOr<Schema> {
+    <Day as utoipa::PartialSchema>::schema()
+}
+
 /// A query parameter that is a time.
 pub(crate) fn moment() -> RefOr<Schema> {
     <Moment as utoipa::PartialSchema>::schema()
