@@ -163,8 +163,12 @@ pub(crate) struct Serve {
     #[arg(long, env = "CLIENTBOOK_RATE_LIMIT", value_name = "REQUESTS")]
     pub(crate) rate_limit: Option<String>,
 
+    /// Days for which what agents collect is kept: usage, and their own logs [default: 90]
+    #[arg(long, env = "CLIENTBOOK_TELEMETRY_DAYS", value_name = "DAYS")]
+    pub(crate) telemetry_days: Option<String>,
+
     /// A TOML file for what is not said otherwise: listen, database, log, `rate_limit`,
-    /// `public_url`, and the issuers whose JWTs are believed
+    /// `telemetry_days`, `public_url`, and the issuers whose JWTs are believed
     #[arg(long, env = "CLIENTBOOK_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }

@@ -25,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) log: Option<String>,
     /// As `--rate-limit`.
     pub(crate) rate_limit: Option<u32>,
+    /// As `--telemetry-days`.
+    pub(crate) telemetry_days: Option<u32>,
     /// The address that callers use, such as `https://clients.example.com`.
     pub(crate) public_url: Option<String>,
     /// Whose JWTs are believed.
@@ -293,6 +295,8 @@ mod tests {
         assert_eq!(config.database.as_deref(), Some(settings::DEFAULT_DATABASE));
         assert_eq!(config.log.as_deref(), Some("info"));
         assert_eq!(config.rate_limit, Some(settings::DEFAULT_RATE_LIMIT));
+        let days = config.telemetry_days.map(i64::from);
+        assert_eq!(days, Some(clientbook_app::DEFAULT_RETENTION_DAYS));
         let Issuer { max_role, tenant_claim, org_claim, jwks_file, .. } = &config.issuers[0];
         assert_eq!(Role::from_name(max_role), Some(issuers[0].max_role));
         assert_eq!(*tenant_claim, issuers[0].claims.tenant);

@@ -38,12 +38,14 @@ fn sentence(error: AppError) -> String {
             Unauthenticated::Missing => "there are no credentials".into(),
             Unauthenticated::Invalid => "the token is not known".into(),
             Unauthenticated::Expired => "the token has expired".into(),
-            Unauthenticated::ClientInactive => "the token's clients are inactive".into(),
+            Unauthenticated::ClientInactive | Unauthenticated::Suspended => {
+                "the token's clients are inactive".into()
+            }
         },
         AppError::Forbidden(Forbidden::Lacks(permission)) => {
             format!("the permission {} is missing", permission.as_str())
         }
-        AppError::Forbidden(_) => "this is not allowed".into(),
+        AppError::Forbidden(_) | AppError::NotCollected(_) => "this is not allowed".into(),
         AppError::NotFound(missing) => {
             format!("there is no {} {:?}", missing.kind.replace('_', " "), missing.id)
         }

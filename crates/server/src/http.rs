@@ -228,6 +228,29 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 mod tests {
     use super::*;
     use std::future::pending;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    #[tokio::test(start_paused = true)]
+    async fn an_agent_may_wait_a_minute_in_silence() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let answers = |_, _| async {
+            sleep(Duration::from_mins(1)).await;
+            Response::new(Body::from("late"))
+        };
+        let caller = async {
+            let mut stream = TcpStream::connect(address).await.expect("a connection");
+            let request = b"GET / HTTP/1.1\r\nHost: clientbook\r\nConnection: close\r\n\r\n";
+            stream.write_all(request).await.expect("a request");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.expect("an answer");
+            answer
+        };
+        tokio::select! {
+            () = serve(listener, answers, 1, pending()) => unreachable!("nobody stops it"),
+            answer = caller => assert!(answer.ends_with("late"), "{answer}"),
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_caller_that_reads_no_answer_is_cut_off() {

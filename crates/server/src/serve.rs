@@ -7,7 +7,7 @@ use crate::settings::{
 };
 use crate::signals::Signals;
 use crate::{cli, demo, http, jwks, log, open_files, output, store};
-use clientbook_app::{App, AppError, Bootstrap, Env, IssuerSettings};
+use clientbook_app::{App, AppError, Bootstrap, DEFAULT_RETENTION_DAYS, Env, IssuerSettings};
 use clientbook_model::secret::Secret;
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +27,9 @@ const LAST_READS: Duration = Duration::from_secs(2);
 /// How often answers and imports are forgotten whose time is over.
 const FORGET_AFTER: Duration = Duration::from_mins(1);
 
+/// How often what was gathered of agents is written: no more is lost in a crash.
+const WRITE_AFTER: Duration = Duration::from_secs(5);
+
 struct Settings {
     listen: SocketAddr,
     /// Absent for the demo's temporary one.
@@ -36,6 +39,7 @@ struct Settings {
     issuers: Vec<IssuerSettings>,
     public_url: Option<String>,
     rate_limit: Option<NonZeroU32>,
+    telemetry_days: i64,
 }
 
 /// Serves until a signal says to stop.
@@ -91,6 +95,12 @@ fn check(args: cli::Serve) -> Result<(Settings, EnvFilter), String> {
     let rate_limit = args.rate_limit.or(config.rate_limit.map(|it| it.to_string()));
     let rate_limit = rate_limit.unwrap_or_else(|| DEFAULT_RATE_LIMIT.to_string());
     let rate_limit = settings::rate_limit(&rate_limit).map_err(rate_limit_from)?;
+    let written = config.telemetry_days.map(|days| days.to_string());
+    let telemetry_from = place(&args.telemetry_days, &written);
+    let telemetry_days = match args.telemetry_days.or(written) {
+        Some(days) => settings::telemetry_days(&days).map_err(telemetry_from)?,
+        None => DEFAULT_RETENTION_DAYS,
+    };
     let public_url = config.public_url.as_deref().map(settings::public_url).transpose()?;
     if let Some(url) = &database {
         settings::database(url).map_err(database_from)?;
@@ -101,7 +111,16 @@ fn check(args: cli::Serve) -> Result<(Settings, EnvFilter), String> {
     let bootstrap = std::env::var_os(BOOTSTRAP_TOKEN).map(settings::bootstrap_token).transpose()?;
     let demo = args.demo;
     let rate_limit = rate_limit.filter(|_| !demo);
-    let settings = Settings { listen, database, demo, bootstrap, issuers, public_url, rate_limit };
+    let settings = Settings {
+        listen,
+        database,
+        demo,
+        bootstrap,
+        issuers,
+        public_url,
+        rate_limit,
+        telemetry_days,
+    };
     Ok((settings, filter))
 }
 
@@ -123,7 +142,7 @@ async fn serve(
     let db = store::to_serve(&url)?;
     let (app, bootstrap) = App::start(db, Env::system(), settings.bootstrap).await?;
     let fetch = jwks::fetcher().map_err(|error| Failure::Failed(error.to_string()))?;
-    let app = app.with_issuers(settings.issuers, &fetch);
+    let app = app.with_issuers(settings.issuers, &fetch).with_retention(settings.telemetry_days);
     told(output::print(&format!("Clientbook listens on http://{address}")));
     tell_bootstrap(bootstrap, settings.demo);
     if settings.demo {
@@ -145,10 +164,31 @@ async fn serve(
     }
     let directory = temporary.map(|directory| directory.path().to_owned());
     tokio::spawn(forget(app.clone()));
-    let surfaces = clientbook_api::Surfaces::new(app, options);
+    tokio::spawn(write_gathered(app.clone()));
+    let surfaces = clientbook_api::Surfaces::new(app.clone(), options);
     let answers = move |peer, request| surfaces.clone().answer(peer, request);
-    http::serve(listener, answers, connections, stop(signals, directory)).await;
+    let stopped = async {
+        stop(signals, directory).await;
+        // Their answers would come long after the last moment.
+        app.release_agents();
+    };
+    http::serve(listener, answers, connections, stopped).await;
+    written(app.write_gathered().await);
     Ok(())
+}
+
+/// Writes what was gathered of agents, again and again.
+async fn write_gathered(app: App) {
+    loop {
+        tokio::time::sleep(WRITE_AFTER).await;
+        written(app.write_gathered().await);
+    }
+}
+
+fn written(done: Result<(), AppError>) {
+    if let Err(error) = done {
+        warn!(?error, "when agents were heard of could not be written; trying again");
+    }
 }
 
 /// Forgets what nobody can ask for any more, at once and then again and again: answers to calls, and
@@ -157,6 +197,7 @@ async fn forget(app: App) {
     loop {
         while forgotten("answers", app.forget_answers().await) {}
         while forgotten("imports", app.forget_imports().await) {}
+        forgotten("telemetry", app.forget_telemetry().await);
         tokio::time::sleep(FORGET_AFTER).await;
     }
 }

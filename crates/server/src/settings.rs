@@ -1,6 +1,6 @@
 //! Checks of settings. Each refusal is one sentence: which setting, why, and what would be right.
 
-use clientbook_app::VerifyingKey;
+use clientbook_app::{DEFAULT_RETENTION_DAYS, VerifyingKey};
 use clientbook_model::api_token::ApiTokenName;
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::id::{ClientId, parse_uuid};
@@ -42,6 +42,21 @@ pub(crate) fn rate_limit(text: &str) -> Result<Option<NonZeroU32>, String> {
             "--rate-limit (CLIENTBOOK_RATE_LIMIT) is {text:?}, which is not a number of requests a \
              minute from 0 to {MAX_RATE_LIMIT}: write for example {DEFAULT_RATE_LIMIT}, or 0 for \
              any number"
+        )
+    })
+}
+
+/// Up to ten years.
+const MAX_TELEMETRY_DAYS: i64 = 3_650;
+
+/// How many days what agents collect is kept.
+pub(crate) fn telemetry_days(text: &str) -> Result<i64, String> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let days = text.parse().ok().filter(|days| plain && (1..=MAX_TELEMETRY_DAYS).contains(days));
+    days.ok_or_else(|| {
+        format!(
+            "--telemetry-days (CLIENTBOOK_TELEMETRY_DAYS) is {text:?}, which is not a number of \
+             days from 1 to {MAX_TELEMETRY_DAYS}: write for example {DEFAULT_RETENTION_DAYS}"
         )
     })
 }
@@ -321,6 +336,15 @@ mod tests {
         assert_eq!(rate_limit("0"), Ok(None));
         for wrong in ["", "-1", "+5", "1.5", "off", "60/s", "100000001", "99999999999"] {
             assert_refused(rate_limit(wrong), "CLIENTBOOK_RATE_LIMIT", wrong, "60000");
+        }
+    }
+
+    #[test]
+    fn telemetry_is_kept_for_days() {
+        assert_eq!(telemetry_days("90"), Ok(90));
+        assert_eq!(telemetry_days("3650"), Ok(3_650));
+        for wrong in ["", "0", "-1", "+5", "1.5", "90d", "3651", "99999999999999999999"] {
+            assert_refused(telemetry_days(wrong), "CLIENTBOOK_TELEMETRY_DAYS", wrong, "90");
         }
     }
 
