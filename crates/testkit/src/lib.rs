@@ -10,6 +10,7 @@
 mod actor;
 mod answer;
 mod database;
+mod device;
 mod issuer;
 mod proxy;
 mod signer;
@@ -18,6 +19,7 @@ mod test_app;
 pub use actor::Actor;
 pub use answer::Answer;
 pub use database::{Engine, TestDatabase, query};
+pub use device::Device;
 pub use issuer::{KeyServer, issuer};
 pub use proxy::{Fault, Place, Proxy};
 pub use signer::{ED25519, P256, RSA, SECOND_P256, SECOND_RSA, Signer};

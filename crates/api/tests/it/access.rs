@@ -2,8 +2,10 @@
 //! gets from every operation, on its own tenant and on another. An operation that is missing there
 //! or here fails the tests, so that no route comes without a decision.
 
+mod made;
+
 use axum::http::Method;
-use clientbook_api::{Operation, operations};
+use clientbook_api::{Access, Operation, operations};
 use clientbook_model::audit::Surface;
 use clientbook_model::id::{ClientId, TenantId};
 use clientbook_model::principal::Permission;
@@ -57,7 +59,12 @@ pub(crate) enum Target {
 
 fn access(operation: &Operation) -> String {
     let permissions: Vec<_> = operation.access.permissions().map(Permission::as_str).collect();
-    if permissions.is_empty() { "public".to_owned() } else { permissions.join(" or ") }
+    match operation.access {
+        Access::Device => "a device's token".to_owned(),
+        Access::Enrollment => "an enrolment token".to_owned(),
+        _ if permissions.is_empty() => "public".to_owned(),
+        _ => permissions.join(" or "),
+    }
 }
 
 const EXPORT: &str = "/v2/clients/export";
@@ -90,7 +97,7 @@ pub(crate) fn fill(operation: &Operation, target: Target, made_id: &str) -> Stri
         "{client_id}" if operation.surface == Surface::Workspace => object_id,
         "{client_id}" | "{uuid}" => uuid,
         "{id}" => "456",
-        "{token_id}" | "{field_id}" => made_id,
+        "{token_id}" | "{field_id}" | "{software_id}" => made_id,
         "{device_id}" => or_demos(made_id, ALICES),
         "{user_id}" => or_demos(made_id, ALICE),
         "{department_id}" => or_demos(made_id, ENGINEERING),
@@ -134,6 +141,9 @@ pub(crate) fn body(
             Some(json!({ "fields": [{ "fieldId": made_id, "order": 7 }] }))
         }
         (Surface::Workspace, "PATCH", "{field_id}") => Some(json!({ "label": mark })),
+        (Surface::Organizations, _, last) if operation.path.starts_with("/v2/agent/") => {
+            Some(made::agents_body(last, role, made_id))
+        }
         (Surface::Organizations, method, last) if is_control(operation) => {
             Some(control_body(method, last, operation.path, [&mark, &unique]))
         }
@@ -223,6 +233,9 @@ async fn below(app: &TestApp, operation: &Operation, target: Target) -> String {
 /// What the access table and the contract promise: `2xx` stands for any success.
 fn promised(operation: &Operation, held: Option<&[&str]>, target: Target) -> &'static str {
     let permissions: Vec<_> = operation.access.permissions().collect();
+    if operation.access == Access::Device {
+        return "401";
+    }
     if permissions.is_empty() {
         return "2xx";
     }
@@ -381,15 +394,8 @@ async fn attempt(
 ) -> u16 {
     let (name, held) = ROLES[role];
     let (mut made_id, bearer) = victim(app, target).await;
-    if operation.path.contains("enrollment-tokens/") {
-        made_id = enrollment_token(app, target).await;
-    }
-    if is_control(operation) && operation.path.matches('{').count() > 1 {
-        made_id = below(app, operation, target).await;
-    }
-    if operation.path.contains("/fields/") {
-        let action = operation.path.rsplit('/').next().unwrap_or_default();
-        made_id = field(app, target, &format!("{name} {} {action}", operation.method)).await;
+    if let Some(id) = made::for_call(app, operation, target, name).await {
+        made_id = id;
     }
     let mut path = fill(operation, target, &made_id);
     if operation.path.ends_with("/revert") {

@@ -6,7 +6,7 @@ mod room;
 
 use crate::access::{self, Target};
 use axum::http::Method;
-use clientbook_api::{Access, operations};
+use clientbook_api::operations;
 use clientbook_testkit::{ACME, ACME_OBJECT, Actor, Answer, TestApp};
 use serde_json::{Value, json};
 
@@ -106,7 +106,8 @@ async fn every_call_that_changes_something_has_one_effect() {
     let app = TestApp::start().await;
     let operator = app.operator();
     let changes = operations().into_iter().filter(|one| {
-        matches!(one.method, Method::POST | Method::PATCH) && one.access != Access::Public
+        let changes = matches!(one.method, Method::POST | Method::PATCH);
+        changes && one.access.permissions().next().is_some()
     });
     // The rows of a file are repeated by the import's own id.
     let changes = changes.filter(|one| !one.path.ends_with("/import"));

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod access;
+mod agents;
 mod agree;
 mod audit;
 mod audit_log;

@@ -29,7 +29,7 @@ pub(super) const THEIRS: [(&str, Kind); 4] = [
 ];
 
 /// Parameters that name nothing that anyone has.
-const NEUTRAL: [&str; 24] = [
+const NEUTRAL: [&str; 25] = [
     "action",
     "active",
     "active_only",
@@ -40,6 +40,7 @@ const NEUTRAL: [&str; 24] = [
     "entity_type",
     "format",
     "from",
+    "group_by",
     "includeArchived",
     "limit",
     "match",
@@ -85,6 +86,7 @@ fn own_segment(operation: &Operation, segment: &str) -> String {
         // Ours has none of these: what is asked for is not there, whoever else has it.
         "{token_id}" => Kind::EnrollmentToken.unknown(),
         "{field_id}" => Kind::Field.unknown(),
+        "{software_id}" => Kind::Software.unknown(),
         "{device_id}" => ALICES,
         "{user_id}" => ALICE,
         "{department_id}" => ENGINEERING,
@@ -124,6 +126,7 @@ fn paths(operation: &Operation) -> Vec<Case> {
             "{token_id}" if operation.path.starts_with("/v2/api-tokens") => &[Kind::ApiToken],
             "{token_id}" => &[Kind::EnrollmentToken],
             "{field_id}" => &[Kind::Field],
+            "{software_id}" => &[Kind::Software],
             "{device_id}" => &[Kind::Device],
             "{user_id}" => &[Kind::User],
             "{department_id}" => &[Kind::Department],

@@ -35,6 +35,7 @@ pub(super) enum Kind {
     Device,
     User,
     Department,
+    Software,
     /// An idempotency key.
     Key,
 }
@@ -197,6 +198,11 @@ async fn devices(app: &TestApp, rival: &Actor, things: &mut BTreeMap<Kind, Strin
     let (device, user) = made[0];
     things.insert(Kind::Device, device.to_string());
     things.insert(Kind::User, user.to_string());
+    let bearer = app.device(&client, "zanzibar").await;
+    let all = json!({ "software": [{ "name": "Zanzibar software", "version": "1" }] });
+    bearer.inventory(&all).await.expect(204);
+    let list = rival.get(&format!("/v2/clients/{client}/software")).await.expect(200).json();
+    things.insert(Kind::Software, text(&list, "/data/0/id"));
     for name in ["Zanzibar department", "Zanzibar office"] {
         let path = format!("/v2/clients/{client}/departments");
         let made = rival.post(&path, &json!({ "name": name })).await.expect(201).json();
