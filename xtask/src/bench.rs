@@ -36,6 +36,18 @@ enum Kind {
     /// The store stays in target/bench for the next run. To make one of a million clients takes some
     /// minutes.
     Scale(Scale),
+    /// Measures heartbeats of devices' agents, and agents that wait
+    Agents(Agents),
+}
+
+#[derive(Debug, Args)]
+struct Agents {
+    /// How many agents wait
+    #[arg(long, default_value_t = 8_000, value_parser = clap::value_parser!(u32).range(1..=9_900))]
+    waiting: u32,
+    /// Fail where a target is missed
+    #[arg(long)]
+    assert: bool,
 }
 
 #[derive(Debug, Args)]
@@ -72,6 +84,13 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<(), Failure> {
         command.arg("--directory").arg(directory);
         command.args(scale.assert.then_some("--assert"));
         return step::run("bench scale", &mut command);
+    }
+    if let Some(Kind::Agents(agents)) = &bench.scale {
+        command.arg("agents").args(["--waiting", &agents.waiting.to_string()]);
+        command.arg("--server").arg(release.join("clientbook"));
+        command.arg("--directory").arg(directory);
+        command.args(agents.assert.then_some("--assert"));
+        return step::run("bench agents", &mut command);
     }
     // Runs until the command has ended.
     let _cluster = if bench.postgres {

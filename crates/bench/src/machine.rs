@@ -3,6 +3,7 @@
 use crate::Failure;
 use procfs::process::Process;
 use procfs::{Current as _, CurrentSI as _};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 use std::ops::Sub;
 use std::path::Path;
@@ -81,6 +82,19 @@ fn seconds(ticks: u64) -> f64 {
 pub(crate) fn peak_memory(process: u32) -> Result<u64, Failure> {
     let status = Process::new(i32::try_from(process)?)?.status()?;
     Ok(status.vmhwm.ok_or("the kernel tells no peak of memory")? * 1024)
+}
+
+/// The memory that the process has, in bytes (`VmRSS`).
+pub(crate) fn memory(process: u32) -> Result<u64, Failure> {
+    let status = Process::new(i32::try_from(process)?)?.status()?;
+    Ok(status.vmrss.ok_or("the kernel tells no memory")? * 1024)
+}
+
+/// Lets this process, and those it starts, hold as many files open as they may at all.
+pub(crate) fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is refused, the run says how many connections it had.
+    let _raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// The machine, as far as it matters.

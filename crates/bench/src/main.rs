@@ -7,6 +7,7 @@
     reason = "a command-line tool speaks to its terminal"
 )]
 
+mod agents;
 mod answer;
 mod bare;
 mod child;
@@ -50,6 +51,8 @@ enum Command {
     Scale(ScaleArgs),
     /// Measures export and import of a large store
     Moving(MovingArgs),
+    /// Measures heartbeats of devices' agents, and agents that wait
+    Agents(AgentsArgs),
     /// Measures a server on PostgreSQL, beside pgbench
     Postgres(OnPostgres),
     /// Serves the constant answer that comes as JSON on standard input: what a server is measured by
@@ -128,6 +131,35 @@ struct MovingArgs {
     assert: bool,
 }
 
+/// How many agents to measure.
+#[derive(clap::Args)]
+struct AgentsArgs {
+    /// The binary `clientbook`
+    #[arg(long)]
+    server: PathBuf,
+    /// Where the store is made, in a directory that goes when the run ends
+    #[arg(long)]
+    directory: PathBuf,
+    /// How many devices check in without a wait
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    devices: u32,
+    /// How many devices wait
+    #[arg(long, default_value_t = 8_000, value_parser = clap::value_parser!(u32).range(1..=9_900))]
+    waiting: u32,
+    /// How many connections are kept alive at once
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    connections: u32,
+    /// How many rounds; medians are told
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// How long each measurement of a round takes
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// Fail where a target is missed
+    #[arg(long)]
+    assert: bool,
+}
+
 /// Where PostgreSQL is.
 #[derive(clap::Args)]
 struct OnPostgres {
@@ -146,6 +178,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Scale(args) => scale::run(&args),
         Command::Moving(args) => moving::run(&args),
+        Command::Agents(args) => agents::run(&args),
         Command::Postgres(on) => postgres::run(&on),
         Command::Bare => bare::serve().map(|()| true),
     };

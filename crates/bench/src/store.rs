@@ -3,7 +3,9 @@
 use crate::Failure;
 use crate::surface::TENANT;
 use clientbook_api::{Options, Surfaces};
-use clientbook_app::{App, AppError, Caller, Env, NewApiToken, Once};
+use clientbook_app::{
+    App, AppError, Caller, ClientKey, ClientRef, EnrollmentTerms, Env, NewApiToken, Once,
+};
 use clientbook_model::api_token::{ApiTokenName, Capability};
 use clientbook_model::client::Client;
 use clientbook_model::principal::Role;
@@ -111,6 +113,18 @@ async fn admin(app: &App) -> Result<String, Failure> {
         .now()
         .map_err(told)?;
     Ok(secret.expose().to_owned())
+}
+
+/// A new enrolment token of a client: its value.
+pub(crate) async fn enrollment_token(app: &App, client: &Client) -> Result<String, Failure> {
+    let target = ClientRef {
+        tenant: None,
+        asked: client.id.to_string(),
+        key: Some(ClientKey::Id(client.id)),
+    };
+    let (caller, terms) = (Caller::system("bench".into()), EnrollmentTerms::default());
+    let made = app.create_enrollment_token(&caller, target, terms, Once::free()).await;
+    Ok(made.map_err(told)?.now().map_err(told)?.value)
 }
 
 // The error's own words are for callers of the API.

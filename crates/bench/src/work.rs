@@ -125,6 +125,52 @@ impl Work for Writes<'_> {
     }
 }
 
+/// Heartbeats of one device after the other.
+pub(crate) struct CheckIns {
+    requests: Vec<Vec<u8>>,
+    next: AtomicUsize,
+    /// The answer to each of them, from a server that does not look.
+    constant: Option<Vec<u8>>,
+}
+
+impl CheckIns {
+    /// Of the devices with these tokens, again and again.
+    pub(crate) fn new(tokens: &[String], path: &str, body: &str) -> Self {
+        let requests = tokens.iter().map(|token| request("POST", path, token, body)).collect();
+        Self { requests, next: AtomicUsize::new(0), constant: None }
+    }
+
+    /// The same requests, to a server whose answer never changes.
+    pub(crate) fn of_constant(self, body: &[u8]) -> Self {
+        Self { constant: Some(body.to_owned()), ..self }
+    }
+}
+
+impl Work for CheckIns {
+    fn next(&self, request: &mut Vec<u8>) -> usize {
+        let number = self.next.fetch_add(1, Ordering::Relaxed) % self.requests.len();
+        request.extend_from_slice(&self.requests[number]);
+        number
+    }
+
+    fn check(&self, _: usize, answer: &Answer<'_>) -> Result<(), Failure> {
+        expect_ok(answer)?;
+        let right = match &self.constant {
+            Some(body) => answer.body == body,
+            None => answer.body.starts_with(br#"{"config_version":""#),
+        };
+        if right { Ok(()) } else { Err(wrong("another answer came", answer)) }
+    }
+}
+
+/// A whole request.
+pub(crate) fn request(method: &str, path: &str, token: &str, body: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let request = Request { path: path.to_owned(), body: body.to_owned() };
+    write(&mut bytes, method, token, &request);
+    bytes
+}
+
 fn write(bytes: &mut Vec<u8>, method: &str, token: &str, request: &Request) {
     let Request { path, body } = request;
     let head = format!(
