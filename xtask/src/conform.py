@@ -71,6 +71,8 @@ def narrow(schemas, surface, role):
         schemas["EnrollmentTokenInput"]["properties"]["expires_at"] = {"enum": [*later(), None]}
         del schemas["TenantPatch"]["properties"]["id"]
         del schemas["TenantPatch"]["properties"]["object_id"]
+        # Nobody waits here for an answer that another change would bring.
+        schemas["CheckIn"]["properties"]["wait_seconds"] = {"enum": [0, None]}
         # There is no way back from it, for all clients at once.
         modes = ["discovery", "saas_usage", "disabled"]
         schemas["BulkPatch"]["properties"]["collection_mode"] = {"enum": modes}
