@@ -53,7 +53,7 @@ pub(crate) struct Agent {
     connection: Option<Connection>,
     answered_at: Instant,
     /// When to check in next.
-    pub(crate) contact_at: Instant,
+    contact_at: Instant,
     /// Who has a session; `None` before the first look.
     users: Option<Vec<SeenUser>>,
     errors: BTreeMap<&'static str, Vec<DeploymentError>>,
@@ -210,10 +210,11 @@ impl Agent {
         let mut order = Order { now: env::now(), ..Order::default() };
         let mut is_due = false;
         if permits.usage() && self.due.sample <= now {
-            is_due = true;
             order.sessions = true;
             order.applications = permits.users(Collect::AppUsage).map(str::to_owned).collect();
             self.due.sample = now + self.pace.sample;
+            // By itself: the server waits to hear who is there, and the rest may take long.
+            return Some(order);
         }
         if permits.kind(Collect::WebUsage) && self.due.scan <= now {
             is_due = true;
@@ -249,7 +250,7 @@ impl Agent {
         let mut others = false;
         if let Some(users) = found.users {
             self.looked_at = Some(now);
-            others = self.users.as_ref().is_some_and(|before| *before != users);
+            others = self.users.as_ref() != Some(&users);
             self.users = Some(users);
         }
         if self.windows.is_over(env::now(), self.pace.window) {

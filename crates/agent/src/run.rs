@@ -140,21 +140,19 @@ impl Work {
             self.upload_since = self.upload.is_some().then_some(now);
             agent.ask_sooner();
         }
-        let sends = self.upload_since.is_some_and(|since| now < since + SENDS_ALONE);
-        let waits = agent.lacks_users() && self.job.is_some();
-        if self.contact.is_none() && !sends && !waits && now >= agent.contact_at {
+        if self.contact.is_none() && now >= self.contact_at(agent) {
             self.contact = Some(agent.contact());
         }
         Ok(())
     }
 
+    fn contact_at(&self, agent: &Agent) -> Instant {
+        let contact_at = agent.contact_at(self.job.is_some());
+        self.upload_since.map_or(contact_at, |since| contact_at.max(since + SENDS_ALONE))
+    }
+
     async fn wait(&mut self, agent: &Agent, signals: &mut Signals) -> Event {
-        let contact_at = match self.upload_since {
-            Some(since) => agent.contact_at.max(since + SENDS_ALONE),
-            None => agent.contact_at,
-        };
-        let waits = agent.lacks_users() && self.job.is_some();
-        let contact_at = (self.contact.is_none() && !waits).then_some(contact_at);
+        let contact_at = self.contact.is_none().then(|| self.contact_at(agent));
         let order_at = agent.order_at().filter(|_| self.job.is_none());
         tokio::select! {
             biased;

@@ -17,6 +17,9 @@ const KEEP_EVERY: env::Millis = 3_600_000;
 /// How long after an answer something may still be sent without asking anew.
 const FRESH: Duration = Duration::from_mins(1);
 
+/// How long a check-in waits for the first look.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+
 /// A check-in under way.
 pub(crate) type Contact = Pin<Box<dyn Future<Output = Contacted>>>;
 
@@ -68,9 +71,12 @@ impl Agent {
         })
     }
 
-    /// Whether a check-in should wait for the look that tells who has a session.
-    pub(crate) fn lacks_users(&self) -> bool {
-        self.confirmed && self.gathers().usage() && self.users.is_none()
+    /// When to check in next. If `looks`, a look at the device is under way; should it be the first
+    /// that tells who has a session, it is waited for, though not for long.
+    pub(crate) fn contact_at(&self, looks: bool) -> Instant {
+        let lacks_users = self.confirmed && self.gathers().usage() && self.users.is_none();
+        let until = self.answered_at + FIRST_LOOK;
+        if looks && lacks_users { self.contact_at.max(until) } else { self.contact_at }
     }
 
     /// Takes in the answer to a check-in.

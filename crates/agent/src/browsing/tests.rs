@@ -233,7 +233,7 @@ fn a_history_without_an_end_is_left() {
         .execute_batch(
             "CREATE TABLE urls(id INTEGER PRIMARY KEY, url TEXT);
              CREATE VIEW visits AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
-                 SELECT i AS id, i AS url, 0 AS visit_time, 0 AS transition FROM n;",
+                 SELECT i AS id, i AS url, i AS visit_time, 0 AS transition FROM n;",
         )
         .unwrap();
     let path = home.dir.path().join("home/anna/.config/chromium/Default/History");

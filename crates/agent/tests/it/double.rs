@@ -52,7 +52,7 @@ pub(crate) struct State {
     pub(crate) away: bool,
     /// Usage is stored, but the answer never sent: so often.
     pub(crate) lose_answers: u32,
-    /// Usage is not answered, and no more of it read than its head.
+    /// Usage is not answered.
     pub(crate) stall: bool,
     /// The agent may send what the mode forbids: to see whether it tries.
     pub(crate) lenient: bool,
@@ -226,10 +226,15 @@ fn connection(mut stream: Box<dyn Wire>, shared: &Shared) -> io::Result<()> {
     let mut buffer = Vec::new();
     loop {
         let Some(request) = receive(&mut stream, &mut buffer, shared)? else { return Ok(()) };
+        while request.path == "/v2/agent/usage" && lock(shared).stall {
+            let state = lock(shared);
+            drop(shared.1.wait_timeout(state, Duration::from_millis(20)).unwrap());
+        }
         let (status, body) = answer(&request, shared)?;
         let mut state = lock(shared);
         // The agent may not have waited for it; what counts is that it was about to be told.
-        state.requests.push(Request { status, at: state.events.len(), ..request.clone() });
+        let at = state.events.len();
+        state.requests.push(Request { status, at, ..request.clone() });
         if request.path == "/v2/agent/check-in" && status == 200 {
             let mode = state.mode;
             state.events.push(Event::Told(mode));
@@ -264,11 +269,6 @@ fn receive(
         if let Some((request, used)) = parse(buffer) {
             buffer.drain(..used);
             return Ok(Some(request));
-        }
-        let is_stalled = String::from_utf8_lossy(buffer).starts_with("POST /v2/agent/usage");
-        while is_stalled && lock(shared).stall {
-            let state = lock(shared);
-            drop(shared.1.wait_timeout(state, Duration::from_millis(20)).unwrap());
         }
         let read = stream.read(&mut chunk)?;
         if read == 0 {
@@ -309,6 +309,9 @@ fn problem(status: u16, code: &str, details: &Value) -> (u16, Value) {
 
 fn answer(request: &Request, shared: &Shared) -> io::Result<(u16, Value)> {
     let mut state = lock(shared);
+    if state.away {
+        return Err(io::Error::other("away"));
+    }
     if request.path == "/v2/agent/enroll" {
         return Ok(enroll(request, &mut state));
     }

@@ -104,7 +104,7 @@ fn killed_at_any_moment_it_ends_with_one_last_word() {
                 break;
             }
             restarts += 1;
-            pause += Duration::from_millis(1);
+            pause += Duration::from_millis(2);
             device.run();
         }
         is_gone(&device);
