@@ -55,7 +55,7 @@ impl PlacesArgs {
 
 #[derive(Args)]
 pub(crate) struct EnrollArgs {
-    /// The server: https://HOST[:PORT]
+    /// The server: its URL, with https
     #[arg(long, value_name = "URL", env = "CLIENTBOOK_SERVER")]
     pub(crate) server: String,
     /// The client's enrollment token. Others on the device see it in the list of processes: in the
@@ -124,37 +124,40 @@ pub(crate) struct UninstallArgs {
 /// How often to do what, in seconds; for tests.
 #[derive(Args)]
 pub(crate) struct PaceArgs {
-    #[arg(long, hide = true, default_value_t = 55.0)]
-    pace_wait: f64,
-    #[arg(long, hide = true, default_value_t = 2.0)]
-    pace_retry: f64,
-    #[arg(long, hide = true, default_value_t = 300.0)]
-    pace_inactive: f64,
-    #[arg(long, hide = true, default_value_t = 3600.0)]
-    pace_unknown: f64,
-    #[arg(long, hide = true, default_value_t = 15.0)]
-    pace_sample: f64,
-    #[arg(long, hide = true, default_value_t = 300.0)]
-    pace_window: f64,
-    #[arg(long, hide = true, default_value_t = 300.0)]
-    pace_scan: f64,
-    #[arg(long, hide = true, default_value_t = 3600.0)]
-    pace_inventory: f64,
+    #[arg(long = "pace-wait", hide = true, default_value_t = 55.0)]
+    wait: f64,
+    #[arg(long = "pace-retry", hide = true, default_value_t = 2.0)]
+    retry: f64,
+    #[arg(long = "pace-inactive", hide = true, default_value_t = 300.0)]
+    inactive: f64,
+    #[arg(long = "pace-unknown", hide = true, default_value_t = 3600.0)]
+    unknown: f64,
+    #[arg(long = "pace-sample", hide = true, default_value_t = 15.0)]
+    sample: f64,
+    #[arg(long = "pace-window", hide = true, default_value_t = 300.0)]
+    window: f64,
+    #[arg(long = "pace-scan", hide = true, default_value_t = 300.0)]
+    scan: f64,
+    #[arg(long = "pace-inventory", hide = true, default_value_t = 3600.0)]
+    inventory: f64,
 }
 
 impl PaceArgs {
     pub(crate) fn pace(&self) -> Pace {
         // Between a millisecond and a day: what stands for no time at all would be a loop.
-        let seconds = |seconds: f64| Duration::from_secs_f64(seconds.max(0.001).min(86_400.0));
+        let seconds = |seconds: f64| {
+            let held = Duration::try_from_secs_f64(seconds.clamp(0.001, 86_400.0));
+            held.unwrap_or(Duration::from_hours(1))
+        };
         Pace {
-            wait: seconds(self.pace_wait).min(Duration::from_mins(1)),
-            retry: seconds(self.pace_retry),
-            inactive: seconds(self.pace_inactive),
-            unknown: seconds(self.pace_unknown),
-            sample: seconds(self.pace_sample),
-            window: seconds(self.pace_window),
-            scan: seconds(self.pace_scan),
-            inventory: seconds(self.pace_inventory),
+            wait: seconds(self.wait).min(Duration::from_mins(1)),
+            retry: seconds(self.retry),
+            inactive: seconds(self.inactive),
+            unknown: seconds(self.unknown),
+            sample: seconds(self.sample),
+            window: seconds(self.window),
+            scan: seconds(self.scan),
+            inventory: seconds(self.inventory),
         }
     }
 }

@@ -11,11 +11,12 @@ use crate::server::Refusal;
 use crate::signals::Signals;
 use crate::state;
 use crate::uninstall;
+use std::fs;
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until};
 
 /// How long something may be sent before the agent listens for a new directive meanwhile.
@@ -37,7 +38,12 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     if let Some(journal) = uninstall::begun(&places)? {
         return leave(&places, &journal, &pace, &mut signals).await;
     }
-    let (enrollment, token) = state::enrollment(&places)?.ok_or_else(not_enrolled)?;
+    let Some((enrollment, token)) = state::enrollment(&places)? else {
+        // All that a kill at the very end of an uninstallation leaves. It is not empty otherwise, and
+        // then it stays.
+        let _stays = fs::remove_dir(places.state());
+        return Err(not_enrolled());
+    };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     let mut agent = Agent::start(places, enrollment, token, pace, ring)?;
     let gatherer = Some(agent.gatherer());
@@ -97,11 +103,14 @@ enum Step {
     Uninstall,
 }
 
+/// A look that has ended.
+type Worked = Result<(Gatherer, Found), JoinError>;
+
 enum Event {
     Signal(&'static str),
     Contacted(Contacted),
     Uploaded(Sending, Result<(), Refusal>),
-    Found(Result<(Gatherer, Found), tokio::task::JoinError>, bool),
+    Found(Box<Worked>, bool),
     Time,
 }
 
@@ -117,8 +126,14 @@ impl Work {
                 Next::Stop => self.stop(),
                 Next::Uninstall => return Ok(Step::Uninstall),
             },
-            Event::Uploaded(sent, answer) => agent.uploaded(sent, answer)?,
-            Event::Found(worked, stopped) => self.found(agent, worked, stopped)?,
+            Event::Uploaded(sent, answer) => {
+                agent.uploaded(sent, answer)?;
+                if agent.is_in_doubt() {
+                    // One that is held says what may not be said.
+                    self.contact = None;
+                }
+            }
+            Event::Found(worked, stopped) => self.found(agent, *worked, stopped)?,
         }
         Ok(Step::Next)
     }
@@ -170,7 +185,7 @@ impl Work {
             }
             worked = maybe(self.job.as_mut().map(|job| &mut job.handle)) => {
                 let stopped = self.job.take().is_none_or(|job| job.stop.load(Ordering::Relaxed));
-                Event::Found(worked, stopped)
+                Event::Found(Box::new(worked), stopped)
             }
             () = at(contact_at) => Event::Time,
             () = at(order_at) => Event::Time,
@@ -190,12 +205,7 @@ impl Work {
 
     /// Takes in what a look found, unless it was told to stop meanwhile: then it may hold what is not
     /// permitted any more.
-    fn found(
-        &mut self,
-        agent: &mut Agent,
-        worked: Result<(Gatherer, Found), tokio::task::JoinError>,
-        stopped: bool,
-    ) -> Result<(), Failure> {
+    fn found(&mut self, agent: &mut Agent, worked: Worked, stopped: bool) -> Result<(), Failure> {
         let (mut gatherer, found) = match worked {
             Ok(worked) => worked,
             // The log has where it panicked.

@@ -110,9 +110,8 @@ pub(crate) async fn say(places: &Places, journal: &Journal, pace: &Pace) -> Resu
     let mut contacts = Contacts::default();
     loop {
         let refusal = match server.uninstalled().await {
-            Ok(()) => return Ok(()),
-            // The token died with the word that the agent was killed after.
-            Err(Refusal::Unauthenticated) => return Ok(()),
+            // If the agent was killed after the word, the token died with it.
+            Ok(()) | Err(Refusal::Unauthenticated) => return Ok(()),
             Err(refusal) => refusal,
         };
         let pause = env::jitter(contacts.refused(&refusal, pace), 0.5, 1.0);

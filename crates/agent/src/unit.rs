@@ -17,7 +17,7 @@ const WANTED: &str = "etc/systemd/system/multi-user.target.wants/clientbook-agen
 const PROGRAM: &str = "usr/local/bin/clientbook-agent";
 /// Where packages put programs: one that is there already stays there, and stays.
 const PACKAGED: &[&str] = &["/usr/bin", "/usr/sbin", "/usr/local/bin"];
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Puts the program and its unit in place; gives what was put, below the root.
 pub(crate) fn install(places: &Places) -> Result<Vec<PathBuf>, Failure> {

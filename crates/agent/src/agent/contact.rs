@@ -169,6 +169,11 @@ impl Agent {
         self.contact_at = self.contact_at.min(Instant::now());
     }
 
+    /// Whether the next check-in is to find out what may be said.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        !self.confirmed
+    }
+
     /// Whether something may be sent now: the server has just said what.
     pub(super) fn may_send(&self) -> bool {
         self.confirmed && !self.refused && self.answered_at.elapsed() < FRESH

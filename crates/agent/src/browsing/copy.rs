@@ -157,10 +157,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (history, owner) = history(dir.path());
         let copies = dir.path().join("copies");
-        let copied = Copy::make(&history, owner + 1, &copies, &AtomicBool::new(false));
-        assert_eq!(copied.unwrap_err().kind(), ErrorKind::PermissionDenied);
-        let copied = Copy::make(&history, owner, &copies, &AtomicBool::new(true));
-        assert_eq!(copied.unwrap_err().kind(), ErrorKind::Interrupted);
+        let refusal = |owner, stop| {
+            Copy::make(&history, owner, &copies, &AtomicBool::new(stop)).unwrap_err().kind()
+        };
+        assert_eq!(refusal(owner + 1, false), ErrorKind::PermissionDenied);
+        assert_eq!(refusal(owner, true), ErrorKind::Interrupted);
         assert_eq!(fs::read_dir(&copies).unwrap().count(), 0);
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn installed(places: &Places) -> io::Result<Vec<Software>> {
             Err(error) => return Err(error),
         }
         let packages = text.split("\n\n").filter_map(package);
-        installed.extend(packages.map(|package| software(package, &info)));
+        installed.extend(packages.map(|package| software(&package, &info)));
     }
     Ok(installed)
 }
@@ -66,8 +66,8 @@ fn package(paragraph: &str) -> Option<Package<'_>> {
     })
 }
 
-fn software(package: Package<'_>, info: &Path) -> Software {
-    let Package { name, version, architecture, maintainer } = package;
+fn software(package: &Package<'_>, info: &Path) -> Software {
+    let Package { name, version, architecture, maintainer } = *package;
     // dpkg writes a package's list of files when it installs it.
     let lists = [format!("{name}.list"), format!("{name}:{architecture}.list")];
     let written = lists.iter().find_map(|list| fs::metadata(info.join(list)).ok()?.modified().ok());

@@ -51,7 +51,7 @@ fn application(id: &str, path: &Path) -> Option<Software> {
     })
 }
 
-/// The newest release of an AppStream description: its first.
+/// The newest release of an `AppStream` description: its first.
 fn release(description: &str) -> Option<&str> {
     let (_, rest) = description.split_once("<release ")?;
     attribute(rest.split_once('>')?.0, "version")

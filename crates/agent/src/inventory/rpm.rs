@@ -10,7 +10,7 @@ use std::time::Duration;
 const DATABASES: &[&str] = &["usr/lib/sysimage/rpm", "var/lib/rpm"];
 const FORMAT: &str =
     "%{NAME}\\t%{EPOCHNUM}\\t%{VERSION}-%{RELEASE}\\t%{VENDOR}\\t%{INSTALLTIME}\\n";
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const MOST: u64 = 32 << 20;
 
 pub(super) fn installed(places: &Places) -> io::Result<Vec<Software>> {

@@ -126,8 +126,8 @@ impl Applications {
         let path = if is_interpreter { script(&process.arguments)? } else { executable };
         let mut candidates = self.by_program.get(path);
         if candidates.is_none() && !is_interpreter {
-            let directories = path.ancestors().skip(1).take(3);
-            candidates = directories.filter_map(|it| self.by_directory.get(it)).next();
+            let mut directories = path.ancestors().skip(1).take(3);
+            candidates = directories.find_map(|it| self.by_directory.get(it));
         }
         let name = path.file_name()?.to_str()?;
         let candidates = candidates.or_else(|| self.by_name.get(name))?;

@@ -43,8 +43,7 @@ fn unescape(value: &str) -> String {
         match (c, c == '\\') {
             (c, false) => text.push(c),
             (_, true) => match chars.next() {
-                Some('s') => text.push(' '),
-                Some('n' | 't' | 'r') => text.push(' '),
+                Some('s' | 'n' | 't' | 'r') => text.push(' '),
                 Some('\\') | None => text.push('\\'),
                 Some(other) => text.extend(['\\', other]),
             },

@@ -12,13 +12,16 @@ pub(super) enum Said {
     Snap(String, String),
 }
 
+/// The units that processes are in.
+const KINDS: &[&str] = &["scope", "service"];
+
 /// Reads the lines of `/proc/…/cgroup`, the innermost group first.
 pub(super) fn said(groups: &str) -> Option<Said> {
     let paths = groups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
     let mut names = paths.flat_map(|path| path.rsplit('/'));
     names.find_map(|name| {
-        let unit = name.strip_suffix(".scope").or_else(|| name.strip_suffix(".service"))?;
-        snap(unit).or_else(|| application(unit, name.ends_with(".scope")))
+        let (unit, kind) = name.rsplit_once('.').filter(|(_, kind)| KINDS.contains(kind))?;
+        snap(unit).or_else(|| application(unit, kind == "scope"))
     })
 }
 
@@ -87,8 +90,8 @@ mod tests {
         said(&format!("{USER}{unit}\n"))
     }
 
-    fn desktop(id: &str) -> Option<Said> {
-        Some(Said::Desktop(id.into()))
+    fn desktop(id: &str) -> Said {
+        Said::Desktop(id.into())
     }
 
     #[test]
@@ -97,9 +100,9 @@ mod tests {
             of("app-gnome-org.gnome.Calculator-4711.scope"),
             desktop("org.gnome.Calculator")
         );
-        assert_eq!(of("app-org.kde.konsole-4a3b9c.scope"), desktop("org.kde.konsole"));
-        assert_eq!(of("app-gnome-firefox\\x2desr-12.scope"), desktop("firefox-esr"));
-        assert_eq!(of("app-org.kde.dolphin@3f2e.service"), desktop("org.kde.dolphin"));
+        assert_eq!(of("app-org.kde.konsole-4a3b9c.scope"), Some(desktop("org.kde.konsole")));
+        assert_eq!(of("app-gnome-firefox\\x2desr-12.scope"), Some(desktop("firefox-esr")));
+        assert_eq!(of("app-org.kde.dolphin@3f2e.service"), Some(desktop("org.kde.dolphin")));
         assert_eq!(
             of("app-flatpak-org.signal.Signal-99.scope"),
             Some(Said::Flatpak("org.signal.Signal".into()))

@@ -205,11 +205,11 @@ impl Device {
     pub(crate) fn spooled(&self) -> usize {
         fs::read_dir(self.state().join("spool")).map_or(0, Iterator::count)
     }
+}
 
-    /// Who may read a path.
-    pub(crate) fn mode(&self, path: &Path) -> u32 {
-        fs::metadata(path).unwrap().permissions().mode() & 0o777
-    }
+/// Who may read a path.
+pub(crate) fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
 impl Drop for Device {

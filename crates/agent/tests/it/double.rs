@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) const ENROLLMENT_TOKEN: &str = "enroll_abcdefghijklmnopqrstuvwxyz012345";
 /// Longer than anything takes on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What happened, in order.
 #[derive(Debug, Clone)]
@@ -36,10 +36,13 @@ pub(crate) struct Request {
 
 /// How the server is.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 pub(crate) struct State {
     pub(crate) mode: &'static str,
     version: u64,
     pub(crate) archived: BTreeSet<String>,
+    /// The same, but the agent is not told.
+    pub(crate) archived_unsaid: BTreeSet<String>,
     pub(crate) logs: bool,
     users: BTreeMap<String, String>,
     token: Option<String>,
@@ -76,6 +79,10 @@ impl State {
     /// What the agent knows the configuration by.
     pub(crate) fn version(&self) -> String {
         self.version.to_string()
+    }
+
+    fn is_archived(&self, key: &str) -> bool {
+        self.archived.contains(key) || self.archived_unsaid.contains(key)
     }
 
     fn collect(&self) -> &'static [&'static str] {
@@ -234,7 +241,7 @@ fn connection(mut stream: Box<dyn Wire>, shared: &Shared) -> io::Result<()> {
         let mut state = lock(shared);
         // The agent may not have waited for it; what counts is that it was about to be told.
         let at = state.events.len();
-        state.requests.push(Request { status, at, ..request.clone() });
+        state.requests.push(Request { at, status, ..request.clone() });
         if request.path == "/v2/agent/check-in" && status == 200 {
             let mode = state.mode;
             state.events.push(Event::Told(mode));
@@ -374,7 +381,7 @@ fn check_in(body: &Value, shared: &Shared) -> io::Result<(u16, Value)> {
             }
         }
     }
-    while body["config_version"] == state.version.to_string() && begun.elapsed() < wait {
+    while body["config_version"] == state.version().as_str() && begun.elapsed() < wait {
         if state.away || state.forgetful || state.inactive {
             return Err(io::Error::other("away"));
         }
@@ -401,7 +408,7 @@ fn usage(body: &Value, state: &mut State) -> (u16, Value) {
     }
     let key = |record: &Value| record["user_key"].as_str().unwrap().to_owned();
     let archived: BTreeSet<_> =
-        records.iter().map(key).filter(|key| state.archived.contains(key)).collect();
+        records.iter().map(key).filter(|key| state.is_archived(key)).collect();
     if !archived.is_empty() {
         let details = json!({ "collect": state.collect(), "user_keys": archived });
         return problem(403, "collection_not_permitted", &details);
@@ -412,9 +419,9 @@ fn usage(body: &Value, state: &mut State) -> (u16, Value) {
         let stored = state.records.entry(id).or_insert((record.clone(), 0));
         assert_eq!(stored.0, *record, "an id stands for one record");
         if stored.1 == 0 {
-            accepted += 1
+            accepted += 1;
         } else {
-            duplicates += 1
+            duplicates += 1;
         }
         stored.1 += 1;
     }

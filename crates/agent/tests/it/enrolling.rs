@@ -1,6 +1,6 @@
 //! Joining a client.
 
-use crate::device::Device;
+use crate::device::{Device, mode};
 use crate::double::{Double, ENROLLMENT_TOKEN};
 use std::fs;
 
@@ -13,9 +13,9 @@ fn error(output: &std::process::Output) -> String {
 fn an_enrolled_device_keeps_its_token_to_itself() {
     let (server, device) = (Double::start(), Device::new());
     device.enroll(&server, &[]);
-    assert_eq!(device.mode(&device.state()), 0o700);
+    assert_eq!(mode(&device.state()), 0o700);
     for name in device.files() {
-        assert_eq!(device.mode(&device.state().join(&name)), 0o600, "{name}");
+        assert_eq!(mode(&device.state().join(&name)), 0o600, "{name}");
     }
     assert_eq!(fs::read_to_string(device.state().join("token")).unwrap(), "cbd_device1");
     let state = server.state();

@@ -134,7 +134,7 @@ fn a_refused_record_is_dropped_and_the_agent_asks_what_it_may() {
     let key = device.user_key();
     // Without telling the agent, as when the change and a call cross.
     let seen = server.change(|state| {
-        state.archived.insert(key);
+        state.archived_unsaid.insert(key);
         state.events.len()
     });
     server.wait_until("a refusal", |state| state.requests_after(seen).any(|r| r.status == 403));
