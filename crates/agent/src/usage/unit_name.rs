@@ -98,7 +98,7 @@ mod tests {
     fn applications_of_a_desktop_are_named() {
         assert_eq!(
             of("app-gnome-org.gnome.Calculator-4711.scope"),
-            desktop("org.gnome.Calculator")
+            Some(desktop("org.gnome.Calculator"))
         );
         assert_eq!(of("app-org.kde.konsole-4a3b9c.scope"), Some(desktop("org.kde.konsole")));
         assert_eq!(of("app-gnome-firefox\\x2desr-12.scope"), Some(desktop("firefox-esr")));
