@@ -3,6 +3,7 @@
 
 mod chromium;
 mod copy;
+mod database;
 mod domain;
 mod firefox;
 pub(crate) mod profiles;
@@ -14,17 +15,13 @@ use crate::spool::{Cursors, Gathered};
 use clientbook_agent_protocol::{DeploymentError, UsageKind};
 use copy::{Copy, Stamp};
 use profiles::{Family, Profile};
-use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 const DAY: Millis = 86_400_000;
-/// For reading one history: one that was made to take forever does not.
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// A user whose visits may be counted, and since when.
 #[derive(Debug, Clone)]
@@ -107,7 +104,7 @@ impl Scanner {
         let from = look.cursors.get(&key(visitor, profile)).copied().unwrap_or(i64::MIN);
         // A cursor from before a clock was set back would skip all that comes.
         let from = from.min(until).max(visitor.since.saturating_mul(1_000));
-        let connection = open(copy.path(), look.stop).map_err(io::Error::other)?;
+        let connection = database::open(copy.path(), look.stop).map_err(io::Error::other)?;
         let read = match profile.family {
             Family::Firefox => firefox::visits(&connection, from, until),
             Family::Chromium | Family::Edge => chromium::visits(&connection, from, until),
@@ -160,22 +157,6 @@ fn unreadable(profile: &Profile, error: &io::Error) -> DeploymentError {
     let browser = profile.family.name();
     let message = format!("a history of {browser} cannot be read: {}", error.kind());
     DeploymentError { code: "history_unreadable".into(), message }
-}
-
-/// Opens a copy. Its content comes from a user: nothing in it may run, or run for long.
-fn open(path: &Path, stop: &Arc<AtomicBool>) -> rusqlite::Result<Connection> {
-    use rusqlite::OpenFlags;
-    use rusqlite::config::DbConfig;
-    // To be written: what the browser was amid when the copy was made is rolled back.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-    connection.execute_batch("PRAGMA mmap_size = 0; PRAGMA cache_size = -1024;")?;
-    let (started, stop) = (Instant::now(), stop.clone());
-    let is_over = move || stop.load(Ordering::Relaxed) || started.elapsed() > LIMIT;
-    connection.progress_handler(10_000, Some(is_over))?;
-    Ok(connection)
 }
 
 #[cfg(test)]

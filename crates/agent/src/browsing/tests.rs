@@ -1,4 +1,5 @@
 use super::*;
+use rusqlite::Connection;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use tempfile::TempDir;
@@ -238,7 +239,7 @@ fn a_history_without_an_end_is_left() {
         .unwrap();
     let path = home.dir.path().join("home/anna/.config/chromium/Default/History");
     let stop = Arc::new(AtomicBool::new(false));
-    let connection = open(&path, &stop).unwrap();
+    let connection = database::open(&path, &stop).unwrap();
     stop.store(true, Ordering::Relaxed);
     assert!(chromium::visits(&connection, 0, i64::MAX).is_err());
 }
