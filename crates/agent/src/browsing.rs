@@ -8,7 +8,7 @@ mod domain;
 mod firefox;
 pub(crate) mod profiles;
 
-use crate::accounts::{self, Account};
+use crate::accounts::Account;
 use crate::env::Millis;
 use crate::places::Places;
 use crate::spool::{Cursors, Gathered};
@@ -79,7 +79,7 @@ impl Scanner {
                     Err(error) => scan.errors.push(unreadable(&profile, &error)),
                 }
             }
-            scan.gathered.extend(gathered(&visitor.account.key(), visits));
+            scan.gathered.extend(gathered(visitor, visits));
         }
         scan.errors.sort_by(|a, b| a.message.cmp(&b.message));
         scan.errors.dedup();
@@ -132,7 +132,7 @@ struct Read {
 
 /// What names a profile's cursor.
 fn key(visitor: &Visitor, profile: &Profile) -> String {
-    format!("{} {}", visitor.account.key(), profile.directory.display())
+    format!("{} {}", visitor.account.key, profile.directory.display())
 }
 
 /// Whether a cursor belongs to a user.
@@ -140,13 +140,14 @@ pub(crate) fn is_cursor_of(cursor: &str, user_key: &str) -> bool {
     cursor.split(' ').next() == Some(user_key)
 }
 
-fn gathered(user_key: &str, visits: Visits) -> impl Iterator<Item = Gathered> {
-    debug_assert!(accounts::uid(user_key).is_some());
+/// A record begins with its day, or with the moment from which the user's visits count if that is
+/// later: the server knows no record of a user from before.
+fn gathered(visitor: &Visitor, visits: Visits) -> impl Iterator<Item = Gathered> {
     visits.into_iter().map(move |((domain, day), visits)| Gathered {
         kind: UsageKind::Web,
-        user_key: user_key.to_owned(),
+        user_key: visitor.account.key.clone(),
         name: domain,
-        started_at: day,
+        started_at: day.max(visitor.since),
         seconds: 0,
         visits: Some(visits),
     })

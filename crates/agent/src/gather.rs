@@ -1,6 +1,6 @@
 //! Looking at the device: what is ordered, done on a thread of its own because it reads many files.
 
-use crate::accounts::{self, Account, Accounts};
+use crate::accounts::{Account, Accounts};
 use crate::browsing::{Look, Scan, Scanner, Visitor};
 use crate::env::Millis;
 use crate::inventory;
@@ -59,10 +59,10 @@ pub(crate) struct Gatherer {
 impl Gatherer {
     pub(crate) fn new(places: Places, unique_key: String, extensions: ExtensionIds) -> Self {
         Self {
+            accounts: Accounts::new(&unique_key),
             places,
             unique_key,
             extensions,
-            accounts: Accounts::default(),
             sampler: Sampler::default(),
             scanner: Scanner::default(),
         }
@@ -106,7 +106,7 @@ impl Gatherer {
         let accounts = self.accounts_of(order.visits.keys()).into_iter();
         let visitors: Vec<Visitor> = accounts
             .filter_map(|account| {
-                let since = *order.visits.get(&account.key())?;
+                let since = *order.visits.get(&account.key)?;
                 Some(Visitor { account, since })
             })
             .collect();
@@ -121,7 +121,7 @@ impl Gatherer {
     }
 
     fn accounts_of<'a>(&mut self, keys: impl Iterator<Item = &'a String>) -> Vec<Account> {
-        let uids: Vec<u32> = keys.filter_map(|key| accounts::uid(key)).collect();
+        let uids: Vec<u32> = keys.filter_map(|key| self.accounts.uid(key)).collect();
         uids.into_iter().filter_map(|uid| self.accounts.get(&self.places, uid)).collect()
     }
 

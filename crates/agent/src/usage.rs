@@ -6,7 +6,7 @@ pub(crate) mod process;
 mod unit_name;
 pub(crate) mod windows;
 
-use crate::accounts::{self, Account};
+use crate::accounts::Account;
 use crate::places::Places;
 use applications::Applications;
 use std::collections::BTreeSet;
@@ -33,7 +33,8 @@ impl Sampler {
         let mut running = Running::new();
         for process in process::of_users(places, &uids) {
             if let Some(name) = self.applications.name(&process) {
-                running.insert((accounts::key(process.uid), name.to_owned()));
+                let user = users.iter().find(|user| user.uid == process.uid);
+                running.extend(user.map(|user| (user.key.clone(), name.to_owned())));
             }
         }
         running

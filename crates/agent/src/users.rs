@@ -1,6 +1,6 @@
 //! Who has a session on the device: by logind, by utmp, and by whose processes have a terminal.
 
-use crate::accounts::{self, Accounts};
+use crate::accounts::Accounts;
 use crate::files;
 use crate::places::Places;
 use crate::usage::process;
@@ -19,15 +19,15 @@ pub(crate) fn with_sessions(places: &Places, accounts: &mut Accounts) -> Vec<See
         .into_iter()
         .filter_map(|uid| {
             let account = accounts.get(places, uid)?;
-            Some(SeenUser { user_key: accounts::key(uid), username: account.name })
+            Some(SeenUser { user_key: account.key, username: account.name })
         })
         .filter(|user| (1..=255).contains(&user.username.chars().count()))
         .collect();
     // utmp knows names only; whoever has one there has a process or a session too, but for one who
     // is logged in without a terminal.
     for account in names.iter().filter_map(|name| accounts.named(name)) {
-        if !seen.iter().any(|user| user.user_key == account.key()) {
-            seen.push(SeenUser { user_key: account.key(), username: account.name.clone() });
+        if !seen.iter().any(|user| user.user_key == account.key) {
+            seen.push(SeenUser { user_key: account.key.clone(), username: account.name.clone() });
         }
     }
     seen.sort_by(|a, b| a.user_key.cmp(&b.user_key));
@@ -124,9 +124,9 @@ mod tests {
         utmp[44..47].copy_from_slice(b"ben");
         write("run/utmp", &utmp);
         let places = Places::new(dir.path(), dir.path());
-        let users = with_sessions(&places, &mut Accounts::default());
+        let users = with_sessions(&places, &mut Accounts::new("d"));
         let names: Vec<&str> = users.iter().map(|user| user.username.as_str()).collect();
         assert_eq!(names, ["anna", "ben"]);
-        assert_eq!(users[1].user_key, "uid:1001");
+        assert_eq!(users[1].user_key, "uid:1001@d");
     }
 }

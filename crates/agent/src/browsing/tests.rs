@@ -23,7 +23,8 @@ impl Home {
         let home = dir.path().join("home/anna");
         fs::create_dir_all(&home).unwrap();
         let uid = fs::metadata(&home).unwrap().uid();
-        let account = Account { uid, name: "anna".into(), home: "/home/anna".into() };
+        let account =
+            Account { uid, name: "anna".into(), home: "/home/anna".into(), key: "uid:1@d".into() };
         let visitor = Visitor { account, since: TODAY };
         Self { dir, visitor, scanner: Scanner::default(), cursors: Cursors::new() }
     }

@@ -74,7 +74,10 @@ impl Device {
     }
 
     pub(crate) fn user_key(&self) -> String {
-        format!("uid:{}", fs::metadata(self.dir.path()).unwrap().uid())
+        let enrollment = fs::read(self.state().join("agent.json")).unwrap();
+        let enrollment: serde_json::Value = serde_json::from_slice(&enrollment).unwrap();
+        let device = &enrollment["unique_key"].as_str().unwrap()[..16];
+        format!("uid:{}@{device}", fs::metadata(self.dir.path()).unwrap().uid())
     }
 
     pub(crate) fn write(&self, path: &str, text: &str) {
