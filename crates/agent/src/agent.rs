@@ -241,7 +241,8 @@ impl Agent {
         [usage, web, device.then_some(self.due.inventory)].into_iter().flatten().min()
     }
 
-    /// Takes in what was found. True if other users have sessions than before.
+    /// Takes in what was found. True if a check-in that is held should make way for another: other
+    /// users have sessions than before, or there is an inventory to send.
     pub(crate) fn found(&mut self, found: Found, now: Instant) -> Result<bool, Failure> {
         if let Some(running) = found.running {
             let since = self.looked_at.map_or(Duration::ZERO, |looked_at| now - looked_at);
@@ -272,7 +273,7 @@ impl Agent {
             self.errors.insert("software", errors);
             self.inventory.software = self.sent.is_new_software(&software).then_some(software);
         }
-        Ok(others)
+        Ok(others || self.has_inventory())
     }
 
     /// Spools what was gathered. A full disk loses it, and stops nothing else.

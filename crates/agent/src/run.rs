@@ -156,7 +156,7 @@ impl Work {
             agent.ask_sooner();
         }
         if self.contact.is_none() && now >= self.contact_at(agent) {
-            self.contact = Some(agent.contact());
+            self.contact = Some(agent.contact(self.upload.is_some()));
         }
         Ok(())
     }
@@ -214,8 +214,8 @@ impl Work {
         if stopped {
             gatherer.forget();
         } else if agent.found(found, Instant::now())? {
-            // The server should know of those who have come or gone: a check-in that is held does
-            // not tell it.
+            // A check-in that is held tells the server of nobody who comes or goes, and nothing is
+            // sent beside it.
             self.contact = None;
         }
         self.gatherer = Some(gatherer);

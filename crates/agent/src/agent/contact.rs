@@ -48,9 +48,11 @@ impl Agent {
     ///
     /// The first one after a start or a failure says nothing that a mode could forbid, and is not
     /// held: what may be said is known only after it.
-    pub(crate) fn contact(&mut self) -> Contact {
-        let wait =
-            if self.confirmed { env::jitter(self.pace.wait, 0.85, 1.0) } else { Duration::ZERO };
+    /// Nor is one that an inventory is to follow, unless something is being sent already.
+    pub(crate) fn contact(&mut self, sends: bool) -> Contact {
+        let hurries = !sends && self.has_inventory() && self.uploads_at <= Instant::now();
+        let holds = self.confirmed && !hurries;
+        let wait = if holds { env::jitter(self.pace.wait, 0.85, 1.0) } else { Duration::ZERO };
         let usage = self.confirmed && self.gathers().usage();
         let errors = self.all_errors();
         let tell = self.confirmed && self.gathers().anything() && errors != self.errors_told;

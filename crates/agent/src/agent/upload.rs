@@ -73,9 +73,14 @@ fn digest<T: Serialize + ?Sized>(value: &T) -> Option<String> {
 }
 
 impl Agent {
+    /// Whether the server lacks something of the inventory.
+    pub(super) fn has_inventory(&self) -> bool {
+        self.inventory.device.is_some() || self.inventory.software.is_some()
+    }
+
     /// What is to be sent next.
     pub(super) fn next_kind(&self) -> Option<Kind> {
-        if self.inventory.device.is_some() || self.inventory.software.is_some() {
+        if self.has_inventory() {
             Some(Kind::Inventory)
         } else if !self.spool.names().is_empty() {
             Some(Kind::Usage)
