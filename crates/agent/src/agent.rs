@@ -266,6 +266,7 @@ impl Agent {
                 state::write(&self.places, CURSORS, &self.cursors)?;
             }
         }
+        let looked = found.device.is_some() || found.software.is_some();
         if let Some(device) = found.device {
             self.inventory.device = self.sent.is_new_device(&device).then_some(device);
         }
@@ -273,7 +274,7 @@ impl Agent {
             self.errors.insert("software", errors);
             self.inventory.software = self.sent.is_new_software(&software).then_some(software);
         }
-        Ok(others || self.has_inventory())
+        Ok(others || looked && self.has_inventory())
     }
 
     /// Spools what was gathered. A full disk loses it, and stops nothing else.
