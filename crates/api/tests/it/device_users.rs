@@ -114,9 +114,9 @@ async fn lists_of_users_are_filtered_and_sorted() {
         let page = admin.get(&format!("{there}?sort_by={order}&page_size=1")).await.expect(200);
         let cursor = page.json()["next_cursor"].as_str().expect("another page").to_owned();
         let rest = format!("?sort_by={order}&page_size=1&cursor={cursor}");
-        let last = admin.get(&format!("{there}{rest}")).await.expect(200).json();
-        assert_eq!((&last["total_count"], &last["next_cursor"]), (&json!(2), &Value::Null));
-        assert_ne!(column(&last, "username"), column(&page.json(), "username"));
+        let second = admin.get(&format!("{there}{rest}")).await.expect(200).json();
+        assert_eq!((&second["total_count"], &second["next_cursor"]), (&json!(2), &Value::Null));
+        assert_ne!(column(&second, "username"), column(&page.json(), "username"));
     }
     let summary = async |query: &str| admin.get(&path(&format!("/users/summary{query}"))).await;
     let two_days = summary("").await.expect(200).json();

@@ -116,7 +116,7 @@ async fn tampering_is_found_and_its_place_told() {
     for (name, sql, chain, what) in [
         ("actor", update("actor_id = 'nobody'", 2), ACME, "entry 2 was edited"),
         ("time", update("created_at = created_at + 1", 1), ACME, "entry 1 was edited"),
-        ("value", format!("{value} AND sequence = 4"), ACME, "entry 4 was edited"),
+        ("value", format!("{value} AND sequence = 15"), ACME, "entry 15 was edited"),
         ("removed", format!("DELETE FROM {chain} = 2"), ACME, "entry 2 does not follow"),
         ("inserted", inserted, ACME, "does not follow the entry before it"),
         ("newest", newest, ACME, "the newest entries were removed"),
