@@ -38,12 +38,9 @@ pub(crate) fn assert_in_order(text: &str, names: &[&str]) {
     assert!(places.is_sorted(), "{text}");
 }
 
-#[tokio::test]
-async fn a_device_is_shown_as_published() {
-    let app = TestApp::start().await;
-    let viewer = app.role("tenant123", "viewer").await;
-    let device = viewer.get(&path(&format!("/devices/{ALICES}"))).await.expect(200);
-    let expected = json!({
+/// The device of the published example.
+fn published() -> Value {
+    json!({
         "id": ALICES,
         "name": "DESKTOP-DEV-ALICE",
         "status": "active",
@@ -76,8 +73,15 @@ async fn a_device_is_shown_as_published() {
         "log_shipping_enabled": false,
         "created_at": "2026-01-15T11:00:00.000Z",
         "updated_at": "2026-01-15T11:00:00.000Z",
-    });
-    assert_eq!(device.json(), expected);
+    })
+}
+
+#[tokio::test]
+async fn a_device_is_shown_as_published() {
+    let app = TestApp::start().await;
+    let viewer = app.role("tenant123", "viewer").await;
+    let device = viewer.get(&path(&format!("/devices/{ALICES}"))).await.expect(200);
+    assert_eq!(device.json(), published());
     assert_in_order(
         &device.text,
         &[
