@@ -32,9 +32,9 @@ pub(crate) enum Rows {
 }
 
 impl Recording {
-    /// How many changes it holds.
+    /// How many changes it holds: the first one of each group has no savepoint.
     pub fn changes(&self) -> usize {
-        self.count(Mark::Change)
+        self.count(Mark::Begin) + self.count(Mark::Another)
     }
 
     /// How many groups they were committed in.
@@ -54,7 +54,7 @@ impl Recording {
     pub(crate) fn mark(&self, call: &Call) -> Option<Mark> {
         match self.texts[call.text].as_str() {
             "BEGIN IMMEDIATE" => Some(Mark::Begin),
-            "SAVEPOINT change" => Some(Mark::Change),
+            "SAVEPOINT change" => Some(Mark::Another),
             "COMMIT" => Some(Mark::Commit),
             _ => None,
         }
@@ -76,11 +76,11 @@ impl Recording {
     }
 }
 
-/// A statement that says where a group or a change begins or ends.
+/// A statement that says where a group begins or ends, or another change of it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
     Begin,
-    Change,
+    Another,
     Commit,
 }
 

@@ -86,8 +86,8 @@ impl Replay {
         for call in &recording.calls {
             let mark = recording.mark(call);
             match mark {
-                Some(Mark::Begin) => (changes, begun) = (0, Instant::now()),
-                Some(Mark::Change) => changes += 1,
+                Some(Mark::Begin) => (changes, begun) = (1, Instant::now()),
+                Some(Mark::Another) => changes += 1,
                 Some(Mark::Commit) | None => {}
             }
             step(&mut statements[call.text], call).map_err(|error| refuse(&error))?;
