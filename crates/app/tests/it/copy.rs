@@ -3,15 +3,18 @@
 use crate::book::{ACME, Book, change, change_once_more, env, parsed, verify};
 use crate::moving;
 use clientbook_app::{
-    App, AppError, Bootstrap, Caller, ClientKey, ClientRef, Home, ImportTerms, KeyedCall, Merge,
-    Merged, Once, Precondition, Told,
+    App, AppError, Bootstrap, Caller, ClientKey, ClientRef, DeviceChange, Enrolled, Enrollment,
+    Home, ImportTerms, Inventory, KeyedCall, Merge, Merged, Once, Precondition, Told,
 };
 use clientbook_model::client::ClientPatch;
 use clientbook_model::collection::CollectionMode;
+use clientbook_model::device::{DeviceFacts, DevicePatch, Extensions, Hardware};
 use clientbook_model::id::ClientId;
 use clientbook_model::moving::Format;
 use clientbook_model::patch::Patch;
+use clientbook_model::secret::Secret;
 use clientbook_model::success::SuccessPatch;
+use clientbook_model::telemetry::{LogLevel, LogRecord, Software, UsageKind, UsageRecord};
 use clientbook_store::copy::{Compared, Copy};
 use clientbook_store::{Access, Db, DbError};
 use clientbook_testkit::{Engine, TestDatabase};
@@ -38,7 +41,9 @@ async fn full(engine: Engine) -> TestDatabase {
         change(&app, client.id.0, ClientPatch { success, ..ClientPatch::default() }).await;
     }
     merged_with_a_key(&app, clients[50].id, clients[51].id).await;
+    joined(&app, clients[60].id).await;
     erased(&app, clients[60].id).await;
+    collected(&app, clients[61].id).await;
     import_begun(&app).await;
     book.database
 }
@@ -54,11 +59,74 @@ async fn import_begun(app: &App) {
     moving::take(&mut import, Format::Ndjson, rows.as_bytes()).await.expect("rows");
 }
 
+/// A device that has joined a client.
+async fn joined(app: &App, client: ClientId) -> Enrolled {
+    let caller = Caller::cli("a request".into());
+    let read = app.read_client(&caller, target(client)).await.expect("a client");
+    let token = read.record.enrollment_token.as_ref().expect("a token").value.clone();
+    let facts = DeviceFacts {
+        name: parsed(&json!("laptop-7")),
+        serial_number: None,
+        os_name: parsed(&json!("Debian GNU/Linux")),
+        os_version: parsed(&json!("12")),
+        agent_version: parsed(&json!("1.0.0")),
+        hardware: Hardware::default(),
+        extensions: Extensions::default(),
+    };
+    let unique_key = parsed(&json!("4c4c4544-0031"));
+    let wish = Enrollment { token: Secret::new(token), unique_key, facts };
+    app.enroll(caller.origin, wish).await.expect("a device")
+}
+
+/// A device that has handed over something of everything, and was refused something.
+async fn collected(app: &App, client: ClientId) {
+    let Enrolled { agent, secret } = joined(app, client).await;
+    let caller = Caller::cli("a request".into());
+    let now = env().now();
+    let line = LogRecord { at: now, level: LogLevel::Warn, message: parsed(&json!("slow")) };
+    let refused = app.take_agent_log(&agent, vec![line.clone()]).await;
+    assert!(matches!(refused, Err(AppError::NotCollected(_))), "{refused:?}");
+    app.write_gathered().await.expect("counted");
+    let change = DeviceChange {
+        patch: DevicePatch { log_shipping_enabled: Some(true), ..DevicePatch::default() },
+        echoes: Vec::new(),
+        violations: Vec::new(),
+        precondition: Precondition::None,
+    };
+    let device = agent.place().device_id.to_string();
+    let changed = app.change_device(&caller, target(client), device, change, Once::free()).await;
+    changed.expect("a device");
+    let agent = app.authenticate_agent(&secret).await.expect("the device");
+    app.take_agent_log(&agent, vec![line]).await.expect("a line");
+    let software = Software {
+        name: parsed(&json!("bash")),
+        version: parsed(&json!("5.2")),
+        publisher: None,
+        source: Some(parsed(&json!("dpkg"))),
+        installed_at: Some(now),
+    };
+    let inventory = Inventory { device: None, software: Some(vec![software]) };
+    app.take_inventory(&agent, inventory).await.expect("software");
+    let record = UsageRecord {
+        id: parsed(&json!("1")),
+        kind: UsageKind::App,
+        user_key: parsed(&json!("uid:1000")),
+        name: parsed(&json!("Writer")),
+        started_at: now,
+        seconds: parsed(&json!(60)),
+        visits: None,
+    };
+    app.take_usage(&agent, vec![record]).await.expect("usage");
+}
+
+fn target(client: ClientId) -> ClientRef {
+    ClientRef { tenant: None, asked: client.to_string(), key: Some(ClientKey::Id(client)) }
+}
+
 async fn erased(app: &App, client: ClientId) {
     let mode = Some(CollectionMode::Deleted);
     change(app, client.0, ClientPatch { collection_mode: mode, ..ClientPatch::default() }).await;
-    let (asked, key) = (client.to_string(), Some(ClientKey::Id(client)));
-    let target = ClientRef { tenant: None, asked, key };
+    let target = target(client);
     let caller = Caller::cli("a request".into());
     app.erase_client(&caller, target, Precondition::None).await.expect("an erasure");
 }
