@@ -101,7 +101,9 @@ impl Agent {
             let newest = cursors.entry(profile).or_insert(at);
             *newest = at.max(*newest);
         }
-        let told = state::told(&places);
+        let mut told = state::told(&places);
+        // Before the cursors of what may not be read any more go.
+        told.count_from(env::now());
         let server = Server::new(Target::new(&enrollment.server)?, Some(token));
         let now = Instant::now();
         let mut agent = Self {
@@ -152,6 +154,9 @@ impl Agent {
     /// A directive ends when nobody repeats it. True if that changed something.
     pub(crate) fn expire(&mut self) -> Result<bool, Failure> {
         let permits = self.told.permits(env::now());
+        if !permits.anything() && self.permits.anything() {
+            self.told.count_no_more();
+        }
         self.permit(permits)
     }
 
@@ -272,7 +277,7 @@ impl Agent {
         }
         if let Some((software, errors)) = found.software {
             self.errors.insert("software", errors);
-            self.inventory.software = self.sent.is_new_software(&software).then_some(software);
+            self.inventory.software = software.filter(|all| self.sent.is_new_software(all));
         }
         Ok(others || looked && self.has_inventory())
     }

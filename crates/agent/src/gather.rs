@@ -42,7 +42,7 @@ pub(crate) struct Found {
     pub(crate) running: Option<Running>,
     pub(crate) scan: Option<Scan>,
     pub(crate) device: Option<Device>,
-    pub(crate) software: Option<(Vec<Software>, Vec<DeploymentError>)>,
+    pub(crate) software: Option<(Option<Vec<Software>>, Vec<DeploymentError>)>,
 }
 
 /// What is remembered from look to look.

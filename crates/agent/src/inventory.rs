@@ -15,10 +15,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// What is installed, by whichever package managers are there, and which of them could not be asked.
+/// `None` if one could not: a list that lacks its packages would replace one that has them.
 pub(crate) fn software(
     places: &Places,
     homes: &[PathBuf],
-) -> (Vec<Software>, Vec<DeploymentError>) {
+) -> (Option<Vec<Software>>, Vec<DeploymentError>) {
     let mut software = Vec::new();
     let mut errors = Vec::new();
     for (name, found) in [
@@ -35,6 +36,9 @@ pub(crate) fn software(
             }),
         }
     }
+    if !errors.is_empty() {
+        return (None, errors);
+    }
     let all: BTreeSet<Software> = software.into_iter().filter_map(fitting).collect();
     if all.len() > limits::SOFTWARE {
         errors.push(DeploymentError {
@@ -42,7 +46,7 @@ pub(crate) fn software(
             message: format!("{} packages are installed, more than are told", all.len()),
         });
     }
-    (all.into_iter().take(limits::SOFTWARE).collect(), errors)
+    (Some(all.into_iter().take(limits::SOFTWARE).collect()), errors)
 }
 
 /// Within the protocol's bounds; `None` if a name or a version is missing.
@@ -56,7 +60,7 @@ fn fitting(software: Software) -> Option<Software> {
 }
 
 /// Trimmed, without control characters, and cut to so many characters; `None` if nothing is left.
-fn text(text: &str, most: usize) -> Option<String> {
+pub(crate) fn text(text: &str, most: usize) -> Option<String> {
     let text: String = text.trim().chars().filter(|c| !c.is_control()).take(most).collect();
     let text = text.trim_end();
     (!text.is_empty()).then(|| text.to_owned())
@@ -88,7 +92,7 @@ mod tests {
     #[test]
     fn a_system_without_package_managers_has_nothing_installed() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(software(&Places::new(dir.path(), dir.path()), &[]), (vec![], vec![]));
+        assert_eq!(software(&Places::new(dir.path(), dir.path()), &[]), (Some(vec![]), vec![]));
     }
 
     #[test]
@@ -96,7 +100,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("var/lib/dpkg/status")).unwrap();
         let (software, errors) = software(&Places::new(dir.path(), dir.path()), &[]);
-        assert!(software.is_empty());
+        assert_eq!(software, None);
         assert_eq!(errors[0].code, "software_source_unreadable");
     }
 }

@@ -72,6 +72,20 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    /// Has visits count from `now` on: what came before may be of a time in which they might not,
+    /// as nobody was there to hear it.
+    pub(crate) fn count_from(&mut self, now: Millis) {
+        let permits = self.permits(now);
+        self.web_since =
+            permits.users(Collect::WebUsage).map(|key| (key.to_owned(), now)).collect();
+    }
+
+    /// The client is suspended, or the directive has ended: visits count again from the moment that
+    /// the server says so.
+    pub(crate) fn count_no_more(&mut self) {
+        self.web_since.clear();
+    }
+
     /// After the server has answered.
     pub(crate) fn hear(&mut self, config: Config, now: Millis) {
         let permits = Permits::of(&config);
@@ -195,6 +209,22 @@ mod tests {
         assert!(told.web_since.is_empty());
         told.hear(config(Directive::Collect, WEB, &["uid:1"]), 40);
         assert_eq!(told.web_since["uid:1"], 40);
+    }
+
+    #[test]
+    fn visits_of_a_time_in_which_nobody_listened_do_not_count() {
+        let mut told = Told::default();
+        told.hear(config(Directive::Collect, WEB, &["uid:1"]), 10);
+        told.count_from(1_000);
+        assert_eq!(told.web_since["uid:1"], 1_000);
+        told.hear(config(Directive::Collect, WEB, &["uid:1"]), 2_000);
+        assert_eq!(told.web_since["uid:1"], 1_000);
+        told.count_no_more();
+        told.hear(config(Directive::Collect, WEB, &["uid:1"]), 3_000);
+        assert_eq!(told.web_since["uid:1"], 3_000);
+        // It has ended: nothing counts until the server speaks.
+        told.count_from(3_000 + TOLD_FOR);
+        assert!(told.web_since.is_empty());
     }
 
     #[test]

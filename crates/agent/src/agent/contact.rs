@@ -126,19 +126,27 @@ impl Agent {
             tracing::info!(effective_mode, ?directive, "the server says what to do");
         }
         self.told.hear(config, now);
-        if news || (now - self.kept_at).abs() > KEEP_EVERY {
-            state::keep_told(&self.places, &self.told)?;
-            self.kept_at = now;
-        }
         if self.told.config.as_ref().is_some_and(|it| it.directive == Directive::Uninstall) {
             return Ok(Next::Uninstall);
         }
         let changed = self.permit(self.told.permits(now))?;
+        if news || resumes || (now - self.kept_at).abs() > KEEP_EVERY {
+            self.keep_told(now);
+        }
         if first {
             // What waited for the server to be back.
             self.uploads_at = Instant::now();
         }
         Ok(if changed || news || resumes { Next::Stop } else { Next::GoOn })
+    }
+
+    /// Keeps what was said for the next start. Where the disk is full it is obeyed all the same, and
+    /// the next start asks before it does anything.
+    fn keep_told(&mut self, at: env::Millis) {
+        match state::keep_told(&self.places, &self.told) {
+            Ok(()) => self.kept_at = at,
+            Err(error) => tracing::error!(?error, "what the server said could not be kept"),
+        }
     }
 
     fn not_heard(&mut self, refusal: &Refusal) -> Result<Next, Failure> {
@@ -156,6 +164,8 @@ impl Agent {
         if matches!(refusal, Refusal::ClientInactive | Refusal::Unauthenticated) {
             // What was used until now was permitted.
             self.stop()?;
+            self.told.count_no_more();
+            self.keep_told(self.told.at);
             self.users = None;
             self.looked_at = None;
             self.refused = true;

@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const MOST: u64 = 1 << 30;
 /// The database, and what SQLite keeps beside it: its log, or what a transaction will roll back.
 const PARTS: &[&str] = &["", "-wal", "-journal"];
+/// How a journal ends that names another file, which SQLite would open, wherever it is, and remove.
+/// Browsers write none: it takes a transaction over several databases.
+const NAMES_ANOTHER: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
 /// What tells whether a history has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +59,12 @@ impl Copy {
             for part in PARTS {
                 copy_part(&beside(history, part), owner, &beside(&copy.path, part), stop)?;
             }
+            if names_another(&beside(&copy.path, "-journal"))? {
+                return Err(io::Error::new(
+                    ErrorKind::InvalidData,
+                    "its journal names another file",
+                ));
+            }
             // A copy made amid a change may be of neither state.
             if copy.stamp == Stamp::of(history) {
                 return Ok(copy);
@@ -79,6 +88,15 @@ impl Drop for Copy {
         if let Err(error) = files::remove_all(&self.directory) {
             tracing::error!(%error, "a copy of a history could not be removed");
         }
+    }
+}
+
+/// Whether a journal ends with the name of another file.
+fn names_another(journal: &Path) -> io::Result<bool> {
+    match fs::read(journal) {
+        Ok(bytes) => Ok(bytes.ends_with(&NAMES_ANOTHER)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -150,6 +168,18 @@ mod tests {
         drop(copy);
         assert_eq!(fs::read_dir(&copies).unwrap().count(), 0);
         fs::write(&history, "changed!!").unwrap();
+    }
+
+    #[test]
+    fn a_journal_that_names_another_file_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (history, owner) = history(dir.path());
+        let journal = [b"/home/x/f-mj012345900".as_slice(), &[0; 8], &NAMES_ANOTHER].concat();
+        fs::write(beside(&history, "-journal"), journal).unwrap();
+        let copies = dir.path().join("copies");
+        let refused = Copy::make(&history, owner, &copies, &AtomicBool::new(false)).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidData);
+        assert_eq!(fs::read_dir(&copies).unwrap().count(), 0);
     }
 
     #[test]

@@ -15,12 +15,14 @@ pub(super) fn installed(places: &Places) -> io::Result<Vec<Software>> {
     let mut installed = Vec::new();
     let info = places.read("var/lib/dpkg/info");
     for path in status_files(places)? {
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         match files::open_regular(&path) {
-            Ok(file) => drop(file.take(MOST).read_to_string(&mut text)?),
+            Ok(file) => drop(file.take(MOST).read_to_end(&mut bytes)?),
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         }
+        // A maintainer's name may be in another encoding.
+        let text = String::from_utf8_lossy(&bytes);
         let packages = text.split("\n\n").filter_map(package);
         installed.extend(packages.map(|package| software(&package, &info)));
     }

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 pub(super) fn installed(places: &Places, homes: &[PathBuf]) -> io::Result<Vec<Software>> {
     let mut installed = applications(&places.read("var/lib/flatpak/app"))?;
     for home in homes {
-        installed.extend(applications(&home.join(".local/share/flatpak/app"))?);
+        // What somebody has put there instead is their own affair.
+        installed.extend(applications(&home.join(".local/share/flatpak/app")).unwrap_or_default());
     }
     Ok(installed)
 }

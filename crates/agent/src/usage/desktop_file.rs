@@ -1,5 +1,7 @@
 //! Desktop files: what an application is called and how it is started. Pure.
 
+use crate::inventory;
+
 /// What the agent needs of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct DesktopFile {
@@ -25,7 +27,7 @@ pub(super) fn parse(text: &str) -> Option<DesktopFile> {
         let value = value.trim();
         match key.trim() {
             "Type" => is_application = value == "Application",
-            "Name" => file.name = unescape(value),
+            "Name" => file.name = inventory::text(&unescape(value), 255).unwrap_or_default(),
             "Exec" => file.command = command(&unescape(value)),
             "NoDisplay" | "Hidden" if value == "true" => return None,
             "X-Flatpak" => file.flatpak = Some(value.to_owned()),
@@ -100,6 +102,12 @@ mod tests {
 
     fn parsed(lines: &str) -> Option<DesktopFile> {
         parse(&format!("#!/usr/bin/env xdg-open\n[Desktop Entry]\nType=Application\n{lines}\n"))
+    }
+
+    #[test]
+    fn a_name_fits_into_a_record() {
+        let file = parsed(&format!("Name= {}\u{7} \nExec=a", "n".repeat(300))).unwrap();
+        assert_eq!(file.name, "n".repeat(255));
     }
 
     #[test]
