@@ -141,8 +141,10 @@ pub async fn hold_across_tenants(
     digest: SecretDigest,
     place: &DevicePlace,
 ) -> Result<Option<FoundAgent>, DbError> {
-    // Whoever changes the mode or the status, erases, or changes a device takes the client's row.
-    let sql = "SELECT 1 FROM clients WHERE tenant_id = $1 AND id = $2 FOR SHARE";
+    // Whoever changes the mode or the status, erases, or changes a device takes the client's row. So do
+    // agents, one after the other: were they to share it, PostgreSQL would let one after the other join
+    // in while an administrator waits, for as long as any of them has something to say.
+    let sql = "SELECT 1 FROM clients WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE";
     tx.lock(sql, &[place.tenant_id.into(), place.client_id.into()]).await?;
     let sql = "SELECT 1 FROM devices WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE";
     tx.lock(sql, &[place.tenant_id.into(), place.device_id.into()]).await?;

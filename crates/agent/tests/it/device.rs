@@ -40,7 +40,9 @@ impl Device {
         let uid = fs::metadata(dir.path()).unwrap().uid();
         let tool = dir.path().join("tool");
         let sleep = ["/usr/bin/sleep", "/bin/sleep"].iter().find(|path| Path::new(path).exists());
-        fs::copy(sleep.unwrap(), &tool).unwrap();
+        // By another process: what this one has open to write, each that it starts at that moment has
+        // open too, and what somebody has open to write cannot be run.
+        assert!(Command::new("cp").arg(sleep.unwrap()).arg(&tool).status().unwrap().success());
         let application = Command::new(&tool).arg("3600").spawn().unwrap();
         let device = Self { dir, application, agent: None };
         device.write("etc/passwd", &format!("{USER}:x:{uid}:1::/home/{USER}:/bin/sh\n"));

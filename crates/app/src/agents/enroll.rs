@@ -56,6 +56,12 @@ impl App {
         let secret = Secret::new(format!("{TOKEN_PREFIX}{random}"));
         let digest = secret.digest();
         let operation_id = env.uuid(env.now());
+        // Whoever guesses takes no turn of those who write.
+        let value = wish.token.clone();
+        let known = self.0.db.lookup::<_, AppError, _>(async move |tx: &mut Tx| {
+            Ok(enrollment_tokens::find_across_tenants(tx, value.expose()).await?)
+        });
+        known.await?.ok_or(INVALID)?;
         let write = async move |tx: &mut Tx| {
             let (client, token) = load(tx, &wish, env.now()).await?;
             let joining = Joining { env: &env, origin: &origin, operation_id, wish: &wish };

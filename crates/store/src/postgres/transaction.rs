@@ -11,6 +11,7 @@ use crate::fields::Kept;
 use crate::row::Row;
 use crate::value::Value;
 use futures_util::TryStreamExt as _;
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,12 +59,16 @@ fn encode(args: &[Value<'_>], statement: &Statement) -> Result<Vec<Encoded>, DbE
         .map_err(|error| DbError::internal(error.to_string()))
 }
 
+/// The most answers that are waited for at a time: what is sent meanwhile takes memory, and others
+/// on the thread want their turn.
+const SENT: usize = 256;
+
 /// A transaction, or none for a lookup.
 pub(crate) struct Transaction {
     connection: Arc<Connection>,
     kind: Kind,
     /// What was sent and not yet answered, oldest first.
-    sent: Vec<Answer>,
+    sent: VecDeque<Answer>,
     fault: Option<Fault>,
     ended: bool,
     #[cfg(feature = "record")]
@@ -77,7 +82,7 @@ impl Transaction {
             tape: connection.recorder.tape(),
             connection,
             kind,
-            sent: Vec::new(),
+            sent: VecDeque::new(),
             fault: None,
             ended: false,
         };
@@ -104,7 +109,7 @@ impl Transaction {
     // A request goes out when it is first polled; its answer is asked for later.
     fn push(&mut self, mut answer: Answer) {
         match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => self.sent.push(answer),
+            Poll::Pending => self.sent.push_back(answer),
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(error)) => self.note(error.into()),
         }
@@ -134,16 +139,16 @@ impl Transaction {
     }
 
     fn take_in(&mut self, context: &mut Context<'_>) {
-        let mut sent = std::mem::take(&mut self.sent);
-        sent.retain_mut(|answer| match answer.as_mut().poll(context) {
-            Poll::Pending => true,
-            Poll::Ready(Ok(())) => false,
-            Poll::Ready(Err(error)) => {
+        // Answers come in the order of the requests: until the oldest is there, no other is. To ask
+        // all of them each time took minutes for some thousand statements.
+        while let Some(oldest) = self.sent.front_mut()
+            && let Poll::Ready(answered) = oldest.as_mut().poll(context)
+        {
+            self.sent.pop_front();
+            if let Err(error) = answered {
                 self.note(error.into());
-                false
             }
-        });
-        self.sent = sent;
+        }
     }
 
     /// Waits for everything that was sent.
@@ -202,6 +207,9 @@ impl Transaction {
         #[cfg(feature = "record")]
         self.tape.note(sql, args, false);
         let encoded = encode(args, &statement)?;
+        if self.sent.len() >= SENT {
+            self.settle().await;
+        }
         let connection = Arc::clone(&self.connection);
         self.push(Box::pin(async move {
             connection.execute_raw(&statement, encoded).await.map(|_| ())

@@ -48,7 +48,10 @@ fn record(value: &Value, at: &str) -> Result<UsageRecord, Vec<Violation>> {
     {
         match check_domain(domain.as_str()) {
             // Domains are the same in any letter case.
-            Ok(()) => name = Label::new(&domain.as_str().to_lowercase()).ok(),
+            Ok(()) => match Label::new(&domain.as_str().to_lowercase()) {
+                Ok(lower) => name = Some(lower),
+                Err(broken) => fields.refuse("name", broken),
+            },
             Err(broken) => fields.refuse("name", broken),
         }
     }
