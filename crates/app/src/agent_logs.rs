@@ -1,7 +1,6 @@
 //! What agents log, and what they were refused.
 
 use crate::App;
-use crate::audit_log::cut;
 use crate::caller::Caller;
 use crate::cursor::Page;
 use crate::error::AppError;
@@ -29,11 +28,9 @@ impl App {
             let scope = format!("agent-log|{place:?}");
             let before = cursors.resume(&scope, query.cursor.as_deref(), parse_uuid)?;
             let size = query.page_size;
-            let mut rows = agent_logs::page(tx, &place, before, size + 1).await?;
+            let rows = agent_logs::page(tx, &place, before, size + 1).await?;
             let total = agent_logs::count(tx, &place).await?;
-            let next_cursor =
-                cut(&mut rows, size).map(|last| cursors.write(&scope, &last.id.to_string()));
-            Ok(Page { rows, total, total_is_lower_bound: false, next_cursor })
+            Ok(cursors.page(&scope, rows, size, total, |last| last.id.to_string()))
         };
         self.0.db.scan(list).await
     }
@@ -57,13 +54,11 @@ impl App {
                 Some((DeviceId(parse_uuid(device)?), Payload::from_name(payload)?))
             })?;
             let size = query.page_size;
-            let mut rows = refusals::page(tx, place, after, size + 1).await?;
+            let rows = refusals::page(tx, place, after, size + 1).await?;
             let total = refusals::count(tx, place).await?;
             let written =
                 |last: &Refusals| format!("{}\0{}", last.device_id, last.payload.as_str());
-            let next_cursor =
-                cut(&mut rows, size).map(|last| cursors.write(&scope, &written(last)));
-            Ok(Page { rows, total, total_is_lower_bound: false, next_cursor })
+            Ok(cursors.page(&scope, rows, size, total, written))
         };
         self.0.db.scan(list).await
     }

@@ -1,7 +1,6 @@
 //! Issue, list and revoke API tokens.
 
 use crate::App;
-use crate::audit_log::{cut, foreign_cursor};
 use crate::caller::Caller;
 use crate::cursor::Page;
 use crate::env::Env;
@@ -128,18 +127,11 @@ impl App {
                 let created_by = restricted.then(|| caller.principal.actor.id.clone());
                 let filter = TokenFilter { tenant_id, created_by };
                 let scope = format!("api-tokens|{filter:?}");
-                let after = match &query.cursor {
-                    None => None,
-                    Some(cursor) => {
-                        let id = cursors.read(&scope, cursor).and_then(|text| parse_uuid(&text));
-                        Some(ApiTokenId(id.ok_or_else(foreign_cursor)?))
-                    }
-                };
-                let mut rows = api_tokens::list(tx, &filter, after, query.page_size + 1).await?;
+                let (cursor, size) = (query.cursor.as_deref(), query.page_size);
+                let after = cursors.resume(&scope, cursor, parse_uuid)?.map(ApiTokenId);
+                let rows = api_tokens::list(tx, &filter, after, size + 1).await?;
                 let total = api_tokens::count(tx, &filter).await?;
-                let next_cursor = cut(&mut rows, query.page_size)
-                    .map(|last| cursors.write(&scope, &last.id.to_string()));
-                Ok(Page { rows, total, total_is_lower_bound: false, next_cursor })
+                Ok(cursors.page(&scope, rows, size, total, |last| last.id.to_string()))
             })
             .await
     }

@@ -3,7 +3,7 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::cursor::Page;
-use crate::error::{AppError, invalid};
+use crate::error::AppError;
 use crate::load::{self, ClientRef};
 use clientbook_model::audit::{EntityType, Entry};
 use clientbook_model::policy;
@@ -47,42 +47,20 @@ impl App {
                     entity_id: query.entity_id,
                 };
                 let scope = format!("collection-control|{filter:?}|{}", query.ascending);
-                let after = match &query.cursor {
-                    None => None,
-                    Some(cursor) => {
-                        let position = cursors.read(&scope, cursor);
-                        let sequence = position.and_then(|text| text.parse::<i64>().ok());
-                        Some(sequence.ok_or_else(foreign_cursor)?)
-                    }
-                };
+                let cursor = query.cursor.as_deref();
+                let after = cursors.resume(&scope, cursor, |text| text.parse().ok())?;
                 // One row more than asked for tells whether there is a next page.
                 let (size, ascending) = (query.page_size, query.ascending);
-                let mut rows =
+                let rows =
                     audit::collection_control(tx, &filter, ascending, after, size + 1).await?;
                 let total = audit::count_collection_control(tx, &filter).await?;
-                let next_cursor = cut(&mut rows, size)
-                    .map(|last| cursors.write(&scope, &last.sequence.to_string()));
-                for entry in &mut rows {
+                let place = |last: &Entry| last.sequence.to_string();
+                let mut page = cursors.page(&scope, rows, size, total, place);
+                for entry in &mut page.rows {
                     policy::conceal(&caller.principal, entry);
                 }
-                Ok(Page { rows, total, total_is_lower_bound: false, next_cursor })
+                Ok(page)
             })
             .await
     }
-}
-
-/// Cuts the row that was read only to see whether there is a next page; the last row that stays,
-/// if there is one.
-pub(crate) fn cut<T>(rows: &mut Vec<T>, page_size: i64) -> Option<&T> {
-    let size = usize::try_from(page_size).unwrap_or(usize::MAX);
-    if rows.len() <= size {
-        return None;
-    }
-    rows.truncate(size);
-    rows.last()
-}
-
-pub(crate) fn foreign_cursor() -> AppError {
-    let message = "must be a next_cursor of this very list, with the same filters and order";
-    invalid("/cursor", "cursor", message)
 }

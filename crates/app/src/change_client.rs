@@ -3,6 +3,7 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::dry_run::{self, Stop};
+use crate::echo::{self, Echo};
 use crate::env::Env;
 use crate::error::{AppError, Forbidden, Missing, enforce};
 use crate::kept_answers::{About, Done, Once};
@@ -20,19 +21,7 @@ use clientbook_model::principal::{Permission, Permissions};
 use clientbook_model::violation::Violation;
 use clientbook_store::clients::{ClientKey, ClientRecord};
 use clientbook_store::{Repeat, Tx, client_types, clients, merged_clients};
-use serde_json::Value;
 use uuid::Uuid;
-
-/// A field that callers send back as they read it: it may not differ from the record.
-#[derive(Debug, Clone)]
-pub struct Echo {
-    /// JSON pointer to it.
-    pub path: String,
-    /// What was sent.
-    pub sent: Value,
-    /// Whether that is what the record has.
-    pub matches: fn(&ClientRecord, &Value) -> bool,
-}
 
 /// What a request asks of a client.
 #[derive(Debug, Clone)]
@@ -46,7 +35,7 @@ pub struct ClientChange {
     /// A client type by its title; counts where no id is given.
     pub client_type_title: Patch<String>,
     /// Fields that must be as the record has them.
-    pub echoes: Vec<Echo>,
+    pub echoes: Vec<Echo<ClientRecord>>,
     /// What reading the request found wrong. Told together with what the record has to say, once
     /// the caller is known to be allowed here.
     pub violations: Vec<Violation>,
@@ -126,6 +115,11 @@ impl Precondition {
             Self::Versions(versions) => versions.contains(&version),
         }
     }
+
+    /// Refuses unless it holds for a record of this version.
+    pub(crate) fn check(&self, version: i64) -> Result<(), AppError> {
+        if self.holds(version) { Ok(()) } else { Err(AppError::PreconditionFailed) }
+    }
 }
 
 /// Applies `change` to a loaded record, writes it and its audit entries. Answers which permissions
@@ -140,7 +134,7 @@ pub(crate) async fn apply(
     precondition: &Precondition,
 ) -> Result<(ClientRecord, Permissions), AppError> {
     let mut violations = change.violations.clone();
-    violations.extend(broken_echoes(&record, &change.echoes));
+    violations.extend(echo::broken(&record, &change.echoes));
     let mut patch = resolve_client_type(tx, &record, change, &mut violations).await?;
     let rules = ValueRules { tenant: &record.tenant, fields: record.fields.as_deref() };
     rules.resolve(&record.client, &change.custom, &mut patch, &mut violations);
@@ -150,9 +144,7 @@ pub(crate) async fn apply(
     }
     let (next, changes) = decide(&record.client, &patch, violations)?;
     let took = authorize(caller, &record.client, &next, &changes)?;
-    if !precondition.holds(record.client.version) {
-        return Err(AppError::PreconditionFailed);
-    }
+    precondition.check(record.client.version)?;
     if changes.is_empty() {
         return Ok((record, took));
     }
@@ -179,12 +171,6 @@ async fn leads_here(tx: &mut Tx, client: &Client, patch: &ClientPatch) -> Result
     let found = clients::get(tx, tenant, ClientKey::Id(next)).await?;
     let found = load::follow(tx, found, Purpose::Read).await?;
     Ok(found.is_some_and(|found| found.client.id == client.id))
-}
-
-fn broken_echoes(record: &ClientRecord, echoes: &[Echo]) -> Vec<Violation> {
-    let broken = echoes.iter().filter(|echo| !(echo.matches)(record, &echo.sent));
-    let message = "cannot be changed here: leave it out, or send it back as it was read";
-    broken.map(|echo| Violation::new("read_only", message).below(&echo.path)).collect()
 }
 
 pub(crate) fn decide(

@@ -23,7 +23,7 @@ use clientbook_model::device_user::{DeviceUser, MAX_DEPARTMENTS, UserStatus};
 use clientbook_model::id::{DepartmentId, DeviceId, DeviceUserId, parse_uuid};
 use clientbook_model::principal::Permission;
 use clientbook_model::time::Timestamp;
-use clientbook_model::violation::{Violation, step};
+use clientbook_model::violation::Violation;
 use clientbook_store::{Repeat, Tx, agent_configs, clients, device_users, devices};
 use serde_json::json;
 use std::collections::{BTreeSet, HashMap};
@@ -410,12 +410,6 @@ impl<'a> Controlling<'a> {
         }
         Ok(About { client: Some(id), idle: !self.is_recorded, ..About::default() })
     }
-}
-
-/// A field that was sent back as something else than it is.
-pub(crate) fn read_only(name: &str) -> Violation {
-    let message = "cannot be changed here: leave it out, or send it back as it was read";
-    Violation::new("read_only", message).below(&step(name))
 }
 
 /// Cuts a page to its rows, or to fewer that are within its bytes; the last row, if more follow.

@@ -4,8 +4,7 @@
 //! the bytes that hide it are made from (a synthetic initialization vector, as in RFC 5297), so the
 //! same position is the same cursor, and two positions never share those bytes.
 
-use crate::audit_log::foreign_cursor;
-use crate::error::AppError;
+use crate::error::{AppError, invalid};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -48,7 +47,7 @@ impl Cursors {
     }
 
     /// The position in `cursor`, if we wrote it for this very `scope`.
-    pub(crate) fn read(&self, scope: &str, cursor: &str) -> Option<String> {
+    fn read(&self, scope: &str, cursor: &str) -> Option<String> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (tag, hidden) = bytes.split_at_checked(TAG)?;
         let position = String::from_utf8(self.veil(tag, hidden)).ok()?;
@@ -68,6 +67,24 @@ impl Cursors {
         };
         let position = self.read(scope, cursor).and_then(|text| read(&text));
         position.map(Some).ok_or_else(foreign_cursor)
+    }
+
+    /// The page that `rows` make, of which one more than `size` was read where that many are there;
+    /// `position` says where a row stands.
+    pub(crate) fn page<T>(
+        &self,
+        scope: &str,
+        mut rows: Vec<T>,
+        size: i64,
+        total: i64,
+        position: impl FnOnce(&T) -> String,
+    ) -> Page<T> {
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let more = rows.len() > size;
+        rows.truncate(size);
+        let last = rows.last().filter(|_| more);
+        let next_cursor = last.map(|last| self.write(scope, &position(last)));
+        Page { rows, total, total_is_lower_bound: false, next_cursor }
     }
 
     /// Hides bytes, or shows them again.
@@ -100,6 +117,11 @@ impl Cursors {
         mac.update(&purpose);
         mac
     }
+}
+
+fn foreign_cursor() -> AppError {
+    let message = "must be a next_cursor of this very list, with the same filters and order";
+    invalid("/cursor", "cursor", message)
 }
 
 #[cfg(test)]

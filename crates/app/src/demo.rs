@@ -1,5 +1,5 @@
-//! The demo data: two tenants, a handful of clients, the devices of one, with the ids that the published documents of
-//! the four APIs use in their examples.
+//! The demo data: two tenants, a handful of clients, the devices of one, with the ids that the
+//! published documents of the four APIs use in their examples.
 
 mod devices;
 

@@ -3,9 +3,10 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::change_client::Precondition;
-use crate::control::{Controlling, cut_page, read_only};
+use crate::control::{Controlling, cut_page};
 use crate::create::add_department;
 use crate::cursor::Page;
+use crate::echo::{self, Echo};
 use crate::error::{AppError, Missing, invalid};
 use crate::kept_answers::{About, Done, Once};
 use crate::load::{self, ClientRef, Purpose};
@@ -20,7 +21,6 @@ use clientbook_model::id::{DepartmentId, DeviceUserId, TenantId, parse_uuid};
 use clientbook_model::principal::Permission;
 use clientbook_model::violation::Violation;
 use clientbook_store::{Repeat, Tx, clients, departments};
-use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
 /// Which departments to list.
@@ -43,17 +43,13 @@ pub struct NewDepartment {
     pub violations: Vec<Violation>,
 }
 
-/// A field that a caller sends back as it was read: its name there, what was sent, and whether that is
-/// what the department has.
-pub type DepartmentEcho = (&'static str, Value, fn(&Department, &Value) -> bool);
-
 /// What a request asks of a department.
 #[derive(Debug, Clone)]
 pub struct DepartmentChange {
     /// The wishes.
     pub patch: DepartmentPatch,
     /// What must be as the department has it.
-    pub echoes: Vec<DepartmentEcho>,
+    pub echoes: Vec<Echo<Department>>,
     /// What reading the request found wrong.
     pub violations: Vec<Violation>,
     /// Only if this holds.
@@ -218,9 +214,7 @@ impl App {
                 let record = load::client(tx, &caller, &target, permission, purpose).await?;
                 let client = record.client;
                 let department = named(tx, &client, &asked).await?;
-                if !precondition.holds(department.version) {
-                    return Err(AppError::PreconditionFailed);
-                }
+                precondition.check(department.version)?;
                 departments::remove(tx, client.tenant_id, department.id).await?;
                 let mut controlling = Controlling::new(&env, &caller, operation_id, client);
                 let (kind, id) = (EntityType::Department, department.id.0);
@@ -276,19 +270,11 @@ pub(crate) async fn move_user(
 
 fn check(department: &Department, change: &DepartmentChange) -> Result<(), AppError> {
     let mut violations = change.violations.clone();
-    for (name, sent, matches) in &change.echoes {
-        if !matches(department, sent) {
-            violations.push(read_only(name));
-        }
-    }
+    violations.extend(echo::broken(department, &change.echoes));
     if !violations.is_empty() {
         return Err(AppError::Invalid(violations));
     }
-    if change.precondition.holds(department.version) {
-        Ok(())
-    } else {
-        Err(AppError::PreconditionFailed)
-    }
+    change.precondition.check(department.version)
 }
 
 /// About how many bytes a department takes in an answer.

@@ -3,10 +3,11 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::change_client::Precondition;
-use crate::control::{Controlling, cut_page, read_only};
+use crate::control::{Controlling, cut_page};
 use crate::cursor::Page;
 use crate::departments::bytes as department_bytes;
 use crate::devices;
+use crate::echo::{self, Echo};
 use crate::error::{AppError, Missing};
 use crate::kept_answers::{Done, Once};
 use crate::load::{self, ClientRef, Purpose};
@@ -23,7 +24,6 @@ use clientbook_store::device_user_lists::{
     self, Sighting, SightingOrder, UserFilter, UserOrder, UserPlace, UserPosition, UserSort,
 };
 use clientbook_store::{Repeat, Tx, departments, device_users, telemetry};
-use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
 /// A user, and the departments it is in.
@@ -74,10 +74,6 @@ pub struct SightingQuery {
     pub cursor: Option<String>,
 }
 
-/// A field that a caller sends back as it was read: its name there, what was sent, and whether that is
-/// what the user has.
-pub type UserEcho = (&'static str, Value, fn(&UserRecord, &Value) -> bool);
-
 /// What a request asks of a user.
 #[derive(Debug, Clone)]
 pub struct UserChange {
@@ -86,7 +82,7 @@ pub struct UserChange {
     /// The departments wished for, each with the pointer to it.
     pub departments: Vec<(DepartmentId, String)>,
     /// What must be as the user has it.
-    pub echoes: Vec<UserEcho>,
+    pub echoes: Vec<Echo<UserRecord>>,
     /// What reading the request found wrong.
     pub violations: Vec<Violation>,
     /// Only if this holds.
@@ -357,11 +353,7 @@ async fn check(
     change: &UserChange,
 ) -> Result<(), AppError> {
     let mut violations = change.violations.clone();
-    for (name, sent, matches) in &change.echoes {
-        if !matches(record, sent) {
-            violations.push(read_only(name));
-        }
-    }
+    violations.extend(echo::broken(record, &change.echoes));
     let ids: Vec<_> = change.departments.iter().map(|(id, _)| *id).collect();
     let known = departments::get_all(tx, client.tenant_id, client.id, &ids).await?;
     for (id, at) in &change.departments {
@@ -373,11 +365,7 @@ async fn check(
     if !violations.is_empty() {
         return Err(AppError::Invalid(violations));
     }
-    if change.precondition.holds(record.user.version) {
-        Ok(())
-    } else {
-        Err(AppError::PreconditionFailed)
-    }
+    change.precondition.check(record.user.version)
 }
 
 fn written(position: &UserPosition) -> String {

@@ -3,8 +3,9 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::change_client::Precondition;
-use crate::control::{self, Controlling};
+use crate::control::{Controlling, cut_page};
 use crate::cursor::Page;
+use crate::echo::{self, Echo};
 use crate::error::{AppError, Missing};
 use crate::kept_answers::{Done, Once};
 use crate::load::{self, ClientRef, Purpose};
@@ -20,7 +21,6 @@ use clientbook_store::device_lists::{
     self, DeviceFilter, DeviceKey, DeviceOrder, DevicePosition, DeviceSort, DeviceSummary,
 };
 use clientbook_store::{Repeat, Tx, devices};
-use serde_json::Value;
 
 /// A device, and what its client says of it.
 #[derive(Debug, Clone)]
@@ -57,17 +57,13 @@ pub struct DeviceQuery {
     pub cursor: Option<String>,
 }
 
-/// A field that a caller sends back as it was read: its name there, what was sent, and whether that is
-/// what the device has.
-pub type DeviceEcho = (&'static str, Value, fn(&DeviceRecord, &Value) -> bool);
-
 /// What a request asks of a device.
 #[derive(Debug, Clone)]
 pub struct DeviceChange {
     /// The wishes.
     pub patch: DevicePatch,
     /// What must be as the device has it.
-    pub echoes: Vec<DeviceEcho>,
+    pub echoes: Vec<Echo<DeviceRecord>>,
     /// What reading the request found wrong.
     pub violations: Vec<Violation>,
     /// Only if this holds.
@@ -103,7 +99,7 @@ impl App {
                 let (sort, size) = (query.sort, query.page_size);
                 let (mut rows, total) =
                     device_lists::page(tx, &filter, sort, after.as_ref(), size + 1).await?;
-                let last = control::cut_page(&mut rows, size, bytes);
+                let last = cut_page(&mut rows, size, bytes);
                 let next = last.map(|last| written(filter.now, &sort.position(last, filter.now)));
                 let next_cursor = next.map(|position| cursors.write(&scope, &position));
                 let mode = client.collection_mode;
@@ -208,19 +204,11 @@ pub(crate) async fn named(
 
 fn check(record: &DeviceRecord, change: &DeviceChange) -> Result<(), AppError> {
     let mut violations = change.violations.clone();
-    for (name, sent, matches) in &change.echoes {
-        if !matches(record, sent) {
-            violations.push(control::read_only(name));
-        }
-    }
+    violations.extend(echo::broken(record, &change.echoes));
     if !violations.is_empty() {
         return Err(AppError::Invalid(violations));
     }
-    if change.precondition.holds(record.device.version) {
-        Ok(())
-    } else {
-        Err(AppError::PreconditionFailed)
-    }
+    change.precondition.check(record.device.version)
 }
 
 fn filter(client: &Client, query: &DeviceQuery, now: Timestamp) -> DeviceFilter {

@@ -1,7 +1,6 @@
 //! Make, list and revoke the enrolment tokens of a client.
 
 use crate::App;
-use crate::audit_log::{cut, foreign_cursor};
 use crate::caller::Caller;
 use crate::create::enrollment_facts;
 use crate::cursor::Page;
@@ -60,20 +59,11 @@ impl App {
                 let record = load::client(tx, &caller, &target, permission, Purpose::Read).await?;
                 let (tenant, client) = (record.client.tenant_id, record.client.id);
                 let scope = format!("enrollment-tokens|{tenant}|{client}");
-                let after = match &query.cursor {
-                    None => None,
-                    Some(cursor) => {
-                        let position = cursors.read(&scope, cursor);
-                        let place = position.and_then(|text| read_place(&text));
-                        Some(place.ok_or_else(foreign_cursor)?)
-                    }
-                };
-                let size = query.page_size;
-                let mut rows = enrollment_tokens::list(tx, tenant, client, after, size + 1).await?;
+                let (cursor, size) = (query.cursor.as_deref(), query.page_size);
+                let after = cursors.resume(&scope, cursor, read_place)?;
+                let rows = enrollment_tokens::list(tx, tenant, client, after, size + 1).await?;
                 let total = enrollment_tokens::count(tx, tenant, client).await?;
-                let next_cursor =
-                    cut(&mut rows, size).map(|last| cursors.write(&scope, &place(last)));
-                Ok(Page { rows, total, total_is_lower_bound: false, next_cursor })
+                Ok(cursors.page(&scope, rows, size, total, place))
             })
             .await
     }

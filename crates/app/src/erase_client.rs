@@ -54,9 +54,7 @@ impl App {
                     }
                     record => record?.client,
                 };
-                if !precondition.holds(client.version) {
-                    return Err(AppError::PreconditionFailed);
-                }
+                precondition.check(client.version)?;
                 if client.collection_mode != CollectionMode::Deleted {
                     let message = "must be deleted before the client can be erased";
                     let violation = Violation::new("deleted_first", message);

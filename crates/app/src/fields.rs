@@ -7,6 +7,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::change_client::Precondition;
 use crate::create_client::with;
+use crate::echo::{self, Echo};
 use crate::env::Env;
 use crate::error::{AppError, Forbidden, Missing, invalid};
 use crate::kept_answers::{About, Done, Once};
@@ -27,7 +28,6 @@ use clientbook_model::tenant::Tenant;
 use clientbook_model::time::Timestamp;
 use clientbook_model::violation::Violation;
 use clientbook_store::{Repeat, Tx, clients, fields};
-use serde_json::Value;
 use uuid::Uuid;
 
 /// What a new field is to be. What must be given and is missing, the violations tell.
@@ -64,16 +64,13 @@ pub struct FieldRef {
     pub asked: String,
 }
 
-/// A field that a caller sends back as it was read: its name there, what was sent, and what it is.
-pub type FieldEcho = (&'static str, Value, fn(&Field, &Value) -> bool);
-
 /// What a request asks of a definition.
 #[derive(Debug, Clone)]
 pub struct FieldChangeWish {
     /// The wishes.
     pub patch: FieldPatch,
     /// What must be as the definition has it.
-    pub echoes: Vec<FieldEcho>,
+    pub echoes: Vec<Echo<Field>>,
     /// What reading the request found wrong.
     pub violations: Vec<Violation>,
     /// Only if this holds.
@@ -263,12 +260,7 @@ async fn begin<'a>(
 
 fn decide(field: &Field, wish: &FieldChangeWish) -> Result<(Field, Vec<FieldChange>), AppError> {
     let mut violations = wish.violations.clone();
-    for (name, sent, same) in &wish.echoes {
-        if !same(field, sent) {
-            let message = "cannot be changed here: leave it out, or send it back as it was read";
-            violations.push(Violation::new("read_only", message).below(&format!("/{name}")));
-        }
-    }
+    violations.extend(echo::broken(field, &wish.echoes));
     let decided = field.apply(&wish.patch);
     let (next, changes) = match decided {
         Ok(decided) if violations.is_empty() => decided,
@@ -278,9 +270,7 @@ fn decide(field: &Field, wish: &FieldChangeWish) -> Result<(Field, Vec<FieldChan
             return Err(AppError::Invalid(violations));
         }
     };
-    if !wish.precondition.holds(field.version) {
-        return Err(AppError::PreconditionFailed);
-    }
+    wish.precondition.check(field.version)?;
     Ok((next, changes))
 }
 

@@ -24,6 +24,7 @@ mod departments;
 mod device_users;
 mod devices;
 mod dry_run;
+mod echo;
 mod enrollment_tokens;
 mod env;
 mod erase_client;
@@ -62,7 +63,7 @@ pub use audit_log::CollectionControlQuery;
 pub use bootstrap::Bootstrap;
 pub use bulk_change::{BulkChange, BulkOutcome, MAX_CLIENTS, Targets};
 pub use caller::Caller;
-pub use change_client::{Change, ClientChange, Echo, Precondition};
+pub use change_client::{Change, ClientChange, Precondition};
 pub use checkpoint::{Checkpoint, SigningKey, VerifyingKey};
 pub use client_types::NewClientType;
 pub use clientbook_store::agent_logs::LogLine;
@@ -77,16 +78,17 @@ pub use clientbook_store::usage::{GroupBy, UsageOf, UsageSum};
 pub use control::{Control, ControlOutcome, Controls, MAX_CONTROLLED};
 pub use create_client::NewClient;
 pub use cursor::Page;
-pub use departments::{DepartmentChange, DepartmentEcho, DepartmentQuery, NewDepartment};
+pub use departments::{DepartmentChange, DepartmentQuery, NewDepartment};
 pub use device_users::{
-    SightingQuery, SightingRecord, UserChange, UserEcho, UserQuery, UserRecord, UserSummary,
+    SightingQuery, SightingRecord, UserChange, UserQuery, UserRecord, UserSummary,
 };
-pub use devices::{DeviceChange, DeviceEcho, DeviceQuery, DeviceRecord};
+pub use devices::{DeviceChange, DeviceQuery, DeviceRecord};
+pub use echo::Echo;
 pub use enrollment_tokens::{EnrollmentTerms, EnrollmentTokenQuery};
 pub use env::{Clock, Entropy, Env};
 pub use error::{AppError, Forbidden, Missing, Unauthenticated};
 pub use export_clients::{Export, ExportTerms};
-pub use fields::{FieldChangeWish, FieldEcho, FieldRef, NewField, Reordering};
+pub use fields::{FieldChangeWish, FieldRef, NewField, Reordering};
 pub use import_clients::{Import, ImportReport, ImportTerms, RowError};
 pub use issuer::{ClaimNames, FetchKeys, IssuerSettings, KeySource, check_keys};
 pub use kept_answers::{Done, Key, KeyedCall, Once, Show, Told};

@@ -1,7 +1,6 @@
 //! Lists of the audit trail: of a tenant, or of one client.
 
 use crate::App;
-use crate::audit_log::foreign_cursor;
 use crate::caller::Caller;
 use crate::cursor::Page;
 use crate::error::AppError;
@@ -72,13 +71,7 @@ impl App {
             .scan(async move |tx: &mut Tx| {
                 let (filter, known) = filter(tx, &caller, &query.whose, &query.wishes).await?;
                 let scope = format!("audit|{filter:?}");
-                let after = match &query.cursor {
-                    None => None,
-                    Some(cursor) => {
-                        let place = cursors.read(&scope, cursor).and_then(|text| read(&text));
-                        Some(place.ok_or_else(foreign_cursor)?)
-                    }
-                };
+                let after = cursors.resume(&scope, query.cursor.as_deref(), read)?;
                 let page = audit_lists::page(tx, &filter, after.as_ref(), query.page_size).await?;
                 let total = match known.filter(|_| filter.is_whole_chain()) {
                     Some(count) => AuditTotal { count, is_lower_bound: false },

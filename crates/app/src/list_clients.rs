@@ -1,7 +1,6 @@
 //! Lists of clients: by a cursor, or by the number of a page.
 
 use crate::App;
-use crate::audit_log::foreign_cursor;
 use crate::caller::Caller;
 use crate::cursor::Page;
 use crate::error::{AppError, invalid};
@@ -100,15 +99,9 @@ impl App {
             .scan(async move |tx: &mut Tx| {
                 let filter = filter(tx, &caller, &query.home, &query.wishes).await?;
                 let scope = scope(caller.origin.surface, &filter, query.sort);
-                let after = match &query.cursor {
-                    None => None,
-                    Some(cursor) => {
-                        let position = cursors.read(&scope, cursor);
-                        let position = position.and_then(|text| read(&text, query.sort.order));
-                        Some(position.ok_or_else(foreign_cursor)?)
-                    }
-                };
                 let (sort, size) = (query.sort, query.page_size);
+                let cursor = query.cursor.as_deref();
+                let after = cursors.resume(&scope, cursor, |text| read(text, sort.order))?;
                 let page = client_lists::page(tx, &filter, sort, after.as_ref(), size).await?;
                 let rows = clients::get_all(tx, filter.tenant_id, &page.ids).await?;
                 let next_cursor = page.next.map(|next| cursors.write(&scope, &written(&next)));

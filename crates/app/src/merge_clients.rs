@@ -142,9 +142,7 @@ async fn lock_in_order(
 impl Merging<'_> {
     async fn run(&self, tx: &mut Tx, winner: ClientRecord) -> Result<Merged, AppError> {
         let loser = self.loser(tx, &winner.client).await?;
-        if !self.merge.precondition.holds(winner.client.version) {
-            return Err(AppError::PreconditionFailed);
-        }
+        self.merge.precondition.check(winner.client.version)?;
         if winner.client.collection_mode == CollectionMode::Deleted {
             let message = "the client's collection mode is deleted: nothing may be joined to it";
             return Err(AppError::Conflict(Violation::new("client_deleted", message)));

@@ -27,9 +27,7 @@ impl App {
                 load::still_works(tx, &caller, env.now()).await?;
                 let (permission, purpose) = (Permission::ClientsDelete, Purpose::Change);
                 let record = load::client(tx, &caller, &target, permission, purpose).await?;
-                if !precondition.holds(record.client.version) {
-                    return Err(AppError::PreconditionFailed);
-                }
+                precondition.check(record.client.version)?;
                 let tenant_id = record.client.tenant_id;
                 let now = env.now().max(record.client.updated_at);
                 let recorder =

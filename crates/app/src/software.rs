@@ -1,7 +1,6 @@
 //! What is installed on the devices of a client.
 
 use crate::App;
-use crate::audit_log::cut;
 use crate::caller::Caller;
 use crate::cursor::Page;
 use crate::devices;
@@ -44,11 +43,10 @@ impl App {
                 Some((name.to_owned(), parse_uuid(id)?))
             })?;
             let size = query.page_size;
-            let mut rows = software::titles(tx, place, q, after.as_ref(), size + 1).await?;
+            let rows = software::titles(tx, place, q, after.as_ref(), size + 1).await?;
             let total = software::count_titles(tx, place, q).await?;
-            let next_cursor = cut(&mut rows, size)
-                .map(|last| cursors.write(&scope, &format!("{}\0{}", last.id, last.folded_name)));
-            Ok(Page { rows, total, total_is_lower_bound: false, next_cursor })
+            let written = |last: &Title| format!("{}\0{}", last.id, last.folded_name);
+            Ok(cursors.page(&scope, rows, size, total, written))
         };
         self.0.db.scan(list).await
     }
@@ -77,11 +75,10 @@ impl App {
                 Some((DeviceId(parse_uuid(device)?), source.to_owned()))
             })?;
             let size = query.page_size;
-            let mut rows = software::bearers(tx, place, id, after.as_ref(), size + 1).await?;
+            let rows = software::bearers(tx, place, id, after.as_ref(), size + 1).await?;
             let total = software::count_bearers(tx, place, id).await?;
-            let next_cursor = cut(&mut rows, size)
-                .map(|last| cursors.write(&scope, &format!("{}\0{}", last.device_id, last.source)));
-            Ok(Page { rows, total, total_is_lower_bound: false, next_cursor })
+            let written = |last: &Bearer| format!("{}\0{}", last.device_id, last.source);
+            Ok(cursors.page(&scope, rows, size, total, written))
         };
         self.0.db.scan(list).await
     }
@@ -104,14 +101,12 @@ impl App {
                 Some((name.to_owned(), parse_uuid(id)?, source.to_owned()))
             })?;
             let size = query.page_size;
-            let mut rows = software::of_device(tx, &place, after.as_ref(), size + 1).await?;
+            let rows = software::of_device(tx, &place, after.as_ref(), size + 1).await?;
             let total = software::count_of_device(tx, &place).await?;
             let written = |last: &Installed| {
                 format!("{}\0{}\0{}", last.title.id, last.source, last.title.folded_name)
             };
-            let next_cursor =
-                cut(&mut rows, size).map(|last| cursors.write(&scope, &written(last)));
-            Ok(Page { rows, total, total_is_lower_bound: false, next_cursor })
+            Ok(cursors.page(&scope, rows, size, total, written))
         };
         self.0.db.scan(list).await
     }

@@ -1,7 +1,6 @@
 //! Make, list and change tenants: for operators.
 
 use crate::App;
-use crate::audit_log::{cut, foreign_cursor};
 use crate::caller::Caller;
 use crate::change_client::Precondition;
 use crate::create::add_tenant;
@@ -80,20 +79,11 @@ impl App {
             .db
             .scan(async move |tx: &mut Tx| {
                 const SCOPE: &str = "tenants";
-                let after = match &query.cursor {
-                    None => None,
-                    Some(cursor) => {
-                        let position = cursors.read(SCOPE, cursor);
-                        let place = position.and_then(|text| read_place(&text));
-                        Some(place.ok_or_else(foreign_cursor)?)
-                    }
-                };
-                let size = query.page_size;
-                let mut rows = tenants::list_across_tenants(tx, after, size + 1).await?;
+                let (cursor, size) = (query.cursor.as_deref(), query.page_size);
+                let after = cursors.resume(SCOPE, cursor, read_place)?;
+                let rows = tenants::list_across_tenants(tx, after, size + 1).await?;
                 let total = tenants::count_across_tenants(tx).await?;
-                let next_cursor =
-                    cut(&mut rows, size).map(|last| cursors.write(SCOPE, &place(last)));
-                Ok(Page { rows, total, total_is_lower_bound: false, next_cursor })
+                Ok(cursors.page(SCOPE, rows, size, total, place))
             })
             .await
     }
@@ -205,11 +195,7 @@ fn check(tenant: &Tenant, change: &TenantChange) -> Result<(), AppError> {
     if !violations.is_empty() {
         return Err(AppError::Invalid(violations));
     }
-    if change.precondition.holds(tenant.version) {
-        Ok(())
-    } else {
-        Err(AppError::PreconditionFailed)
-    }
+    change.precondition.check(tenant.version)
 }
 
 fn place(tenant: &Tenant) -> String {

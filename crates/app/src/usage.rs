@@ -1,7 +1,6 @@
 //! What users of a client's devices use, summed up.
 
 use crate::App;
-use crate::audit_log::cut;
 use crate::caller::Caller;
 use crate::cursor::Page;
 use crate::error::{AppError, invalid};
@@ -55,11 +54,9 @@ impl App {
             let cursor = query.list.cursor.as_deref();
             let after = cursors.resume(&scope, cursor, |text| read(text, query.by))?;
             let size = query.list.page_size;
-            let mut rows = usage::sums(tx, &span, query.by, after.as_ref(), size + 1).await?;
+            let rows = usage::sums(tx, &span, query.by, after.as_ref(), size + 1).await?;
             let total = usage::count(tx, &span, query.by).await?;
-            let next_cursor =
-                cut(&mut rows, size).map(|last| cursors.write(&scope, &written(last)));
-            Ok(Page { rows, total, total_is_lower_bound: false, next_cursor })
+            Ok(cursors.page(&scope, rows, size, total, written))
         };
         self.0.db.scan(list).await
     }

@@ -11,6 +11,7 @@ use crate::value::Value;
 use clientbook_model::client::Client;
 use clientbook_model::id::{ClientId, TenantId};
 use std::collections::HashMap;
+use uuid::Uuid;
 
 /// The channel on which PostgreSQL notifies; the payload is the client's UUID.
 pub const CHANNEL: &str = "clientbook_agents";
@@ -72,26 +73,21 @@ pub(crate) async fn remove(tx: &mut Tx, tenant: TenantId, client: ClientId) -> R
     tell(tx, tenant, client, sql).await
 }
 
-/// The number of a client; 0 where nothing was changed yet, or where it has no devices.
-pub async fn revision(tx: &mut Tx, tenant: TenantId, client: ClientId) -> Result<i64, DbError> {
-    let sql = "SELECT revision FROM agent_configs WHERE tenant_id = $1 AND client_id = $2";
-    let found = tx.opt(sql, &[tenant.into(), client.into()], |row| row.get(0)).await?;
-    Ok(found.unwrap_or_default())
-}
-
-/// The numbers of these clients of a tenant; one that is not named has 0.
-pub async fn revisions(
+/// How often what the agents of these clients are told has changed; none that has not. Crosses
+/// tenants: a server asks for all whose agents wait at it.
+pub async fn revisions_across_tenants(
     tx: &mut Tx,
-    tenant: TenantId,
-    clients: &[ClientId],
+    tenants: &[Uuid],
+    clients: &[Uuid],
 ) -> Result<HashMap<ClientId, i64>, DbError> {
-    let uuids: Vec<_> = clients.iter().map(|id| id.0).collect();
     let sql = tx.worded([
         "SELECT client_id, revision FROM agent_configs
-            WHERE tenant_id = $1 AND client_id IN (SELECT unhex(value) FROM json_each($2))",
-        "SELECT client_id, revision FROM agent_configs WHERE tenant_id = $1 AND client_id = ANY($2)",
+            WHERE tenant_id IN (SELECT unhex(value) FROM json_each($1))
+                AND client_id IN (SELECT unhex(value) FROM json_each($2))",
+        "SELECT client_id, revision FROM agent_configs
+            WHERE tenant_id = ANY($1) AND client_id = ANY($2)",
     ]);
-    let args = [tenant.into(), Value::Uuids(&uuids)];
+    let args = [Value::Uuids(tenants), Value::Uuids(clients)];
     let rows = tx.all(sql, &args, |row| Ok((row.get(0)?, row.get(1)?))).await?;
     Ok(rows.into_iter().collect())
 }

@@ -1,5 +1,6 @@
 //! Devices as their agents come by: by token, to be told what to do, and to be seen.
 
+use crate::devices::KIND;
 use crate::error::DbError;
 use crate::row::Row;
 use crate::software::DevicePlace;
@@ -11,11 +12,6 @@ use clientbook_model::device_user::{UserKey, UserStatus};
 use clientbook_model::id::{ClientId, DeviceUserId, TenantId};
 use clientbook_model::secret::SecretDigest;
 use clientbook_model::time::Timestamp;
-use std::collections::HashMap;
-use uuid::Uuid;
-
-/// What `credentials.kind` says of a device's token.
-const KIND: &str = "device";
 
 /// The most users of a device that its agent is told of: those seen last.
 const USERS: i64 = 1_000;
@@ -191,38 +187,4 @@ pub async fn key_holder(
         WHERE tenant_id = $1 AND client_id = $2 AND user_key = $3 AND status = 'deleted'";
     let deleted_at = tx.one(sql, &args, |row| row.get(0)).await?;
     Ok(KeyHolder { user: tx.answer(asked).await?, deleted_at })
-}
-
-/// Says that a user is on a device.
-pub async fn sight(
-    tx: &mut Tx,
-    place: &DevicePlace,
-    user: DeviceUserId,
-    now: Timestamp,
-) -> Result<(), DbError> {
-    let sql = "INSERT INTO device_user_sightings (tenant_id, device_id, user_id, enrolled_at,
-            last_seen_at)
-        VALUES ($1, $2, $3, $4, $4)
-        ON CONFLICT (tenant_id, device_id, user_id) DO UPDATE SET last_seen_at = excluded.last_seen_at";
-    let args = [place.tenant_id.into(), place.device_id.into(), user.into(), now.into()];
-    tx.send(&[place.device_id.0], sql, &args).await
-}
-
-/// How often what the agents of these clients are told has changed; none that has not. Crosses
-/// tenants: a server asks for all whose agents wait at it.
-pub async fn revisions_across_tenants(
-    tx: &mut Tx,
-    tenants: &[Uuid],
-    clients: &[Uuid],
-) -> Result<HashMap<ClientId, i64>, DbError> {
-    let sql = tx.worded([
-        "SELECT client_id, revision FROM agent_configs
-            WHERE tenant_id IN (SELECT unhex(value) FROM json_each($1))
-                AND client_id IN (SELECT unhex(value) FROM json_each($2))",
-        "SELECT client_id, revision FROM agent_configs
-            WHERE tenant_id = ANY($1) AND client_id = ANY($2)",
-    ]);
-    let args = [Value::Uuids(tenants), Value::Uuids(clients)];
-    let rows = tx.all(sql, &args, |row| Ok((row.get(0)?, row.get(1)?))).await?;
-    Ok(rows.into_iter().collect())
 }

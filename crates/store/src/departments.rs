@@ -71,18 +71,6 @@ pub async fn get(
     tx.opt(sql, &[tenant.into(), id.into()], department).await
 }
 
-/// Like `get`, and keeps the row from other writers until the transaction ends. Whoever changes it
-/// also takes its client's row, and takes that first.
-pub async fn get_for_update(
-    tx: &mut Tx,
-    tenant: TenantId,
-    id: DepartmentId,
-) -> Result<Option<Department>, DbError> {
-    let sql = "SELECT 1 FROM departments WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE";
-    tx.lock(sql, &[tenant.into(), id.into()]).await?;
-    get(tx, tenant, id).await
-}
-
 /// Those of a client with these ids, by name.
 pub async fn get_all(
     tx: &mut Tx,

@@ -5,7 +5,7 @@ use crate::raw_id::RawId;
 use crate::row::Row;
 use crate::tx::Tx;
 use crate::value::Value;
-use clientbook_model::device_user::{DeviceUser, UserKey, Username};
+use clientbook_model::device_user::{DeviceUser, Username};
 use clientbook_model::id::{ClientId, DeviceId, DeviceUserId, TenantId};
 use clientbook_model::search::fold;
 use clientbook_model::time::Timestamp;
@@ -119,20 +119,6 @@ pub async fn get_for_update(
     get(tx, tenant, id).await
 }
 
-/// The user of a client who has this key and is not deleted.
-pub async fn by_key(
-    tx: &mut Tx,
-    tenant: TenantId,
-    client: ClientId,
-    key: &UserKey,
-) -> Result<Option<DeviceUser>, DbError> {
-    let sql = select_user!(
-        "device_users u WHERE u.tenant_id = $1 AND u.client_id = $2 AND u.user_key = $3
-            AND u.status <> 'deleted'"
-    );
-    tx.opt(sql, &[tenant.into(), client.into(), key.as_str().into()], user).await
-}
-
 /// Those of a client with these ids, in no order.
 pub async fn get_all(
     tx: &mut Tx,
@@ -153,22 +139,6 @@ pub async fn get_all(
     tx.all(sql, &[tenant.into(), client.into(), Value::Uuids(&uuids)], user).await
 }
 
-/// The users seen on a device who are not deleted, in the order of their ids, at most `limit`.
-pub async fn on_device(
-    tx: &mut Tx,
-    tenant: TenantId,
-    device: DeviceId,
-    limit: i64,
-) -> Result<Vec<DeviceUser>, DbError> {
-    let sql = select_user!(
-        "device_user_sightings s
-         JOIN device_users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
-         WHERE s.tenant_id = $1 AND s.device_id = $2 AND u.status <> 'deleted'
-         ORDER BY u.id LIMIT $3"
-    );
-    tx.all(sql, &[tenant.into(), device.into(), limit.into()], user).await
-}
-
 /// Writes that a user was seen on a device, for the first time or again.
 pub async fn see(
     tx: &mut Tx,
@@ -184,7 +154,8 @@ pub async fn see(
             SET last_seen_at = excluded.last_seen_at
             WHERE device_user_sightings.last_seen_at < excluded.last_seen_at";
     let args = [tenant.into(), device.into(), user.into(), at.into(), at.into()];
-    tx.send(&[], sql, &args).await
+    // Whose usage the agent collects is told with its device.
+    tx.send(&[device.0], sql, &args).await
 }
 
 /// Takes away what agents have told of a user: when it was active, and on which devices it was seen.

@@ -18,7 +18,7 @@ use clientbook_model::time::Timestamp;
 use serde::Serialize;
 
 /// What `credentials.kind` says of a device's token.
-const KIND: &str = "device";
+pub(crate) const KIND: &str = "device";
 
 macro_rules! select_device {
     ($rest:expr) => {
@@ -210,22 +210,6 @@ pub async fn get_all(
     tx.all(sql, &[tenant.into(), client.into(), Value::Uuids(&uuids)], device).await
 }
 
-/// The devices of a client, by id, starting after `after`.
-pub async fn page(
-    tx: &mut Tx,
-    tenant: TenantId,
-    client: ClientId,
-    after: Option<DeviceId>,
-    limit: i64,
-) -> Result<Vec<Device>, DbError> {
-    let sql = select_device!(
-        "devices d WHERE d.tenant_id = $1 AND d.client_id = $2 AND d.id > $3
-         ORDER BY d.id LIMIT $4"
-    );
-    let after = after.unwrap_or(DeviceId(uuid::Uuid::nil()));
-    tx.all(sql, &[tenant.into(), client.into(), after.into(), limit.into()], device).await
-}
-
 /// Whether a client has a device, a user or a department that is not deleted.
 pub async fn any_below(tx: &mut Tx, tenant: TenantId, client: ClientId) -> Result<bool, DbError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM devices
@@ -256,28 +240,6 @@ pub async fn remove_credentials(
 ) -> Result<(), DbError> {
     let sql = "DELETE FROM credentials WHERE id = $1 AND tenant_id = $2 AND kind = $3";
     tx.send(&[id.0], sql, &[id.into(), tenant.into(), KIND.into()]).await
-}
-
-/// Whose secret has this digest; crosses tenants, because a credential is what tells the tenant.
-/// The device may be gone: then perhaps there is a tombstone of it.
-pub async fn by_credential_across_tenants(
-    tx: &mut Tx,
-    digest: SecretDigest,
-) -> Result<Option<(TenantId, DeviceId)>, DbError> {
-    let sql = "SELECT tenant_id, id FROM credentials WHERE digest = $1 AND kind = $2";
-    let args = [Value::Bytes(&digest.0), KIND.into()];
-    tx.opt(sql, &args, |row| Ok((row.get(0)?, row.get(1)?))).await
-}
-
-/// Whether this is a device of an erased client, whose agent has not yet said its last word; and
-/// which client that was.
-pub async fn tombstone(
-    tx: &mut Tx,
-    tenant: TenantId,
-    id: DeviceId,
-) -> Result<Option<ClientId>, DbError> {
-    let sql = "SELECT client_id FROM device_tombstones WHERE tenant_id = $1 AND device_id = $2";
-    tx.opt(sql, &[tenant.into(), id.into()], |row| row.get(0)).await
 }
 
 /// Takes a tombstone away, and the credentials that lead to it: the agent's last word was heard.

@@ -5,7 +5,7 @@ use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::Fields;
-use crate::shared::query::{PageSize, Parameter};
+use crate::shared::query::{CURSOR, PageSize, Parameter};
 use crate::shared::schema;
 use axum::http::StatusCode;
 use clientbook_app::{ApiTokenQuery, App, AppError, NewApiToken};
@@ -27,11 +27,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
         schema: schema::tenant,
     },
     Parameter { name: "page_size", about: "Rows on a page", schema: || schema::page_size(PAGE) },
-    Parameter {
-        name: "cursor",
-        about: "The `next_cursor` of the page before",
-        schema: schema::any_text,
-    },
+    CURSOR,
 ];
 
 /// Tokens that work or have expired, newest first; revoked ones are in the audit trail.

@@ -5,7 +5,7 @@ use super::{audit_views, clients, views};
 use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
-use crate::shared::query::{PageSize, Parameter, Query, about_parameters};
+use crate::shared::query::{CURSOR, PageSize, Parameter, Query, about_parameters};
 use crate::shared::schema;
 use axum::body::Body;
 use clientbook_app::{App, AuditExport, AuditQuery, Caller, Home, Whose};
@@ -73,11 +73,7 @@ macro_rules! parameters {
                 about: "Rows on a page",
                 schema: || schema::page_size(PAGE),
             },
-            Parameter {
-                name: "cursor",
-                about: "The `next_cursor` of the page before",
-                schema: schema::any_text,
-            },
+            CURSOR,
         ]
     };
 }

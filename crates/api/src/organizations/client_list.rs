@@ -4,7 +4,7 @@ use super::views;
 use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
-use crate::shared::query::{PageSize, Parameter, Query, about_parameters};
+use crate::shared::query::{CURSOR, PageSize, Parameter, Query, about_parameters};
 use crate::shared::schema;
 use clientbook_app::{ClientListQuery, Home, Order, Sort};
 use clientbook_model::client_filter::ClientWishes;
@@ -57,11 +57,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
         schema: || schema::choice(WAYS, Some("asc")),
     },
     Parameter { name: "page_size", about: "Rows on a page", schema: || schema::page_size(PAGE) },
-    Parameter {
-        name: "cursor",
-        about: "The `next_cursor` of the page before",
-        schema: schema::any_text,
-    },
+    CURSOR,
 ];
 
 pub(super) fn statuses() -> [&'static str; 5] {

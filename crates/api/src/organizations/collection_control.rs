@@ -4,7 +4,7 @@ use super::{clients, views};
 use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
-use crate::shared::query::{PageSize, Parameter};
+use crate::shared::query::{CURSOR, PageSize, Parameter};
 use crate::shared::schema;
 use clientbook_app::CollectionControlQuery;
 use clientbook_model::audit::EntityType;
@@ -32,11 +32,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
         schema: || schema::choice(ORDERS, Some("desc")),
     },
     Parameter { name: "page_size", about: "Rows on a page", schema: || schema::page_size(PAGE) },
-    Parameter {
-        name: "cursor",
-        about: "The `next_cursor` of the page before",
-        schema: schema::any_text,
-    },
+    CURSOR,
 ];
 
 /// A page of the log, newest first unless asked otherwise.

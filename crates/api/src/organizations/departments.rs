@@ -6,7 +6,7 @@ use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::{Fields, same_id};
-use crate::shared::query::{PageSize, Parameter, about_parameters};
+use crate::shared::query::{CURSOR, PageSize, Parameter, about_parameters};
 use crate::shared::schema;
 use clientbook_app::{DepartmentChange, DepartmentQuery, NewDepartment};
 use clientbook_model::department::{Department, DepartmentPatch};
@@ -16,11 +16,7 @@ const PAGE: PageSize = PageSize { default: 50, max: 500 };
 
 pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter { name: "page_size", about: "Rows on a page", schema: || schema::page_size(PAGE) },
-    Parameter {
-        name: "cursor",
-        about: "The `next_cursor` of the page before",
-        schema: schema::any_text,
-    },
+    CURSOR,
 ];
 
 /// The departments of a client, by name.
@@ -91,11 +87,8 @@ fn change(call: &Call) -> Result<DepartmentChange, ApiError> {
     let mut fields = Fields::new(&object, "", KNOWN);
     let patch =
         DepartmentPatch { name: fields.set("name"), description: fields.patch("description") };
-    let mut echoes = Vec::new();
-    if let Some(sent) = fields.raw("id") {
-        let same = |department: &Department, sent: &Value| same_id(sent, &department.id);
-        echoes.push(("id", sent.clone(), same as fn(&_, &_) -> _));
-    }
+    let same = |department: &Department, sent: &Value| same_id(sent, &department.id);
+    let echoes = fields.sent_back("id", same).into_iter().collect();
     let (violations, precondition) = (fields.violations, call.precondition.clone());
     Ok(DepartmentChange { patch, echoes, violations, precondition })
 }

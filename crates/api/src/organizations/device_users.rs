@@ -7,7 +7,7 @@ use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::{Fields, item, same_id};
-use crate::shared::query::{PageSize, Parameter, about_parameters};
+use crate::shared::query::{CURSOR, PageSize, Parameter, about_parameters};
 use crate::shared::schema;
 use clientbook_app::{
     SightingOrder, SightingQuery, UserChange, UserOrder, UserQuery, UserRecord, UserSort,
@@ -47,12 +47,6 @@ const WAY: Parameter = Parameter {
 
 const PAGE_SIZE: Parameter =
     Parameter { name: "page_size", about: "Rows on a page", schema: || schema::page_size(PAGE) };
-
-const CURSOR: Parameter = Parameter {
-    name: "cursor",
-    about: "The `next_cursor` of the page before",
-    schema: schema::any_text,
-};
 
 pub(super) const PARAMETERS: &[Parameter] = &[
     Q,
@@ -190,21 +184,15 @@ fn change(call: &Call) -> Result<UserChange, ApiError> {
     let wished: Option<BTreeSet<_>> =
         wished.map(|departments| departments.iter().map(|(id, _)| *id).collect());
     let patch = DeviceUserPatch { status, departments: wished };
-    let mut echoes = Vec::new();
-    if let Some(sent) = fields.raw("id") {
-        let same = |record: &UserRecord, sent: &Value| same_id(sent, &record.user.id);
-        echoes.push(("id", sent.clone(), same as fn(&_, &_) -> _));
-    }
-    if let Some(sent) = fields.raw("user_key") {
-        let same = |record: &UserRecord, sent: &Value| {
-            sent.as_str() == Some(record.user.user_key.as_str())
-        };
-        echoes.push(("user_key", sent.clone(), same as fn(&_, &_) -> _));
-    }
+    let echo = |name, same: fn(&UserRecord, &Value) -> bool| fields.sent_back(name, same);
+    let echoes = [
+        echo("id", |record, sent| same_id(sent, &record.user.id)),
+        echo("user_key", |record, sent| sent.as_str() == Some(record.user.user_key.as_str())),
+    ];
     Ok(UserChange {
         patch,
         departments: departments.unwrap_or_default(),
-        echoes,
+        echoes: echoes.into_iter().flatten().collect(),
         violations: fields.violations,
         precondition: call.precondition.clone(),
     })

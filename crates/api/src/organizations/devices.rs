@@ -6,7 +6,7 @@ use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::{Fields, same_id};
-use crate::shared::query::{PageSize, Parameter, Query, about_parameters};
+use crate::shared::query::{CURSOR, PageSize, Parameter, Query, about_parameters};
 use crate::shared::schema;
 use clientbook_app::{
     DeviceChange, DeviceOrder, DeviceQuery, DeviceRecord, DeviceSort, DeviceSummary,
@@ -55,11 +55,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
         schema: || schema::choice(WAYS, Some("desc")),
     },
     Parameter { name: "page_size", about: "Rows on a page", schema: || schema::page_size(PAGE) },
-    Parameter {
-        name: "cursor",
-        about: "The `next_cursor` of the page before",
-        schema: schema::any_text,
-    },
+    CURSOR,
 ];
 
 /// A page of devices.
@@ -146,17 +142,12 @@ fn change(call: &Call) -> Result<DeviceChange, ApiError> {
         collection_state: fields.set("collection_state"),
         log_shipping_enabled: fields.set("log_shipping_enabled"),
     };
-    let mut echoes = Vec::new();
-    if let Some(sent) = fields.raw("id") {
-        let same = |record: &DeviceRecord, sent: &Value| same_id(sent, &record.device.id);
-        echoes.push(("id", sent.clone(), same as fn(&_, &_) -> _));
-    }
-    if let Some(sent) = fields.raw("unique_key") {
-        let same = |record: &DeviceRecord, sent: &Value| {
-            sent.as_str() == Some(record.device.unique_key.as_str())
-        };
-        echoes.push(("unique_key", sent.clone(), same as fn(&_, &_) -> _));
-    }
+    let echo = |name, same: fn(&DeviceRecord, &Value) -> bool| fields.sent_back(name, same);
+    let echoes = [
+        echo("id", |record, sent| same_id(sent, &record.device.id)),
+        echo("unique_key", |record, sent| sent.as_str() == Some(record.device.unique_key.as_str())),
+    ];
+    let echoes = echoes.into_iter().flatten().collect();
     let (violations, precondition) = (fields.violations, call.precondition.clone());
     Ok(DeviceChange { patch, echoes, violations, precondition })
 }

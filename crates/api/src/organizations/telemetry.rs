@@ -5,7 +5,7 @@ use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::operation::Operation;
-use crate::shared::query::{PageSize, Parameter, Query, about_parameters};
+use crate::shared::query::{CURSOR, PageSize, Parameter, Query, about_parameters};
 use crate::shared::schema;
 use axum::http::Method;
 use clientbook_app::{
@@ -24,12 +24,6 @@ const GROUPS: &[&str] = &["app", "device", "user", "day"];
 
 const PAGE_SIZE: Parameter =
     Parameter { name: "page_size", about: "Rows on a page", schema: || schema::page_size(PAGE) };
-
-const CURSOR: Parameter = Parameter {
-    name: "cursor",
-    about: "The `next_cursor` of the page before",
-    schema: schema::any_text,
-};
 
 const LIST: &[Parameter] = &[PAGE_SIZE, CURSOR];
 

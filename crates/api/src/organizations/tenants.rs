@@ -5,7 +5,7 @@ use crate::shared::answer::Answer;
 use crate::shared::call::Call;
 use crate::shared::error::ApiError;
 use crate::shared::fields::Fields;
-use crate::shared::query::{PageSize, Parameter};
+use crate::shared::query::{CURSOR, PageSize, Parameter};
 use crate::shared::schema;
 use clientbook_app::{App, AppError, NewTenant, TenantChange, TenantQuery};
 use clientbook_model::tenant::{Tenant, TenantPatch};
@@ -14,11 +14,7 @@ const PAGE: PageSize = PageSize { default: 50, max: 500 };
 
 pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter { name: "page_size", about: "Rows on a page", schema: || schema::page_size(PAGE) },
-    Parameter {
-        name: "cursor",
-        about: "The `next_cursor` of the page before",
-        schema: schema::any_text,
-    },
+    CURSOR,
 ];
 
 /// Every tenant, newest first.

@@ -22,7 +22,7 @@ pub(crate) struct Fields<'a> {
     /// What is wrong so far.
     pub(crate) violations: Vec<Violation>,
     /// Fields that must be as the record has them.
-    pub(crate) echoes: Vec<Echo>,
+    pub(crate) echoes: Vec<Echo<ClientRecord>>,
 }
 
 impl<'a> Fields<'a> {
@@ -126,10 +126,17 @@ impl<'a> Fields<'a> {
 
     /// A field that callers send back: it must be what the record has.
     pub(crate) fn echo(&mut self, name: &str, matches: fn(&ClientRecord, &Value) -> bool) {
-        if let Some(sent) = self.object.get(name) {
-            let path = format!("{}{}", self.at, step(name));
-            self.echoes.push(Echo { path, sent: sent.clone(), matches });
-        }
+        self.echoes.extend(self.sent_back(name, matches));
+    }
+
+    /// Likewise, of another record.
+    pub(crate) fn sent_back<R>(
+        &self,
+        name: &str,
+        matches: fn(&R, &Value) -> bool,
+    ) -> Option<Echo<R>> {
+        let sent = self.object.get(name)?.clone();
+        Some(Echo { path: format!("{}{}", self.at, step(name)), sent, matches })
     }
 
     /// Notes that `name` breaks a rule.

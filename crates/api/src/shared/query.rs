@@ -1,6 +1,7 @@
 //! Query parameters: known ones only, each once.
 
 use super::error::ApiError;
+use super::schema;
 use clientbook_app::AppError;
 use clientbook_model::nearest::nearest;
 use clientbook_model::number::Int;
@@ -22,6 +23,13 @@ pub(crate) struct Parameter {
     pub(crate) about: &'static str,
     pub(crate) schema: fn() -> RefOr<Schema>,
 }
+
+/// Where a list goes on.
+pub(crate) const CURSOR: Parameter = Parameter {
+    name: "cursor",
+    about: "The `next_cursor` of the page before",
+    schema: schema::any_text,
+};
 
 /// How many rows a page has.
 #[derive(Clone, Copy)]

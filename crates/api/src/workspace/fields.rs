@@ -9,7 +9,7 @@ use crate::shared::fields::{Fields, item, same_id};
 use crate::shared::query::Parameter;
 use crate::shared::schema;
 use axum::http::StatusCode;
-use clientbook_app::{FieldChangeWish, FieldEcho, FieldRef, NewField, Reordering};
+use clientbook_app::{FieldChangeWish, FieldRef, NewField, Reordering};
 use clientbook_model::custom_field::FieldKey;
 use clientbook_model::field::{Field, FieldOrder, FieldPatch, FieldStatus, MAX_FIELDS};
 use clientbook_model::id::ObjectId;
@@ -128,15 +128,15 @@ fn change(call: &Call) -> Result<FieldChangeWish, ApiError> {
         metadata: fields.patch("metadata"),
         ..FieldPatch::default()
     };
-    let echoes: [FieldEcho; 5] = [
-        ("id", Value::Null, |field, sent| same_id(sent, &field.object_id)),
-        ("key", Value::Null, |field, sent| sent.as_str() == Some(field.key.as_str())),
-        ("type", Value::Null, |field, sent| sent.as_str() == Some(field.kind.as_str())),
-        ("order", Value::Null, |field, sent| sent.as_i64() == Some(field.order.get())),
-        ("status", Value::Null, |field, sent| sent.as_str() == Some(field.status.as_str())),
+    let echo = |name, same: fn(&Field, &Value) -> bool| fields.sent_back(name, same);
+    let echoes = [
+        echo("id", |field, sent| same_id(sent, &field.object_id)),
+        echo("key", |field, sent| sent.as_str() == Some(field.key.as_str())),
+        echo("type", |field, sent| sent.as_str() == Some(field.kind.as_str())),
+        echo("order", |field, sent| sent.as_i64() == Some(field.order.get())),
+        echo("status", |field, sent| sent.as_str() == Some(field.status.as_str())),
     ];
-    let sent = |(name, _, same): FieldEcho| Some((name, fields.raw(name)?.clone(), same));
-    let echoes = echoes.into_iter().filter_map(sent).collect();
+    let echoes = echoes.into_iter().flatten().collect();
     let (violations, precondition) = (fields.violations, call.precondition.clone());
     Ok(FieldChangeWish { patch, echoes, violations, precondition })
 }

@@ -184,7 +184,7 @@ async fn write_user(
     if user.username != seen.username.as_str() {
         device_users::set_username(tx, place.tenant_id, user.id, &seen.username).await?;
     }
-    Ok(agents::sight(tx, place, user.id, env.now()).await?)
+    Ok(device_users::see(tx, place.tenant_id, place.device_id, user.id, env.now()).await?)
 }
 
 /// Starts a user; whoever has the key then.

@@ -263,7 +263,8 @@ impl Taking<'_> {
             };
             let Some(user) = user else { continue };
             if self.agent.found.user(key.as_str()).is_none() {
-                agents::sight(tx, &place, user.id, self.env.now()).await?;
+                device_users::see(tx, place.tenant_id, place.device_id, user.id, self.env.now())
+                    .await?;
             }
             users.insert(key, user.id);
         }

@@ -5,7 +5,7 @@
 //! and again for the revisions of all clients whose agents wait here.
 
 use clientbook_model::id::{ClientId, TenantId};
-use clientbook_store::{Db, DbError, Tx, agents};
+use clientbook_store::{Db, DbError, Tx, agent_configs};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -185,7 +185,7 @@ async fn look(hub: Weak<Hub>, db: Db) {
         }
         let clients: Vec<_> = ids.iter().map(|id: &ClientId| id.0).collect();
         let newest = db.lookup::<_, DbError, _>(async move |tx: &mut Tx| {
-            agents::revisions_across_tenants(tx, &tenants, &clients).await
+            agent_configs::revisions_across_tenants(tx, &tenants, &clients).await
         });
         match newest.await {
             Ok(newest) => {

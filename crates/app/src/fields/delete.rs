@@ -77,9 +77,7 @@ impl App {
                 if field.status == FieldStatus::Deleting {
                     return Ok((tenant, field.id));
                 }
-                if !precondition.holds(field.version) {
-                    return Err(AppError::PreconditionFailed);
-                }
+                precondition.check(field.version)?;
                 let status = Some(FieldStatus::Deleting);
                 let patch = FieldPatch { status, ..FieldPatch::default() };
                 let wrong = |broken: Violation| AppError::Internal(broken.message);
