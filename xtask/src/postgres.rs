@@ -36,6 +36,9 @@ synchronous_commit = off
 full_page_writes = off
 autovacuum = off";
 
+/// What the databases of tests that run at once take, with their log and much to spare.
+const MEMORY_MIB: u64 = 2_048;
+
 /// As durable as PostgreSQL is; with room for a run's log, so that no checkpoint falls into one
 /// measurement and not into the other.
 const DURABLE: &str = "fsync = on
@@ -71,7 +74,7 @@ impl Postgres {
                 Ok(Self::Off)
             }
             Some(url) => Ok(Self::Given(url)),
-            None => Cluster::start(&programs()?, FOR_TESTS, None).map(Self::Started),
+            None => Cluster::start(&programs()?, FOR_TESTS, memory()).map(Self::Started),
         }
     }
 
@@ -176,6 +179,16 @@ pub(crate) fn as_anyone_but_root() -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]);
     command
+}
+
+/// Files in memory, where there is room: each test has a database of some hundred files, and on a disk
+/// making and removing them takes longer than the test.
+fn memory() -> Option<&'static Path> {
+    let path = "/dev/shm";
+    let free =
+        Command::new("df").args(["--output=avail", "--block-size=1M", path]).output().ok()?;
+    let free = String::from_utf8_lossy(&free.stdout).lines().nth(1)?.trim().parse::<u64>().ok()?;
+    (free >= MEMORY_MIB).then(|| Path::new(path))
 }
 
 fn is_root() -> bool {

@@ -2,6 +2,7 @@
 
 use cargo_metadata::Message;
 use std::io::BufReader;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -28,10 +29,13 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
         if !postgres.is_on() {
             return Ok(());
         }
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         for (package, program) in storing(workspace)? {
             let mut tests = Command::new(program);
             tests.current_dir(workspace.root.join("crates").join(&package));
             tests.env("CLIENTBOOK_TEST_ENGINE", "postgres");
+            // They wait for its processes half of the time.
+            tests.env("RUST_TEST_THREADS", (2 * cores).to_string());
             let title = format!("{package} on PostgreSQL");
             step::run(&title, watched.apply(postgres.apply(&mut tests)))?;
         }

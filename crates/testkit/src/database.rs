@@ -4,10 +4,12 @@
 //! `CLIENTBOOK_TEST_ENGINE=postgres` lets the tests store there: `cargo xtask test` runs them on
 //! SQLite first and then once more with both set.
 
+use clientbook_store::{Access, Db};
 use rusqlite::types::ValueRef;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tempfile::TempDir;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 use uuid::Uuid;
@@ -42,6 +44,8 @@ impl Engine {
 pub struct TestDatabase {
     url: String,
     place: Place,
+    /// What it was copied from, which others may copy too as long as one of them is there.
+    template: Option<Arc<TestDatabase>>,
 }
 
 enum Place {
@@ -66,7 +70,8 @@ impl TestDatabase {
             Engine::Sqlite => {
                 let directory = TempDir::new().expect("a temporary directory");
                 let path = directory.path().join("clientbook.db");
-                Self { url: format!("sqlite:{}", path.display()), place: Place::File(directory) }
+                let url = format!("sqlite:{}", path.display());
+                Self { url, place: Place::File(directory), template: None }
             }
             Engine::Postgres(maintenance) => Self::on_server(&maintenance, "template1"),
         }
@@ -78,7 +83,32 @@ impl TestDatabase {
         let create = format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy");
         run(maintenance, &create).unwrap_or_else(|error| panic!("{create}: {error}"));
         let url = with_name(maintenance, &name);
-        Self { url, place: Place::Server { maintenance: maintenance.to_owned(), name } }
+        let place = Place::Server { maintenance: maintenance.to_owned(), name };
+        Self { url, place, template: None }
+    }
+
+    /// On the engine under test, for a test that does not look at how tables are made: on PostgreSQL
+    /// they are there already, as making them takes longer than most tests.
+    pub fn with_tables() -> Self {
+        static TEMPLATE: Mutex<Weak<TestDatabase>> = Mutex::new(Weak::new());
+        let Engine::Postgres(maintenance) = Engine::under_test() else {
+            return Self::new();
+        };
+        let template = {
+            let mut kept = TEMPLATE.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.upgrade().unwrap_or_else(|| {
+                let template = Arc::new(Self::on_server(&maintenance, "template1"));
+                drop(Db::open(template.url(), Access::Write).expect("a store"));
+                *kept = Arc::downgrade(&template);
+                template
+            })
+        };
+        let Place::Server { name, .. } = &template.place else {
+            return Self::new();
+        };
+        let mut copy = Self::on_server(&maintenance, name);
+        copy.template = Some(template);
+        copy
     }
 
     /// What `Db::open` takes.

@@ -111,7 +111,7 @@ impl TestApp {
     }
 
     fn prepare() -> Start {
-        Start::on(Arc::new(TestDatabase::new()))
+        Start::on(Arc::new(TestDatabase::with_tables()))
     }
 
     /// The use cases behind the server.

@@ -308,29 +308,6 @@ pub(crate) async fn renamed(app: &TestApp, target: Target) -> String {
     newest["data"][0]["id"].as_str().expect("an id").to_owned()
 }
 
-/// A client made for the call: its id.
-async fn another(app: &TestApp, target: Target, name: &str) -> Value {
-    let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
-    let body = json!({ "name": name, "tenant": tenant });
-    app.operator().post("/v2/clients", &body).await.expect(201).json()["id"].clone()
-}
-
-/// A client that the workspace surface knows again, whoever has removed it.
-async fn bring_back(app: &TestApp, target: Target) {
-    let client = if target == Target::Own { ACME } else { INITECH };
-    let back = json!({ "status": "ACTIVE" });
-    app.operator().patch(&format!("/client/{client}"), &back).await.expect(200);
-}
-
-/// A client that a call may erase: its id.
-async fn leaving(app: &TestApp, target: Target) -> String {
-    let id = another(app, target, "Leaving").await;
-    let id = id.as_str().expect("an id").to_owned();
-    let deleted = json!({ "collection_mode": "deleted" });
-    app.operator().patch(&format!("/v2/clients/{id}"), &deleted).await.expect(200);
-    id
-}
-
 /// What a refused call could have changed; nothing changes without an entry in the audit trail.
 async fn state(app: &TestApp) -> Vec<String> {
     let operator = app.operator();
@@ -403,10 +380,10 @@ async fn attempt(
     }
     let removes = operation.method == Method::DELETE && operation.path.ends_with("/{client_id}");
     if removes && operation.surface == Surface::Organizations {
-        path = format!("/v2/clients/{}", leaving(app, target).await);
+        path = format!("/v2/clients/{}", made::leaving(app, target).await);
     }
     if removes && operation.surface == Surface::Workspace {
-        bring_back(app, target).await;
+        made::bring_back(app, target).await;
     }
     if operation.path.ends_with("/activate") && operation.surface == Surface::Tenants {
         let opposite = fill(operation, target, "").replace("/activate", "/deactivate");
@@ -414,9 +391,9 @@ async fn attempt(
     }
     let mut loser = Value::Null;
     if operation.path.ends_with("/merge") {
-        loser = another(app, target, "A loser").await;
+        loser = made::another(app, target, "A loser").await;
         // Records in the same state: to join others takes what changing the state takes.
-        bring_back(app, target).await;
+        made::bring_back(app, target).await;
         let client = if target == Target::Own { ACME } else { INITECH };
         let mode = json!({ "collection_mode": "saas_usage" });
         app.operator().patch(&format!("/v2/clients/{client}"), &mode).await.expect(200);
@@ -447,14 +424,28 @@ fn table(operations: &[Operation]) -> String {
     text
 }
 
-#[tokio::test]
-async fn every_role_tries_every_operation() {
+/// What the role gets from each operation, on its own tenant and on another.
+async fn walk(role: usize) -> Vec<String> {
     let app = TestApp::start().await;
-    let operations = operations();
-    let mut actors = Vec::new();
-    for (role, _) in ROLES {
-        actors.push(actor(&app, role).await);
+    let actor = actor(&app, ROLES[role].0).await;
+    let mut got = Vec::new();
+    for operation in operations() {
+        let own = attempt(&app, role, &actor, &operation, Target::Own).await;
+        let other = attempt(&app, role, &actor, &operation, Target::Other).await;
+        got.push(format!("{own}/{other}"));
     }
+    got
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_role_tries_every_operation() {
+    // Each on a store of its own: what the others made would have to be looked through every time.
+    let walks: Vec<_> = (0..ROLES.len()).map(|role| tokio::spawn(walk(role))).collect();
+    let mut columns = Vec::new();
+    for walk in walks {
+        columns.push(walk.await.expect("a whole walk"));
+    }
+    let operations = operations();
     let mut text = format!("# What each operation takes\n\n{}", table(&operations));
     text += "\n# What each role gets: on its own tenant / on another\n\n";
     write!(text, "{:<71}", "").expect("text grows");
@@ -463,13 +454,11 @@ async fn every_role_tries_every_operation() {
     }
     text.truncate(text.trim_end().len());
     text.push('\n');
-    for operation in &operations {
+    for (at, operation) in operations.iter().enumerate() {
         write!(text, "{:<6} {:<64}", operation.method.as_str(), operation.path)
             .expect("text grows");
-        for (role, actor) in actors.iter().enumerate() {
-            let own = attempt(&app, role, actor, operation, Target::Own).await;
-            let other = attempt(&app, role, actor, operation, Target::Other).await;
-            write!(text, " {:<8}", format!("{own}/{other}")).expect("text grows");
+        for column in &columns {
+            write!(text, " {:<8}", column[at]).expect("text grows");
         }
         text.truncate(text.trim_end().len());
         text.push('\n');

@@ -393,15 +393,18 @@ async fn a_repeat_with_its_key_joins_nothing_more() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_that_swallow_each_other_leave_one() {
     let (app, admin) = prepared().await;
-    let other = admin.clone();
-    let one =
-        tokio::spawn(async move { merge(&other, ACME, &json!({ "loser_id": GLOBEX })).await });
-    let two = merge(&admin, GLOBEX, &json!({ "loser_id": ACME })).await;
+    // Both could be given up: neither has devices.
+    let rival = json!({ "name": "Globex Ltd", "tenant": "tenant123" });
+    let rival = admin.post("/v2/clients", &rival).await.expect(201).json();
+    let rival = rival["id"].as_str().expect("an id").to_owned();
+    let (other, id) = (admin.clone(), rival.clone());
+    let one = tokio::spawn(async move { merge(&other, GLOBEX, &json!({ "loser_id": id })).await });
+    let two = merge(&admin, &rival, &json!({ "loser_id": GLOBEX })).await;
     let one = one.await.expect("an answer");
     let mut statuses = [one.status, two.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 400], "{one:?} {two:?}");
-    assert_eq!(admin.get("/v2/clients").await.expect(200).json()["total_count"], 1);
+    assert_eq!(admin.get("/v2/clients").await.expect(200).json()["total_count"], 2);
     app.assert_audit_intact().await;
 }
 

@@ -19,7 +19,7 @@ async fn limited(requests: u32) -> TestApp {
         rate_limit: NonZeroU32::new(requests),
         public_url: "http://clientbook.test".into(),
     };
-    let start = Start::on(Arc::new(TestDatabase::new())).options(options);
+    let start = Start::on(Arc::new(TestDatabase::with_tables())).options(options);
     start.issuers(vec![issuer(ISSUER)], &keys).start().await
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Book {
 impl Book {
     /// The demo and three dozen changes, on the engine under test.
     pub(crate) async fn with_history() -> Self {
-        Self::history(TestDatabase::new()).await
+        Self::history(TestDatabase::with_tables()).await
     }
 
     /// The same on SQLite, where a column takes any value and statements are in its SQL.
@@ -77,7 +77,7 @@ impl Book {
 
     /// The demo, opened for writing.
     pub(crate) async fn open_new() -> (Self, App) {
-        Self::open(TestDatabase::new()).await
+        Self::open(TestDatabase::with_tables()).await
     }
 
     async fn open(database: TestDatabase) -> (Self, App) {

@@ -52,7 +52,7 @@ fn terms(match_by: Option<MatchBy>) -> ImportTerms {
 
 impl Place {
     async fn new() -> Self {
-        Self::on(TestDatabase::new()).await
+        Self::on(TestDatabase::with_tables()).await
     }
 
     async fn on(database: TestDatabase) -> Self {

@@ -40,7 +40,7 @@ pub(crate) struct Store {
 impl Store {
     /// On the engine under test.
     pub(crate) fn new() -> Self {
-        Self::at(TestDatabase::new())
+        Self::at(TestDatabase::with_tables())
     }
 
     /// On SQLite, for a test of its files.

@@ -55,3 +55,26 @@ async fn software(app: &TestApp, target: Target) -> String {
     let list = app.operator().get(&format!("{path}/software")).await.expect(200).json();
     list["data"][0]["id"].as_str().expect("an id").to_owned()
 }
+
+/// A client made for the call: its id.
+pub(super) async fn another(app: &TestApp, target: Target, name: &str) -> Value {
+    let tenant = if target == Target::Own { "tenant123" } else { "tenant999" };
+    let body = json!({ "name": name, "tenant": tenant });
+    app.operator().post("/v2/clients", &body).await.expect(201).json()["id"].clone()
+}
+
+/// A client that the workspace surface knows again, whoever has removed it.
+pub(super) async fn bring_back(app: &TestApp, target: Target) {
+    let client = if target == Target::Own { ACME } else { INITECH };
+    let back = json!({ "status": "ACTIVE" });
+    app.operator().patch(&format!("/client/{client}"), &back).await.expect(200);
+}
+
+/// A client that a call may erase: its id.
+pub(super) async fn leaving(app: &TestApp, target: Target) -> String {
+    let id = another(app, target, "Leaving").await;
+    let id = id.as_str().expect("an id").to_owned();
+    let deleted = json!({ "collection_mode": "deleted" });
+    app.operator().patch(&format!("/v2/clients/{id}"), &deleted).await.expect(200);
+    id
+}

@@ -66,7 +66,7 @@ async fn insist(actor: &Actor, at: usize) -> (usize, usize, Answer) {
 }
 
 async fn servers() -> Vec<TestApp> {
-    let database = Arc::new(TestDatabase::new());
+    let database = Arc::new(TestDatabase::with_tables());
     let mut servers = vec![Start::on(Arc::clone(&database)).seed(1).start().await];
     if Engine::under_test() != Engine::Sqlite {
         servers.push(Start::on(database).seed(2).start().await);

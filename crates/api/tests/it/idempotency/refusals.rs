@@ -116,7 +116,7 @@ async fn a_repeat_needs_what_the_first_needed() {
 async fn who_may_less_than_before_gets_less() {
     let keys = KeyServer::default();
     keys.publish("https://id.example.com/", &[P256.jwk("ec")]);
-    let start = Start::on(Arc::new(TestDatabase::new()));
+    let start = Start::on(Arc::new(TestDatabase::with_tables()));
     let app = start.issuers(vec![issuer("https://id.example.com/")], &keys).start().await;
     let caller = |role: &str, org: Option<&str>| {
         let mut claims = json!({
@@ -147,7 +147,7 @@ async fn who_may_less_than_before_gets_less() {
 async fn a_repeated_revert_takes_what_its_changes_took() {
     let keys = KeyServer::default();
     keys.publish("https://id.example.com/", &[P256.jwk("ec")]);
-    let start = Start::on(Arc::new(TestDatabase::new()));
+    let start = Start::on(Arc::new(TestDatabase::with_tables()));
     let app = start.issuers(vec![issuer("https://id.example.com/")], &keys).start().await;
     let caller = |permissions: &[&str]| {
         let claims = json!({
@@ -193,7 +193,7 @@ async fn a_repeated_revert_takes_what_its_changes_took() {
 async fn a_repeat_takes_what_the_changes_took() {
     let keys = KeyServer::default();
     keys.publish("https://id.example.com/", &[P256.jwk("ec")]);
-    let start = Start::on(Arc::new(TestDatabase::new()));
+    let start = Start::on(Arc::new(TestDatabase::with_tables()));
     let app = start.issuers(vec![issuer("https://id.example.com/")], &keys).start().await;
     let caller = |role: &str, org: Option<&str>| {
         let mut claims = json!({
