@@ -60,9 +60,18 @@ impl App {
         caller: &Caller,
         target: ClientRef,
     ) -> Result<Arc<ReadClient>, AppError> {
-        if let Some(read) = self.kept_client(caller, &target) {
-            return Ok(read);
+        match self.kept_client(caller, &target) {
+            Some(read) => Ok(read),
+            // Apart: what is in memory does not carry the room that asking takes.
+            None => Box::pin(self.ask_for_client(caller, target)).await,
         }
+    }
+
+    async fn ask_for_client(
+        &self,
+        caller: &Caller,
+        target: ClientRef,
+    ) -> Result<Arc<ReadClient>, AppError> {
         let (tenant, key) = (target.tenant.as_ref().and_then(|(_, key)| key.clone()), target.key);
         let caller = caller.clone();
         let as_of = self.0.db.moment();

@@ -3,14 +3,16 @@
 
 use crate::addresses::Addresses;
 use crate::body::PatientBody;
+use crate::head_timer::HeadTimer;
 use crate::stream::PatientStream;
 use axum::body::Body;
 use axum::http::{Request, Response};
+use futures_util::FutureExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -103,7 +105,6 @@ where
     fn new(answers: A, connections: u32) -> Self {
         let mut builder = http1::Builder::new();
         builder
-            .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_headers(HEADERS)
             .max_header_size(HEAD_BYTES)
@@ -167,19 +168,19 @@ where
         };
         let (answers, stopping) = (self.answers.clone(), Arc::clone(&self.stopping));
         let answer = service_fn(move |request| {
-            let answered = answers(address, prepared(request));
             let stopping = Arc::clone(&stopping);
-            async move {
-                let mut response = answered.await;
+            // Not an async block, which would hold the answer's future twice.
+            answers(address, prepared(request)).map(move |mut response| {
                 if stopping.load(Ordering::Relaxed) {
                     // Tells the caller, and hyper, that this is the connection's last answer.
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, Infallible>(response)
-            }
+            })
         });
-        let connection =
-            self.builder.serve_connection(TokioIo::new(PatientStream::new(stream)), answer);
+        let mut builder = self.builder.clone();
+        let stream = TokioIo::new(PatientStream::new(stream));
+        let connection = builder.timer(HeadTimer::default()).serve_connection(stream, answer);
         let watched = self.graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = watched.await {

@@ -9,6 +9,7 @@ mod config;
 mod copy;
 mod demo;
 mod failure;
+mod head_timer;
 mod http;
 mod jwks;
 mod log;

@@ -30,16 +30,16 @@ pub(super) async fn read(mut call: Call) -> Result<Answer, ApiError> {
         let time: Option<Timestamp> = parameters.parse("as_of");
         parameters.finish()?;
         if let Some(time) = time {
-            return read_as_of(&call, time).await;
+            return Box::pin(read_as_of(&call, time)).await;
         }
     }
     let read = call.app.read_client(&call.caller, target(&call)).await?;
-    let now = call.app.now();
     // A token that will run out shows as null from then on.
     if read.record.enrollment_token.as_ref().is_some_and(|token| token.expires_at.is_some()) {
-        return Answer::record(read.record.client.version, &views::client(&read.record, now));
+        let view = views::client(&read.record, call.app.now());
+        return Answer::record(read.record.client.version, &view);
     }
-    Answer::read(&read, Surface::Organizations, |record| views::client(record, now))
+    Answer::read(&read, Surface::Organizations, |record| views::client(record, call.app.now()))
 }
 
 async fn read_as_of(call: &Call, time: Timestamp) -> Result<Answer, ApiError> {

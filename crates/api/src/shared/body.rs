@@ -47,7 +47,7 @@ pub(crate) async fn read(
     if waits(headers) && announced > limit {
         return Err(ApiError::TooLarge(limit));
     }
-    let bytes = tokio::time::timeout(PATIENCE, collect(body, limit)).await;
+    let bytes = Box::pin(tokio::time::timeout(PATIENCE, collect(body, limit))).await;
     let bytes = bytes.map_err(|_| ApiError::SlowBody)??;
     if !bytes.is_empty() {
         check_media_type(method, headers)?;
@@ -71,7 +71,7 @@ pub(crate) async fn drain(headers: &HeaderMap, body: axum::body::Body) {
         }
     };
     // Late or broken off: the answer is the same.
-    let _in_time = tokio::time::timeout(PATIENCE, thrown_away).await;
+    let _in_time = Box::pin(tokio::time::timeout(PATIENCE, thrown_away)).await;
 }
 
 fn waits(headers: &HeaderMap) -> bool {

@@ -23,6 +23,7 @@ use clientbook_model::audit::{Origin, Surface};
 use clientbook_model::principal::Permission;
 use clientbook_model::secret::Secret;
 use futures_util::FutureExt as _;
+use futures_util::future::Either;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -42,28 +43,25 @@ pub(crate) struct State {
 }
 
 /// The answer to a request that came from `peer`.
-pub(crate) async fn answer(
-    state: &State,
-    routes: &Routes,
+///
+/// hyper moves the future of every request, so it is kept small here and in what it waits for: what is
+/// rare stands apart, and blocks capture what `async fn` would hold twice, as argument and as variable.
+pub(crate) fn answer<'a>(
+    state: &'a State,
+    routes: &'a Routes,
     peer: IpAddr,
     request: Request<Body>,
-) -> Response<Body> {
+) -> impl Future<Output = Response<Body>> + 'a {
     let (parts, body) = request.into_parts();
-    match routes.find(&parts.method, parts.uri.path()) {
+    let allowed = match routes.find(&parts.method, parts.uri.path()) {
         Found::Operation(operation, path) => {
             let asked = Asked { operation, path, parts, peer, allowance: None };
-            serve(asked, state, body).await
+            return Either::Left(serve(asked, state, body));
         }
-        Found::Nothing => outside(state, &parts, body, ApiError::NoRoute).await,
-        Found::OtherMethods(allowed) => {
-            let refused = outside(state, &parts, body, ApiError::MethodNotAllowed);
-            let mut response = refused.await;
-            if let Ok(allowed) = HeaderValue::try_from(allowed) {
-                response.headers_mut().insert(header::ALLOW, allowed);
-            }
-            response
-        }
-    }
+        Found::OtherMethods(allowed) => Some(allowed),
+        Found::Nothing => None,
+    };
+    Either::Right(Box::pin(outside(state, parts, body, allowed)))
 }
 
 /// A request, all but its body.
@@ -77,22 +75,49 @@ struct Asked<'r> {
     allowance: Option<Allowance>,
 }
 
-async fn outside(state: &State, parts: &Parts, body: Body, error: ApiError) -> Response<Body> {
+/// No operation answers: the path is none, or has only the methods that are allowed.
+async fn outside(
+    state: &State,
+    parts: Parts,
+    body: Body,
+    allowed: Option<String>,
+) -> Response<Body> {
     body::drain(&parts.headers, body).await;
     let path = parts.uri.path();
     let request_id = request_id(&state.app, parts.headers.get(&REQUEST_ID));
-    refuse(state, shape::surface_of(path), error, &request_id, path)
+    let error = if allowed.is_some() { ApiError::MethodNotAllowed } else { ApiError::NoRoute };
+    let mut response = refuse(state, shape::surface_of(path), error, &request_id, path);
+    if let Some(allowed) = allowed.and_then(|allowed| HeaderValue::try_from(allowed).ok()) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
 }
 
-async fn serve(mut asked: Asked<'_>, state: &State, body: Body) -> Response<Body> {
+fn serve<'a>(
+    mut asked: Asked<'a>,
+    state: &'a State,
+    body: Body,
+) -> impl Future<Output = Response<Body>> + 'a {
     let request_id = request_id(&state.app, asked.parts.headers.get(&REQUEST_ID));
-    let handled = handle(&mut asked, state, body, &request_id).await;
+    async move {
+        let handled = handle(&mut asked, state, body, &request_id).await;
+        told(&asked, state, handled, &request_id)
+    }
+}
+
+/// The response, whatever came of the request.
+fn told(
+    asked: &Asked<'_>,
+    state: &State,
+    handled: Result<Answer, ApiError>,
+    request_id: &str,
+) -> Response<Body> {
     let Asked { operation, parts, allowance, .. } = asked;
-    let answer = handled.and_then(|answer| respond(&parts, answer, &request_id));
+    let answer = handled.and_then(|answer| respond(parts, answer, request_id));
     let mut response = answer.unwrap_or_else(|error| {
-        refuse(state, operation.surface, error, &request_id, parts.uri.path())
+        refuse(state, operation.surface, error, request_id, parts.uri.path())
     });
-    if let (Some(limit), Some(allowance)) = (&state.rate_limit, allowance) {
+    if let (Some(limit), Some(allowance)) = (&state.rate_limit, *allowance) {
         limit.tell(response.headers_mut(), allowance);
     }
     tracing::debug!(
@@ -150,7 +175,7 @@ async fn handle(
     let first = poll_fn(|context| Poll::Ready(handled.poll_unpin(context))).await;
     let outcome = match first {
         Poll::Ready(outcome) => Ok(outcome),
-        Poll::Pending => tokio::time::timeout(operation.patience, handled).await,
+        Poll::Pending => Box::pin(tokio::time::timeout(operation.patience, handled)).await,
     };
     match outcome {
         // An enrolment token is a login like any other.

@@ -86,7 +86,7 @@ impl App {
             tokio::pin!(woken);
             // Before it is read, so that no change comes in between unheard.
             woken.as_mut().enable();
-            let agent = Box::pin(self.agent(digest)).await?;
+            let agent = self.agent(digest).await?;
             if agent.version != known {
                 return Ok(agent);
             }

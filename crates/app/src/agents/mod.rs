@@ -174,7 +174,8 @@ impl App {
         let found = self.0.db.lookup::<_, AppError, _>(async move |tx: &mut Tx| {
             Ok(agents::find_across_tenants(tx, digest).await?)
         });
-        self.admitted_agent(found.await?, digest, as_of)
+        // Apart: who waits does not hold the room that asking takes.
+        self.admitted_agent(Box::pin(found).await?, digest, as_of)
     }
 
     /// The device that was found, unless its token opens nothing.
