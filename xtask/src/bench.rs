@@ -1,8 +1,10 @@
 //! `cargo xtask bench`: how fast the server is, beside a server that does nothing and SQLite that
 //! does the same; or, on PostgreSQL, beside pgbench that sends the same statements.
 
+use std::path::Path;
 use std::process::Command;
 
+use cargo_metadata::camino::Utf8PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::postgres::{self, Cluster};
@@ -14,7 +16,7 @@ use crate::workspace::Workspace;
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Bench {
     #[command(subcommand)]
-    scale: Option<Kind>,
+    kind: Option<Kind>,
     /// Three short rounds instead of five: two minutes, coarser figures
     #[arg(long)]
     quick: bool,
@@ -36,8 +38,22 @@ enum Kind {
     /// The store stays in target/bench for the next run. To make one of a million clients takes some
     /// minutes.
     Scale(Scale),
+    /// Measures export and import of a large store, beside SQLite alone
+    ///
+    /// The store is that of `scale`.
+    Moving(Moving),
     /// Measures heartbeats of devices' agents, and agents that wait
     Agents(Agents),
+}
+
+#[derive(Debug, Args)]
+struct Moving {
+    /// How many clients there are
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..))]
+    clients: u32,
+    /// Fail where a target is missed
+    #[arg(long)]
+    assert: bool,
 }
 
 #[derive(Debug, Args)]
@@ -66,36 +82,44 @@ struct Scale {
 pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<(), Failure> {
     build(workspace)?;
     let release = workspace.target.join("release");
-    // Not in a temporary directory of the system's, which may be memory: there fsync is free.
-    let directory = workspace.target.join("bench");
-    std::fs::create_dir_all(&directory).map_err(Failure::new)?;
+    std::fs::create_dir_all(directory(workspace)).map_err(Failure::new)?;
     let mut command = Command::new(release.join("clientbook-bench"));
-    if let Some(Kind::Scale(scale)) = &bench.scale {
-        command.arg("scale").args(["--clients", &scale.clients.to_string()]);
-        let _cluster = if scale.postgres {
-            let programs = postgres::programs()?;
-            let cluster = Cluster::durable(&programs, directory.join("postgres").as_std_path())?;
-            command.env("CLIENTBOOK_BENCH_DATABASE", cluster.url());
-            Some(cluster)
-        } else {
-            None
-        };
-        command.arg("--server").arg(release.join("clientbook"));
-        command.arg("--directory").arg(directory);
-        command.args(scale.assert.then_some("--assert"));
-        return step::run("bench scale", &mut command);
-    }
-    if let Some(Kind::Agents(agents)) = &bench.scale {
-        command.arg("agents").args(["--waiting", &agents.waiting.to_string()]);
-        command.arg("--server").arg(release.join("clientbook"));
-        command.arg("--directory").arg(directory);
-        command.args(agents.assert.then_some("--assert"));
-        return step::run("bench agents", &mut command);
-    }
-    // Runs until the command has ended.
-    let _cluster = if bench.postgres {
+    let assert = |assert: bool| assert.then_some("--assert");
+    let clients = |clients: u32| ["--clients".to_owned(), clients.to_string()];
+    // A cluster runs until the command has ended.
+    let (name, _cluster) = match &bench.kind {
+        None => ("bench", rounds(workspace, bench, &mut command)?),
+        Some(Kind::Scale(scale)) => {
+            command.arg("scale").args(clients(scale.clients)).args(assert(scale.assert));
+            let cluster = scale.postgres.then(|| durable(workspace, &postgres::programs()?));
+            let cluster = cluster.transpose()?;
+            command.envs(cluster.as_ref().map(|one| ("CLIENTBOOK_BENCH_DATABASE", one.url())));
+            ("bench scale", cluster)
+        }
+        Some(Kind::Moving(moving)) => {
+            command.arg("moving").args(clients(moving.clients)).args(assert(moving.assert));
+            ("bench moving", None)
+        }
+        Some(Kind::Agents(agents)) => {
+            command.arg("agents").args(["--waiting", &agents.waiting.to_string()]);
+            command.args(assert(agents.assert));
+            ("bench agents", None)
+        }
+    };
+    command.arg("--server").arg(release.join("clientbook"));
+    command.arg("--directory").arg(directory(workspace));
+    step::run(name, &mut command)
+}
+
+/// What the rounds of reads and changes are told.
+fn rounds(
+    workspace: &Workspace,
+    bench: &Bench,
+    command: &mut Command,
+) -> Result<Option<Cluster>, Failure> {
+    let cluster = if bench.postgres {
         let programs = postgres::programs()?;
-        let cluster = Cluster::durable(&programs, directory.join("postgres").as_std_path())?;
+        let cluster = durable(workspace, &programs)?;
         command.arg("postgres").arg("--pgbench").arg(programs.join("pgbench"));
         command.env("CLIENTBOOK_BENCH_POSTGRES", cluster.url());
         Some(cluster)
@@ -103,13 +127,20 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<(), Failure> {
         command.arg("run");
         None
     };
-    command.arg("--server").arg(release.join("clientbook"));
-    command.arg("--directory").arg(directory);
     command.args(["--commit", &commit(workspace)?]);
     command.args(length(bench));
     command.args(bench.json.iter().flat_map(|file| ["--json", file]));
     command.args(bench.assert.then_some("--assert"));
-    step::run("bench", &mut command)
+    Ok(cluster)
+}
+
+/// Not in a temporary directory of the system's, which may be memory: there fsync is free.
+fn directory(workspace: &Workspace) -> Utf8PathBuf {
+    workspace.target.join("bench")
+}
+
+fn durable(workspace: &Workspace, programs: &Path) -> Result<Cluster, Failure> {
+    Cluster::durable(programs, directory(workspace).join("postgres").as_std_path())
 }
 
 /// Two builds: one of both crates would give the server the features that the bench needs.

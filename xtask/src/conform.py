@@ -161,6 +161,17 @@ def organizations(token, role):
     token["anyOf"] = either
 
 
+def device(document, schemas):
+    # The last word of a device, after which its token opens nothing.
+    del document["paths"]["/v2/agent/uninstalled"]
+    schemas["DeviceInput"]["properties"]["unique_key"] = {"enum": ["conformance"]}
+    usage = schemas["UsageRecord"]["properties"]
+    usage["user_key"] = {"enum": ["uid-1000", "uid-1001"]}
+    now = datetime.datetime.now(datetime.timezone.utc)
+    hours = [now - datetime.timedelta(hours=n) for n in (1, 30, 300)]
+    usage["started_at"] = {"enum": [hour.strftime("%Y-%m-%dT%H:%M:%SZ") for hour in hours]}
+
+
 def main():
     source, target, surface, role = sys.argv[1:]
     with open(source, encoding="utf-8") as file:
@@ -169,6 +180,8 @@ def main():
     for name in ECHOES.get(surface, "").split():
         del schemas["ClientPatch"]["properties"][name]
     narrow(schemas, surface, role)
+    if role == "device":
+        device(document, schemas)
     known(document, IDS.get(surface, {}))
     own_keys(document)
     with open(target, "w", encoding="utf-8") as file:

@@ -21,12 +21,17 @@ const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 pub(crate) const SURFACES: [&str; 4] =
     ["organizations", "tenants", "workspace", "customer-success"];
 
-/// Who calls: one who holds everything, one who holds everything in a tenant, and one who may only
-/// read.
-const ROLES: [&str; 3] = ["operator", "admin", "viewer"];
+/// Who calls: one who holds everything, one who holds everything in a tenant, one who may only read,
+/// and a device's agent, which only organizations know.
+const ROLES: [&str; 4] = ["operator", "admin", "viewer", DEVICE];
+
+const DEVICE: &str = "device";
 
 /// What a viewer's token holds, as its answer says.
 const VIEWER: &str = "clients.view";
+
+/// What a device's token opens, by the name of its security scheme.
+const DEVICES: &str = "deviceToken";
 
 const OPERATOR: &str = "operator-token-for-conformance";
 
@@ -36,6 +41,8 @@ const EXCLUDED: &str = "positive_data_acceptance,negative_data_rejection";
 const CONFIGURATION: &str = include_str!("conform.toml");
 
 const PREPARE: &str = include_str!("conform.py");
+
+const ENROLL: &str = include_str!("conform_device.py");
 
 const HOOKS: &str = include_str!("conform_hooks.py");
 
@@ -64,7 +71,7 @@ pub(crate) fn run(
         seeded.filter(|(_, surface)| only.is_none_or(|only| only == *surface))
     };
     for (seed, surface) in surfaces() {
-        for role in ROLES {
+        for role in roles(surface) {
             if bench.call(surface, role, seed).is_err() {
                 failed.push(format!("{surface} as {role} (--seed {first})"));
             }
@@ -105,6 +112,10 @@ impl Bench<'_> {
         let token = match role {
             "operator" => OPERATOR.to_owned(),
             "admin" => server.admin.clone(),
+            DEVICE => {
+                command.env("CONFORM_PERMISSIONS", DEVICES);
+                server.device(&self.tool)?
+            }
             _ => {
                 command.env("CONFORM_PERMISSIONS", VIEWER);
                 server.viewer(self.workspace)?
@@ -125,13 +136,19 @@ impl Bench<'_> {
 
     /// How many requests of a surface's runs got through.
     fn tell(&self, surface: &str) -> Result<(), Failure> {
-        for role in ROLES {
+        for role in roles(surface) {
             let file = self.folder.join(answers(surface, role));
             let text = fs::read_to_string(&file).map_err(Failure::new)?;
             println!("{surface} as {role}\n{}", text.trim_end());
         }
         Ok(())
     }
+}
+
+/// Who calls a surface.
+fn roles(surface: &str) -> impl Iterator<Item = &'static str> {
+    let devices = surface == "organizations";
+    ROLES.into_iter().filter(move |role| devices || *role != DEVICE)
 }
 
 /// The file in which a run says how it was answered.
@@ -205,6 +222,16 @@ impl Server {
             .env("CLIENTBOOK_TOKEN", OPERATOR)
             .output()
             .map_err(Failure::new)?;
+        if !output.status.success() {
+            return Err(Failure::new(String::from_utf8_lossy(&output.stderr)));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// The token of a device that joins the demo's client.
+    fn device(&self, tool: &Utf8Path) -> Result<String, Failure> {
+        let mut enroll = Command::new(tool.with_file_name("python"));
+        let output = enroll.args(["-c", ENROLL, &self.base]).output().map_err(Failure::new)?;
         if !output.status.success() {
             return Err(Failure::new(String::from_utf8_lossy(&output.stderr)));
         }

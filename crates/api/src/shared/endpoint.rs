@@ -16,7 +16,7 @@ use crate::protected_resource;
 use axum::body::Body;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use bytes::Bytes;
 use clientbook_app::{Agent, App, AppError, Caller, Unauthenticated};
 use clientbook_model::audit::{Origin, Surface};
@@ -175,7 +175,10 @@ async fn handle(
     let first = poll_fn(|context| Poll::Ready(handled.poll_unpin(context))).await;
     let outcome = match first {
         Poll::Ready(outcome) => Ok(outcome),
-        Poll::Pending => Box::pin(tokio::time::timeout(operation.patience, handled)).await,
+        Poll::Pending => {
+            forget_head(&mut asked.parts);
+            Box::pin(tokio::time::timeout(operation.patience, handled)).await
+        }
     };
     match outcome {
         // An enrolment token is a login like any other.
@@ -185,6 +188,18 @@ async fn handle(
         Ok(Ok(answer)) => answer,
         Ok(Err(_panic)) => Err(ApiError::internal(&"a handler panicked")),
         Err(_elapsed) => Err(late(operation)),
+    }
+}
+
+/// Lets go of what the answer to a change does not look at: thousands of agents wait for theirs, and the
+/// head of each holds the buffer that it was read into.
+fn forget_head(parts: &mut Parts) {
+    if parts.method.is_safe() {
+        return;
+    }
+    parts.headers = HeaderMap::new();
+    if let Ok(path) = Uri::try_from(parts.uri.path()) {
+        parts.uri = path;
     }
 }
 
