@@ -1,6 +1,6 @@
 //! What may be collected, by the last directive. Pure: everything that gathers or sends asks here.
 
-use clientbook_agent_protocol::{Collect, Config, Directive, UsageKind, UsageRecord};
+use clientbook_agent_protocol::{Collect, Config, Directive, UsageKind, UsageRecord, limits};
 use std::collections::BTreeSet;
 
 /// What may be collected. The default is nothing.
@@ -17,9 +17,9 @@ impl Permits {
         if config.directive != Directive::Collect {
             return Self::default();
         }
-        let users = config.users.iter().filter(|user| user.collect);
+        let users = config.users.iter().filter(|user| user.collect).take(limits::USERS);
         Self {
-            kinds: config.collect.iter().copied().collect(),
+            kinds: config.collect.iter().copied().filter(|it| *it != Collect::Unknown).collect(),
             users: users.map(|user| user.user_key.clone()).collect(),
             logs: config.log_shipping_enabled,
         }
@@ -118,6 +118,16 @@ pub(crate) mod tests {
         let mut config = config(Directive::Collect, &[Collect::AppUsage], &["uid:1"]);
         config.users[0].collect = false;
         assert!(!Permits::of(&config).user(Collect::AppUsage, "uid:1"));
+    }
+
+    #[test]
+    fn words_of_a_newer_server_permit_nothing() {
+        let users = &["uid:1"];
+        let one = Permits::of(&config(Directive::Collect, &[Collect::Unknown], users));
+        assert!(!one.anything() && !one.usage());
+        let all = [Collect::Device, Collect::AppUsage, Collect::Unknown];
+        assert!(Permits::of(&config(Directive::Collect, &all, users)).kind(Collect::Device));
+        assert_eq!(Permits::of(&config(Directive::Unknown, &all, users)), Permits::default());
     }
 
     #[test]
