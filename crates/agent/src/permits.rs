@@ -63,6 +63,13 @@ impl Permits {
         self.user(kind, &record.user_key)
     }
 
+    /// What is left while nobody's usage may be gathered.
+    pub(crate) fn without_usage(&self) -> Self {
+        let kinds = self.kinds.iter().copied();
+        let kinds = kinds.filter(|it| matches!(it, Collect::Device | Collect::Software)).collect();
+        Self { kinds, users: BTreeSet::new(), logs: self.logs }
+    }
+
     /// What is left when a server has refused: only these kinds, and not these users.
     pub(crate) fn narrowed(&self, kinds: &[Collect], without_users: &[String]) -> Self {
         Self {
