@@ -71,6 +71,9 @@ pub enum Directive {
     Idle,
     /// Remove everything and say [`uninstalled`](crate::path::UNINSTALLED). Final.
     Uninstall,
+    /// A word of a newer server. Collect nothing, and check in.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A kind of data.
@@ -85,6 +88,9 @@ pub enum Collect {
     AppUsage,
     /// Which domains its users visit.
     WebUsage,
+    /// A word of a newer server. It is not collected.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Whether a user's usage is collected.
@@ -94,4 +100,22 @@ pub struct UserConfig {
     pub user_key: String,
     /// Whether.
     pub collect: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_understands_a_newer_server() {
+        let config = r#"{"config_version": "1", "effective_mode": "dreaming", "directive": "dream",
+            "collect": ["device", "dreams"], "users": [], "log_shipping_enabled": false,
+            "next_check_in_seconds": 60, "a_new_field": {}}"#;
+        let config: Config = serde_json::from_str(config).unwrap();
+        assert_eq!(config.directive, Directive::Unknown);
+        assert_eq!(config.collect, [Collect::Device, Collect::Unknown]);
+        // As it is kept from one start to the next.
+        let kept = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<Config>(&kept).unwrap(), config);
+    }
 }

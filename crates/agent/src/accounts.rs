@@ -26,6 +26,13 @@ impl Account {
     }
 }
 
+/// Local accounts; more are not known.
+const MOST: usize = 10_000;
+/// Accounts from elsewhere that are remembered, and that are asked for in one look: asking takes time,
+/// and whoever may use many uids has many processes.
+const MOST_OTHERS: usize = 1_000;
+const MOST_ASKED: usize = 20;
+
 /// Of the device's own key, as much as tells it from others.
 const DEVICE: usize = 16;
 
@@ -36,13 +43,15 @@ pub(crate) struct Accounts {
     local: BTreeMap<u32, Account>,
     /// From elsewhere, such as a directory in the network; asked for once. `None`: there is none.
     others: BTreeMap<u32, Option<Account>>,
+    /// How many more may be asked for in this look.
+    left: usize,
 }
 
 impl Accounts {
     /// The accounts of the device with this key.
     pub(crate) fn new(unique_key: &str) -> Self {
         let device = unique_key.chars().take(DEVICE).collect();
-        Self { device, local: BTreeMap::new(), others: BTreeMap::new() }
+        Self { device, local: BTreeMap::new(), others: BTreeMap::new(), left: MOST_ASKED }
     }
 
     /// Whom a key stands for; `None` if it is of another device.
@@ -54,8 +63,12 @@ impl Accounts {
     /// Reads the local ones anew.
     pub(crate) fn refresh(&mut self, places: &Places) {
         let text = files::read_text(&places.read("etc/passwd"), 4 << 20).unwrap_or_default();
-        self.local =
-            text.lines().filter_map(|line| parse(line, &self.device)).map(|a| (a.uid, a)).collect();
+        let accounts = text.lines().filter_map(|line| parse(line, &self.device)).take(MOST);
+        self.local = accounts.map(|account| (account.uid, account)).collect();
+        self.left = MOST_ASKED;
+        if self.others.len() >= MOST_OTHERS {
+            self.others.clear();
+        }
     }
 
     /// The local accounts.
@@ -76,14 +89,21 @@ impl Accounts {
         if !places.is_machine() {
             return None;
         }
-        let device = &self.device;
-        let ask = || {
-            let uid = uid.to_string();
+        self.other(uid, |uid| {
             // One that is slow to answer is asked once, not at every look.
-            let line = command::run("getent", &["passwd", &uid], Duration::from_secs(3), 4_096);
-            parse(line.ok()?.trim_end(), device)
-        };
-        self.others.entry(uid).or_insert_with(ask).clone()
+            let limit = Duration::from_secs(3);
+            command::run("getent", &["passwd", &uid.to_string()], limit, 4_096).ok()
+        })
+    }
+
+    fn other(&mut self, uid: u32, ask: impl FnOnce(u32) -> Option<String>) -> Option<Account> {
+        if let Some(known) = self.others.get(&uid) {
+            return known.clone();
+        }
+        self.left = self.left.checked_sub(1)?;
+        let account = ask(uid).and_then(|line| parse(line.trim_end(), &self.device));
+        self.others.insert(uid, account.clone());
+        account
     }
 }
 
@@ -108,6 +128,42 @@ mod tests {
         for wrong in ["", "# a", "+::::::", "anna:x:many:1000::/home/anna:/bin/bash", ":x:1:1:::"] {
             assert_eq!(parse(wrong, "d"), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn those_from_elsewhere_are_asked_for_a_few_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let places = Places::new(dir.path(), dir.path()).unwrap();
+        let mut accounts = Accounts::new("d");
+        let mut asked = 0;
+        let mut look = |accounts: &mut Accounts| {
+            accounts.refresh(&places);
+            for uid in 0..5_000 {
+                accounts.other(uid, |_| {
+                    asked += 1;
+                    None
+                });
+            }
+            std::mem::take(&mut asked)
+        };
+        assert_eq!(look(&mut accounts), MOST_ASKED);
+        assert_eq!(accounts.other(7, |_| panic!("known already")), None);
+        for _ in 0..200 {
+            assert_eq!(look(&mut accounts), MOST_ASKED);
+            assert!(accounts.others.len() <= MOST_OTHERS + MOST_ASKED);
+        }
+    }
+
+    #[test]
+    fn local_accounts_are_known_up_to_a_number() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("etc")).unwrap();
+        let line = |uid: usize| format!("u{uid}:x:{uid}:1::/home/u:/bin/sh\n");
+        let passwd: String = (0..MOST + 5).map(line).collect();
+        std::fs::write(dir.path().join("etc/passwd"), passwd).unwrap();
+        let mut accounts = Accounts::new("d");
+        accounts.refresh(&Places::new(dir.path(), dir.path()).unwrap());
+        assert_eq!(accounts.local().count(), MOST);
     }
 
     #[test]

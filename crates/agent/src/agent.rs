@@ -9,7 +9,8 @@ pub(crate) use upload::{Sending, Upload};
 
 use upload::Kind;
 
-use crate::browsing;
+use crate::browsing::{self, Cursors};
+use crate::clock::Clock;
 use crate::env::{self, Millis};
 use crate::failure::Failure;
 use crate::files;
@@ -19,7 +20,7 @@ use crate::pace::{Contacts, Pace};
 use crate::permits::Permits;
 use crate::places::Places;
 use crate::server::Server;
-use crate::spool::{self, Cursors, Gathered, Spool};
+use crate::spool::{self, Gathered, Spool};
 use crate::state::{self, Enrollment, Told};
 use crate::status::Status;
 use crate::transport::{Connection, Target};
@@ -31,7 +32,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use upload::Sent;
 
-const CURSORS: &str = "cursors.json";
 const SPOOL: &str = "spool";
 
 /// The agent.
@@ -41,6 +41,9 @@ pub(crate) struct Agent {
     pub(crate) pace: Pace,
     server: Server,
     ring: Ring,
+    clock: Clock,
+    /// The server's clock says something else.
+    clock_is_off: bool,
     told: Told,
     /// When `told` was last kept.
     kept_at: Millis,
@@ -96,17 +99,13 @@ impl Agent {
         files::remove_all(&places.state_file(COPIES)).map_err(|error| file(COPIES, &error))?;
         let opened = Spool::open(places.state_file(SPOOL), spool::MAX_BYTES);
         let spool = opened.map_err(|error| file(SPOOL, &error))?;
-        let mut cursors: Cursors = state::read(&places, CURSORS)?.unwrap_or_default();
-        for (profile, at) in spool.cursors().map_err(|error| file(SPOOL, &error))? {
-            let newest = cursors.entry(profile).or_insert(at);
-            *newest = at.max(*newest);
-        }
         let mut told = state::told(&places);
-        // Before the cursors of what may not be read any more go.
         told.count_from(env::now());
         let server = Server::new(Target::new(&enrollment.server)?, Some(token));
         let now = Instant::now();
         let mut agent = Self {
+            clock: Clock::new(env::now(), env::running()),
+            clock_is_off: false,
             kept_at: told.at,
             permits: told.permits(env::now()),
             sent: Sent::read(&places),
@@ -129,7 +128,7 @@ impl Agent {
             windows: Windows::default(),
             looked_at: None,
             spool,
-            cursors,
+            cursors: Cursors::new(),
             inventory: Inventory::default(),
             logs_sent: 0,
             uploads_at: now,
@@ -148,16 +147,36 @@ impl Agent {
 
     /// What may be gathered now.
     fn gathers(&self) -> Permits {
-        if self.refused { Permits::default() } else { self.permits.clone() }
+        match (self.refused, self.clock_is_off) {
+            (true, _) => Permits::default(),
+            (false, true) => self.permits.without_usage(),
+            (false, false) => self.permits.clone(),
+        }
     }
 
-    /// A directive ends when nobody repeats it. True if that changed something.
+    /// A directive ends when nobody repeats it, and somebody may have set the clock. True if either
+    /// changed something: then what is being gathered and sent must stop.
     pub(crate) fn expire(&mut self) -> Result<bool, Failure> {
-        let permits = self.told.permits(env::now());
+        let now = env::now();
+        let set = self.clock.set_by(now, env::running());
+        if let Some(by) = set {
+            tracing::warn!(seconds = by / 1_000, "the clock was set, visits count from now on");
+            self.clock_was_set(by, now);
+        }
+        let permits = self.told.permits(now);
         if !permits.anything() && self.permits.anything() {
             self.told.count_no_more();
         }
-        self.permit(permits)
+        Ok(self.permit(permits)? || set.is_some())
+    }
+
+    fn clock_was_set(&mut self, by: Millis, now: Millis) {
+        self.told.clock_was_set(by, now);
+        self.windows.clock_was_set(by);
+        let newest = now.saturating_mul(1_000);
+        self.cursors.values_mut().for_each(|at| *at = newest.min(*at));
+        let now = Instant::now();
+        self.due = Due { sample: now, scan: now, ..self.due };
     }
 
     /// From now on this is permitted, and what is not is thrown away. True if it is something else
@@ -190,13 +209,9 @@ impl Agent {
         if !permits.kind(Collect::WebUsage) {
             self.errors.remove("history");
         }
-        let before = self.cursors.len();
         let web: Vec<&str> = permits.users(Collect::WebUsage).collect();
         let is_read = |cursor: &String| web.iter().any(|key| browsing::is_cursor_of(cursor, key));
         self.cursors.retain(|cursor, _| is_read(cursor));
-        if self.cursors.len() != before {
-            state::write(&self.places, CURSORS, &self.cursors)?;
-        }
         let dropped = self.spool.prune(permits);
         let dropped = dropped.map_err(|error| self.spool_failed(&error))?;
         if dropped > 0 {
@@ -261,15 +276,12 @@ impl Agent {
         }
         if self.windows.is_over(env::now(), self.pace.window) {
             let used = self.windows.take();
-            self.keep(&used, &Cursors::new())?;
+            self.keep(&used)?;
         }
         if let Some(scan) = found.scan {
             self.errors.insert("history", scan.errors);
-            if !scan.cursors.is_empty() {
-                self.keep(&scan.gathered, &scan.cursors)?;
-                self.cursors.extend(scan.cursors);
-                state::write(&self.places, CURSORS, &self.cursors)?;
-            }
+            self.keep(&scan.gathered)?;
+            self.cursors.extend(scan.cursors);
         }
         let looked = found.device.is_some() || found.software.is_some();
         if let Some(device) = found.device {
@@ -283,11 +295,11 @@ impl Agent {
     }
 
     /// Spools what was gathered. A full disk loses it, and stops nothing else.
-    fn keep(&mut self, gathered: &[Gathered], cursors: &Cursors) -> Result<(), Failure> {
+    fn keep(&mut self, gathered: &[Gathered]) -> Result<(), Failure> {
         if gathered.is_empty() {
             return Ok(());
         }
-        match self.spool.append(gathered, cursors, env::now()) {
+        match self.spool.append(gathered, env::now()) {
             Ok(0) => Ok(()),
             Ok(dropped) => {
                 tracing::warn!(dropped, "the spool is full, its oldest records gave way");
@@ -304,10 +316,13 @@ impl Agent {
     /// Before the process ends: what was used so far.
     pub(crate) fn stop(&mut self) -> Result<(), Failure> {
         let used = self.windows.take();
-        self.keep(&used, &Cursors::new())
+        self.keep(&used)
     }
 
     fn all_errors(&self) -> Vec<DeploymentError> {
         self.errors.values().flatten().take(20).cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

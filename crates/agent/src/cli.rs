@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::failure::Failure;
 use crate::pace::Pace;
 use crate::places::Places;
 use clap::{Args, Parser, Subcommand};
@@ -48,7 +49,7 @@ pub(crate) struct PlacesArgs {
 }
 
 impl PlacesArgs {
-    pub(crate) fn places(&self) -> Places {
+    pub(crate) fn places(&self) -> Result<Places, Failure> {
         Places::new(&self.root, &self.system)
     }
 }

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::files;
 use crate::inventory;
 use crate::output;
+use crate::places::Places;
 use crate::server::{Refusal, Server};
 use crate::state::{self, Address, Enrollment, ExtensionIds, Told};
 use crate::transport::Target;
@@ -13,6 +14,7 @@ use crate::uninstall;
 use crate::unit;
 use clientbook_agent_protocol::{Enroll, Enrolled};
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,10 +23,10 @@ const TRIES: u32 = 4;
 
 /// Enrolls, and installs the service if that is asked for.
 pub(crate) async fn run(args: EnrollArgs) -> Result<(), Failure> {
-    let places = args.places.places();
+    let places = args.places.places()?;
     let address = Address {
         url: args.server.trim_end_matches('/').to_owned(),
-        ca: args.ca.as_deref().map(absolute).transpose()?,
+        ca: args.ca.as_deref().map(certificates).transpose()?,
         insecure_http: args.allow_insecure_http,
     };
     let target = Target::new(&address)?;
@@ -42,42 +44,59 @@ pub(crate) async fn run(args: EnrollArgs) -> Result<(), Failure> {
         let reason = format!("this is the device {device_id} of {} already", server.url);
         return Err(Failure::Failed(reason + ": add --again to enroll it anew"));
     }
+    // The service is the machine's, not the enrolment's.
+    let installed = state::begun(&places)?.map(|before| before.installed).unwrap_or_default();
     unit::stop(&places)
         .map_err(|error| Failure::Failed(format!("the service cannot be stopped: {error}")))?;
-    let held = state::hold(&places)?;
-    let unique_key = inventory::unique_key(&places).ok_or_else(|| {
+    let is_installed = !installed.is_empty();
+    let enrolled =
+        enroll(&places, &args, Server::new(target, None), address, token, installed).await;
+    // If that failed, the former enrolment goes on.
+    let serves = is_installed || (args.install && enrolled.is_ok());
+    let started = if serves { unit::start(&places) } else { Ok(()) };
+    let said = format!("Enrolled as device {}", enrolled?);
+    started?;
+    output::print(&said).map_err(|error| Failure::Failed(format!("standard output: {error}")))
+}
+
+/// Joins, and replaces what is known of a former enrolment; gives the device's id.
+async fn enroll(
+    places: &Places,
+    args: &EnrollArgs,
+    server: Server,
+    address: Address,
+    token: String,
+    mut installed: Vec<PathBuf>,
+) -> Result<String, Failure> {
+    let _held = state::hold(places)?;
+    let unique_key = inventory::unique_key(places).ok_or_else(|| {
         let reason = "nothing tells this device from others: it has neither a firmware's id nor \
                       /etc/machine-id";
         Failure::Failed(reason.into())
     })?;
     let extensions = ExtensionIds {
-        chrome: args.chrome_extension,
-        edge: args.edge_extension,
-        firefox: args.firefox_extension,
+        chrome: args.chrome_extension.clone(),
+        edge: args.edge_extension.clone(),
+        firefox: args.firefox_extension.clone(),
     };
-    let device = inventory::device(&places, &unique_key, &ExtensionIds::default(), &[]);
-    let server = Server::new(target, None);
-    let enrolled = join(&server, &Enroll { enrollment_token: token, device }).await?;
+    let device = inventory::device(places, &unique_key, &ExtensionIds::default(), &[]);
+    let Enrolled { device_id, device_token, check_in } =
+        join(&server, &Enroll { enrollment_token: token, device }).await?;
     let mut told = Told::default();
-    told.hear(enrolled.check_in, env::now());
-    let mut enrollment = Enrollment {
-        server: address,
-        device_id: enrolled.device_id,
-        unique_key,
-        extensions,
-        installed: Vec::new(),
-    };
-    state::keep(&places, &enrollment, &enrolled.device_token, &told)?;
+    told.hear(check_in, env::now());
     if args.install {
-        enrollment.installed = unit::install(&places)?;
-        state::keep_enrollment(&places, &enrollment)?;
+        let planned = unit::planned(places)?;
+        installed.retain(|path| !planned.contains(path));
+        installed.extend(planned);
     }
-    drop(held);
+    let enrollment = Enrollment { server: address, device_id, unique_key, extensions, installed };
+    // What was gathered, sent and told belongs to the former enrolment.
+    state::forget(places)?;
+    state::keep(places, &enrollment, &device_token, &told)?;
     if args.install {
-        unit::start(&places)?;
+        unit::install(places)?;
     }
-    let said = format!("Enrolled as device {}", enrollment.device_id);
-    output::print(&said).map_err(|error| Failure::Failed(format!("standard output: {error}")))
+    Ok(enrollment.device_id)
 }
 
 async fn join(server: &Server, enroll: &Enroll) -> Result<Enrolled, Failure> {
@@ -119,7 +138,17 @@ fn token(args: &EnrollArgs) -> Result<String, Failure> {
     Ok(token.trim().to_owned())
 }
 
-/// The service runs elsewhere than the command.
-fn absolute(path: &Path) -> Result<PathBuf, Failure> {
-    fs::canonicalize(path).map_err(|error| Failure::file("read", path, &error))
+/// What is in the file of `--ca`: it is kept, for the file may go.
+fn certificates(path: &Path) -> Result<String, Failure> {
+    const MOST: u64 = 1 << 20;
+    let read = || {
+        let mut pem = String::new();
+        files::open_regular(path)?.take(MOST + 1).read_to_string(&mut pem)?;
+        Ok(pem)
+    };
+    let pem = read().map_err(|error| Failure::file("read", path, &error))?;
+    if pem.len() as u64 > MOST {
+        return Err(Failure::Setting(format!("--ca {}: more than 1 MiB", path.display())));
+    }
+    Ok(pem)
 }

@@ -12,6 +12,12 @@ pub(crate) fn now() -> Millis {
     millis(SystemTime::now())
 }
 
+/// How long the system has run, asleep or not. Nobody sets this.
+pub(crate) fn running() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
 /// A file's time as ours.
 pub(crate) fn millis(time: SystemTime) -> Millis {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -23,6 +29,12 @@ pub(crate) fn millis(time: SystemTime) -> Millis {
 pub(crate) fn timestamp(millis: Millis) -> String {
     let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     format!("{time:.3}")
+}
+
+/// As HTTP writes it: `Tue, 10 Mar 2026 14:30:00 GMT`.
+pub(crate) fn http_date(text: &str) -> Option<Millis> {
+    let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text);
+    parsed.ok().map(jiff::Timestamp::as_millisecond)
 }
 
 /// 32 random hex digits.
@@ -56,6 +68,12 @@ mod tests {
         assert_eq!(timestamp(1_773_153_000_000), "2026-03-10T14:30:00.000Z");
         assert_eq!(timestamp(1_773_153_000_007), "2026-03-10T14:30:00.007Z");
         assert_eq!(timestamp(Millis::MAX), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn dates_of_http_are_read() {
+        assert_eq!(http_date("Tue, 10 Mar 2026 14:30:00 GMT"), Some(1_773_153_000_000));
+        assert_eq!(http_date("yesterday"), None);
     }
 
     #[test]

@@ -1,13 +1,22 @@
 //! Files that only their owner may read, and that are whole or not there, whenever the power goes.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// Makes a directory, and those above it, that only its owner may enter.
+/// Makes a directory that only its owner may enter. Those above it are made as any other: they hold
+/// what is not ours.
 pub(crate) fn make_private_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+    if let Some(parent) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => {
+            fs::set_permissions(path, Permissions::from_mode(0o700))
+        }
+        made => made,
+    }
 }
 
 /// Replaces a file by `bytes`, to be read and written by its owner only from the moment it is made.
@@ -73,6 +82,15 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// What lies in a directory that is not ours: at most `most` paths, in order. Which ones, if there are
+/// more, is the system's choice.
+pub(crate) fn entries(directory: &Path, most: usize) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory)?.filter_map(Result::ok).take(most);
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    Ok(paths)
+}
+
 /// Opens a file that is not ours for reading, if it is one.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     const NONBLOCK: i32 = 0o4000;
@@ -93,7 +111,6 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn what_is_written_is_its_owners_only() {
@@ -110,6 +127,35 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&file), mode(&state)), (0o600, 0o700));
         assert_eq!(fs::read_dir(&state).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_the_directory_itself_is_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("var/lib/agent");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        make_private_directory(&state).unwrap();
+        assert_eq!(mode(&state), 0o700);
+        // As the process's mask has it for all that others may enter.
+        fs::create_dir(dir.path().join("any")).unwrap();
+        let any = mode(&dir.path().join("any")) & 0o755;
+        assert_eq!((mode(&dir.path().join("var/lib")), mode(&dir.path().join("var"))), (any, any));
+        // One that was there already, and open to all.
+        fs::set_permissions(&state, Permissions::from_mode(0o755)).unwrap();
+        make_private_directory(&state).unwrap();
+        assert_eq!(mode(&state), 0o700);
+    }
+
+    #[test]
+    fn a_directory_without_an_end_is_read_in_part() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..10 {
+            fs::write(dir.path().join(format!("{number}")), "").unwrap();
+        }
+        assert_eq!(entries(dir.path(), 7).unwrap().len(), 7);
+        let all = entries(dir.path(), 100).unwrap();
+        assert!(all.len() == 10 && all.is_sorted());
+        assert!(entries(&dir.path().join("none"), 7).is_err());
     }
 
     #[test]

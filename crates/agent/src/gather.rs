@@ -1,16 +1,15 @@
 //! Looking at the device: what is ordered, done on a thread of its own because it reads many files.
 
 use crate::accounts::{Account, Accounts};
-use crate::browsing::{Look, Scan, Scanner, Visitor};
+use crate::browsing::{Cursors, Look, Scan, Scanner, Visitor};
 use crate::env::Millis;
 use crate::inventory;
 use crate::places::Places;
-use crate::spool::Cursors;
 use crate::state::ExtensionIds;
 use crate::usage::{Running, Sampler};
 use crate::users;
 use clientbook_agent_protocol::{DeploymentError, Device, SeenUser, Software};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) const COPIES: &str = "copies";
 /// Accounts of people begin here; `nobody` is above.
 const PEOPLE: std::ops::Range<u32> = 1_000..65_534;
+
+/// Homes that are looked into for what their users have installed.
+const MOST_HOMES: usize = 1_000;
 
 /// What to look at. The default is nothing.
 #[derive(Debug, Default)]
@@ -121,13 +123,13 @@ impl Gatherer {
     }
 
     fn accounts_of<'a>(&mut self, keys: impl Iterator<Item = &'a String>) -> Vec<Account> {
-        let uids: Vec<u32> = keys.filter_map(|key| self.accounts.uid(key)).collect();
+        let uids: BTreeSet<u32> = keys.filter_map(|key| self.accounts.uid(key)).collect();
         uids.into_iter().filter_map(|uid| self.accounts.get(&self.places, uid)).collect()
     }
 
     /// The homes of people.
     fn homes(&self) -> Vec<PathBuf> {
         let people = self.accounts.local().filter(|account| PEOPLE.contains(&account.uid));
-        people.map(|account| account.home_in(&self.places)).collect()
+        people.take(MOST_HOMES).map(|account| account.home_in(&self.places)).collect()
     }
 }

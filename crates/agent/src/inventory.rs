@@ -92,14 +92,17 @@ mod tests {
     #[test]
     fn a_system_without_package_managers_has_nothing_installed() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(software(&Places::new(dir.path(), dir.path()), &[]), (Some(vec![]), vec![]));
+        assert_eq!(
+            software(&Places::new(dir.path(), dir.path()).unwrap(), &[]),
+            (Some(vec![]), vec![])
+        );
     }
 
     #[test]
     fn a_package_manager_that_cannot_be_read_is_told_of() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("var/lib/dpkg/status")).unwrap();
-        let (software, errors) = software(&Places::new(dir.path(), dir.path()), &[]);
+        let (software, errors) = software(&Places::new(dir.path(), dir.path()).unwrap(), &[]);
         assert_eq!(software, None);
         assert_eq!(errors[0].code, "software_source_unreadable");
     }

@@ -5,6 +5,7 @@ mod accounts;
 mod agent;
 mod browsing;
 mod cli;
+mod clock;
 mod command;
 mod enroll;
 mod env;

@@ -1,6 +1,6 @@
 //! What may be collected, by the last directive. Pure: everything that gathers or sends asks here.
 
-use clientbook_agent_protocol::{Collect, Config, Directive, UsageKind, UsageRecord};
+use clientbook_agent_protocol::{Collect, Config, Directive, UsageKind, UsageRecord, limits};
 use std::collections::BTreeSet;
 
 /// What may be collected. The default is nothing.
@@ -17,9 +17,9 @@ impl Permits {
         if config.directive != Directive::Collect {
             return Self::default();
         }
-        let users = config.users.iter().filter(|user| user.collect);
+        let users = config.users.iter().filter(|user| user.collect).take(limits::USERS);
         Self {
-            kinds: config.collect.iter().copied().collect(),
+            kinds: config.collect.iter().copied().filter(|it| *it != Collect::Unknown).collect(),
             users: users.map(|user| user.user_key.clone()).collect(),
             logs: config.log_shipping_enabled,
         }
@@ -61,6 +61,13 @@ impl Permits {
             UsageKind::Web => Collect::WebUsage,
         };
         self.user(kind, &record.user_key)
+    }
+
+    /// What is left while nobody's usage may be gathered.
+    pub(crate) fn without_usage(&self) -> Self {
+        let kinds = self.kinds.iter().copied();
+        let kinds = kinds.filter(|it| matches!(it, Collect::Device | Collect::Software)).collect();
+        Self { kinds, users: BTreeSet::new(), logs: self.logs }
     }
 
     /// What is left when a server has refused: only these kinds, and not these users.
@@ -118,6 +125,16 @@ pub(crate) mod tests {
         let mut config = config(Directive::Collect, &[Collect::AppUsage], &["uid:1"]);
         config.users[0].collect = false;
         assert!(!Permits::of(&config).user(Collect::AppUsage, "uid:1"));
+    }
+
+    #[test]
+    fn words_of_a_newer_server_permit_nothing() {
+        let users = &["uid:1"];
+        let one = Permits::of(&config(Directive::Collect, &[Collect::Unknown], users));
+        assert!(!one.anything() && !one.usage());
+        let all = [Collect::Device, Collect::AppUsage, Collect::Unknown];
+        assert!(Permits::of(&config(Directive::Collect, &all, users)).kind(Collect::Device));
+        assert_eq!(Permits::of(&config(Directive::Unknown, &all, users)), Permits::default());
     }
 
     #[test]

@@ -29,7 +29,7 @@ const LOOK_ENDS: Duration = Duration::from_secs(10);
 pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     let ring = log::start(args.log);
     let mut signals = Signals::install()?;
-    let (places, pace) = (args.places.places(), args.pace.pace());
+    let (places, pace) = (args.places.places()?, args.pace.pace());
     let not_enrolled = || Failure::Setting("this device is not enrolled: enroll it first".into());
     if !places.state().is_dir() {
         return Err(not_enrolled());
@@ -118,6 +118,11 @@ impl Work {
     async fn step(&mut self, agent: &mut Agent, signals: &mut Signals) -> Result<Step, Failure> {
         self.begin(agent)?;
         let event = self.wait(agent, signals).await;
+        // Before anything is taken in that was found by a clock that was set meanwhile.
+        let changed = agent.expire()?;
+        if changed {
+            self.stop();
+        }
         match event {
             Event::Time => {}
             Event::Signal(name) => return Ok(Step::Signal(name)),
@@ -133,7 +138,7 @@ impl Work {
                     self.contact = None;
                 }
             }
-            Event::Found(worked, stopped) => self.found(agent, *worked, stopped)?,
+            Event::Found(worked, stopped) => self.found(agent, *worked, stopped || changed)?,
         }
         Ok(Step::Next)
     }

@@ -1,5 +1,6 @@
 //! The server: the protocol's calls, and what their answers mean for the agent.
 
+use crate::env::Millis;
 use crate::transport::{Answer, Call, Connection, Target};
 use bytes::Bytes;
 use clientbook_agent_protocol::{
@@ -95,12 +96,13 @@ impl Server {
         self.once(Method::POST, path::LOGS, logs, LIMIT).await.map(drop)
     }
 
-    /// Checks in on a connection that lasts: the one that is left over is given back.
+    /// Checks in on a connection that lasts: the one that is left over is given back. With the answer
+    /// comes the server's time.
     pub(crate) async fn check_in(
         &self,
         connection: Option<Connection>,
         check_in: &CheckIn,
-    ) -> (Option<Connection>, Result<Config, Refusal>) {
+    ) -> (Option<Connection>, Result<(Config, Option<Millis>), Refusal>) {
         let wait = u64::from(check_in.wait_seconds.unwrap_or_default());
         let call = match call(Method::POST, path::CHECK_IN, check_in, LIMIT) {
             Ok(call) => Call { limit: Duration::from_secs(wait + 20), ..call },
@@ -115,7 +117,7 @@ impl Server {
             }
             other => (connection, other),
         };
-        (connection, answer.and_then(|answer| parse(&answer)))
+        (connection, answer.and_then(|answer| Ok((parse(&answer)?, answer.date))))
     }
 
     async fn on(
@@ -217,7 +219,7 @@ mod tests {
 
     fn judged(status: u16, body: &str) -> Result<Answer, Refusal> {
         let body = Bytes::copy_from_slice(body.as_bytes());
-        judge(Answer { status, retry_after: None, body })
+        judge(Answer { status, retry_after: None, date: None, body })
     }
 
     fn problem(code: &str, details: &str) -> String {

@@ -7,7 +7,6 @@ use crate::files;
 use crate::permits::Permits;
 use clientbook_agent_protocol::{UsageKind, UsageRecord};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -19,16 +18,10 @@ pub(crate) const MAX_AGE: Millis = 7 * 24 * 3_600_000;
 /// Records in a file. Some 250 KiB: what is read at once stays small.
 const MAX_RECORDS: usize = 1_000;
 
-/// Up to where the visits of each profile have been counted, in its own measure of time.
-pub(crate) type Cursors = BTreeMap<String, i64>;
-
 /// A file of the spool.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Segment {
     pub(crate) records: Vec<UsageRecord>,
-    /// The cursors after these records: they advance with them or not at all.
-    #[serde(default)]
-    pub(crate) cursors: Cursors,
 }
 
 /// What is known of a file without reading it.
@@ -75,23 +68,14 @@ impl Spool {
         Ok(Self { directory, max_bytes, names })
     }
 
-    /// Spools records, giving them their ids, together with the cursors they were read up to. Gives
-    /// how many older records had to give way.
-    pub(crate) fn append(
-        &mut self,
-        gathered: &[Gathered],
-        cursors: &Cursors,
-        now: Millis,
-    ) -> io::Result<usize> {
-        for (index, part) in gathered.chunks(MAX_RECORDS).enumerate() {
+    /// Spools records, giving them their ids. Gives how many older records had to give way.
+    pub(crate) fn append(&mut self, gathered: &[Gathered], now: Millis) -> io::Result<usize> {
+        for part in gathered.chunks(MAX_RECORDS) {
             let rest = env::id();
             let record = |(number, one): (usize, &Gathered)| record(&rest, number, one);
             let records = part.iter().enumerate().map(record).collect();
-            // The cursors are true only once all parts are there.
-            let last = (index + 1) * MAX_RECORDS >= gathered.len();
-            let cursors = if last { cursors.clone() } else { Cursors::default() };
             let name = Name { made_at: now, rest, bytes: 0 };
-            self.put(name, &Segment { records, cursors })?;
+            self.put(name, &Segment { records })?;
         }
         self.names.sort();
         self.bound(now)
@@ -108,15 +92,13 @@ impl Spool {
     /// Lets go of what is too old or too much.
     pub(crate) fn bound(&mut self, now: Millis) -> io::Result<usize> {
         let mut dropped = 0;
-        while let Some(oldest) = self.names.first() {
-            // A clock that was set back would otherwise keep a file for as long as it was set back.
-            let old = (now - oldest.made_at).abs() > MAX_AGE;
-            if !old && self.bytes() <= self.max_bytes {
-                break;
+        for name in self.names.clone() {
+            // What a clock made that was ahead stands last, and would stay until its time has come.
+            let old = (now - name.made_at).abs() > MAX_AGE;
+            if old || self.bytes() > self.max_bytes {
+                dropped += self.read(&name)?.records.len();
+                self.remove(&name)?;
             }
-            let oldest = oldest.clone();
-            dropped += self.read(&oldest)?.records.len();
-            self.remove(&oldest)?;
         }
         Ok(dropped)
     }
@@ -173,19 +155,6 @@ impl Spool {
             self.put(name.clone(), &segment)?;
         }
         Ok(dropped)
-    }
-
-    /// The cursors of all files: those of a file count even if the agent was killed before it noted
-    /// them elsewhere.
-    pub(crate) fn cursors(&self) -> io::Result<Cursors> {
-        let mut cursors = Cursors::new();
-        for name in &self.names {
-            for (profile, at) in self.read(name)?.cursors {
-                let newest = cursors.entry(profile).or_insert(at);
-                *newest = at.max(*newest);
-            }
-        }
-        Ok(cursors)
     }
 
     fn path(&self, name: &Name) -> PathBuf {

@@ -10,7 +10,7 @@ use clientbook_agent_protocol::{Collect, Config};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::PathBuf;
 
@@ -43,9 +43,9 @@ pub(crate) struct Enrollment {
 pub(crate) struct Address {
     /// `https://…`, or `http://…` where that was allowed.
     pub(crate) url: String,
-    /// Certificates to trust beside the system's: a file of PEM.
+    /// Certificates to trust beside the system's, as PEM: the file they came from may go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) ca: Option<PathBuf>,
+    pub(crate) ca: Option<String>,
     /// Whether `http` may lead to other machines.
     #[serde(default)]
     pub(crate) insecure_http: bool,
@@ -86,6 +86,13 @@ impl Told {
         self.web_since.clear();
     }
 
+    /// The clock was set: the directive is as old as it was, and visits count from now on. By the
+    /// clock's new time, those of before may be of a time in which they might not.
+    pub(crate) fn clock_was_set(&mut self, by: Millis, now: Millis) {
+        self.at = self.at.saturating_add(by);
+        self.web_since.values_mut().for_each(|since| *since = now);
+    }
+
     /// After the server has answered.
     pub(crate) fn hear(&mut self, config: Config, now: Millis) {
         let permits = Permits::of(&config);
@@ -100,7 +107,9 @@ impl Told {
     pub(crate) fn permits(&self, now: Millis) -> Permits {
         match &self.config {
             // A clock that was set back makes no directive last longer.
-            Some(config) if (now - self.at).abs() < TOLD_FOR => Permits::of(config),
+            Some(config) if now.saturating_sub(self.at).saturating_abs() < TOLD_FOR => {
+                Permits::of(config)
+            }
             _ => Permits::default(),
         }
     }
@@ -130,9 +139,30 @@ pub(crate) fn hold(places: &Places) -> Result<Held, Failure> {
     }
 }
 
+/// The enrolment, even one that was not finished.
+pub(crate) fn begun(places: &Places) -> Result<Option<Enrollment>, Failure> {
+    read(places, ENROLLMENT)
+}
+
+/// Removes everything but what says where the device enrolled, and what is installed: that is replaced,
+/// not removed. The token goes first: without it there is no enrolment.
+pub(crate) fn forget(places: &Places) -> Result<(), Failure> {
+    let forget = || {
+        files::remove(&places.state_file(TOKEN))?;
+        for entry in fs::read_dir(places.state())? {
+            let entry = entry?;
+            if entry.file_name() != ENROLLMENT {
+                files::remove_all(&entry.path())?;
+            }
+        }
+        Ok(())
+    };
+    forget().map_err(|error| Failure::file("emptied", &places.state(), &error))
+}
+
 /// The enrolment and its token; `None` if there is none, or one that was not finished.
 pub(crate) fn enrollment(places: &Places) -> Result<Option<(Enrollment, String)>, Failure> {
-    let Some(enrollment) = read(places, ENROLLMENT)? else { return Ok(None) };
+    let Some(enrollment) = begun(places)? else { return Ok(None) };
     Ok(token(places)?.map(|token| (enrollment, token)))
 }
 
@@ -156,11 +186,6 @@ pub(crate) fn keep(
     let path = places.state_file(TOKEN);
     let written = files::write_private(&path, token.as_bytes());
     written.map_err(|error| Failure::file("written", &path, &error))
-}
-
-/// Keeps what the installation put in place.
-pub(crate) fn keep_enrollment(places: &Places, enrollment: &Enrollment) -> Result<(), Failure> {
-    write(places, ENROLLMENT, enrollment)
 }
 
 /// The last directive. One that cannot be read is none: nothing is gathered until the server speaks.
@@ -228,6 +253,21 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_was_set_opens_no_time_and_shuts_none() {
+        const YEAR: Millis = 365 * 24 * 3_600_000;
+        for by in [YEAR, -YEAR, 60_000, -60_000] {
+            let mut told = Told::default();
+            told.hear(config(Directive::Collect, WEB, &["uid:1"]), 2 * YEAR);
+            let now = 2 * YEAR + 5_000 + by;
+            told.clock_was_set(by, now);
+            assert_eq!(told.web_since["uid:1"], now);
+            // It lasts as long as it would have.
+            assert!(told.permits(now - 5_000 + TOLD_FOR - 1).anything());
+            assert!(!told.permits(now - 5_000 + TOLD_FOR).anything());
+        }
+    }
+
+    #[test]
     fn a_directive_that_nobody_repeats_ends() {
         let mut told = Told::default();
         told.hear(config(Directive::Collect, WEB, &["uid:1"]), 1_000);
@@ -239,7 +279,7 @@ mod tests {
     #[test]
     fn one_process_holds_the_directory() {
         let dir = tempfile::tempdir().unwrap();
-        let places = Places::new(dir.path(), dir.path());
+        let places = Places::new(dir.path(), dir.path()).unwrap();
         files::make_private_directory(&places.state()).unwrap();
         let held = hold(&places).unwrap();
         assert!(hold(&places).is_err());

@@ -70,10 +70,14 @@ impl Status {
 
 /// Says it.
 pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
-    let places = args.places.places();
-    let text = if uninstall::begun(&places)?.is_some() {
+    let places = args.places.places()?;
+    let lines = if uninstall::begun(&places)?.is_some() {
         let state = json!({ "state": "uninstalling" });
-        if args.json { state.to_string() } else { "An uninstallation has not ended yet".into() }
+        vec![if args.json {
+            state.to_string()
+        } else {
+            "An uninstallation has not ended yet".into()
+        }]
     } else if let Some((enrollment, _)) = state::enrollment(&places)? {
         let told = state::told(&places);
         let status: Status = state::read(&places, STATUS)?.unwrap_or_default();
@@ -89,15 +93,16 @@ pub(crate) fn run(args: &StatusArgs) -> Result<(), Failure> {
             "problem": status.problem,
             "spool_bytes": status.spool_bytes,
         });
-        if args.json { shown.to_string() } else { lines(&shown) }
+        if args.json { vec![shown.to_string()] } else { lines(&shown) }
     } else {
         let state = json!({ "state": "not_enrolled" });
-        if args.json { state.to_string() } else { "Not enrolled".into() }
+        vec![if args.json { state.to_string() } else { "Not enrolled".into() }]
     };
-    output::print(&text).map_err(|error| Failure::Failed(format!("standard output: {error}")))
+    output::print_lines(&lines)
+        .map_err(|error| Failure::Failed(format!("standard output: {error}")))
 }
 
-fn lines(shown: &serde_json::Value) -> String {
+fn lines(shown: &serde_json::Value) -> Vec<String> {
     let text = |name: &str| match &shown[name] {
         serde_json::Value::String(text) => text.clone(),
         serde_json::Value::Array(items) if items.is_empty() => "nothing".into(),
@@ -118,6 +123,5 @@ fn lines(shown: &serde_json::Value) -> String {
         ("Problem", "problem"),
         ("Spooled bytes", "spool_bytes"),
     ];
-    let rows = rows.map(|(title, name)| format!("{:<16} {}", format!("{title}:"), text(name)));
-    rows.join("\n")
+    rows.map(|(title, name)| format!("{:<16} {}", format!("{title}:"), text(name))).into()
 }

@@ -9,11 +9,12 @@ mod stream;
 
 pub(crate) use address::Target;
 
+use crate::env::{self, Millis};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use std::future::{Future, poll_fn};
@@ -43,6 +44,8 @@ pub(crate) struct Call {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<Duration>,
+    /// By the server's clock, if it says so.
+    pub(crate) date: Option<Millis>,
     pub(crate) body: Bytes,
 }
 
@@ -136,9 +139,11 @@ fn request(
 
 async fn take_in(response: Response<Incoming>) -> Result<Answer, String> {
     let (head, body) = response.into_parts();
-    let seconds = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let retry_after = seconds.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+    let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let seconds = text(RETRY_AFTER).and_then(|text| text.trim().parse().ok());
+    let retry_after = seconds.map(Duration::from_secs);
+    let date = text(DATE).and_then(env::http_date);
     let body = Limited::new(body, ANSWER_BYTES).collect().await;
     let body = body.map_err(|error| error.to_string())?.to_bytes();
-    Ok(Answer { status: head.status.as_u16(), retry_after, body })
+    Ok(Answer { status: head.status.as_u16(), retry_after, date, body })
 }

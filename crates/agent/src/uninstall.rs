@@ -38,7 +38,7 @@ pub(crate) struct Journal {
 
 /// `uninstall`: leaves by command. If the server is away, the service goes on trying.
 pub(crate) async fn run(args: UninstallArgs) -> Result<(), Failure> {
-    let places = args.places.places();
+    let places = args.places.places()?;
     if !places.state().is_dir() {
         return Err(Failure::Setting("there is nothing to uninstall".into()));
     }
@@ -48,7 +48,6 @@ pub(crate) async fn run(args: UninstallArgs) -> Result<(), Failure> {
     let journal = match (begun(&places)?, state::enrollment(&places)?) {
         (Some(journal), _) => journal,
         (None, Some((enrollment, _))) => begin(&places, &enrollment)?,
-        // An enrolment that was not finished: nobody knows of this device.
         (None, None) => begin_without_server(&places)?,
     };
     let journal = Journal { said: journal.said || args.without_server, ..journal };
@@ -85,9 +84,11 @@ pub(crate) fn begin(places: &Places, enrollment: &Enrollment) -> Result<Journal,
     Ok(journal)
 }
 
+/// An enrolment that was not finished: no server is to be told of it, but something may be installed.
 fn begin_without_server(places: &Places) -> Result<Journal, Failure> {
     let server = Address { url: String::new(), ca: None, insecure_http: false };
-    let journal = Journal { server, installed: Vec::new(), said: true };
+    let installed = state::begun(places)?.map(|begun| begun.installed).unwrap_or_default();
+    let journal = Journal { server, installed, said: true };
     state::write(places, JOURNAL, &journal)?;
     Ok(journal)
 }

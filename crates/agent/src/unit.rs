@@ -19,45 +19,59 @@ const PROGRAM: &str = "usr/local/bin/clientbook-agent";
 const PACKAGED: &[&str] = &["/usr/bin", "/usr/sbin", "/usr/local/bin"];
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Puts the program and its unit in place; gives what was put, below the root.
-pub(crate) fn install(places: &Places) -> Result<Vec<PathBuf>, Failure> {
-    let own = std::env::current_exe()
-        .map_err(|error| Failure::Failed(format!("the program's own path: {error}")))?;
-    let mut installed = Vec::new();
-    let stays = PACKAGED.iter().any(|directory| own.parent() == Some(Path::new(directory)));
-    let program =
-        if stays && places.is_machine() { own } else { put(places, &own, &mut installed)? };
-    let unit = places.write(UNIT);
-    make_parent(&unit)?;
+/// What an installation puts in place, below the root, in the order in which it is removed. To be
+/// remembered before it is there: whatever ends the installation, nothing of it is left behind.
+pub(crate) fn planned(places: &Places) -> Result<Vec<PathBuf>, Failure> {
+    // An image starts what is linked in it.
+    let wanted = (!places.is_machine()).then_some(WANTED);
+    let program = (!stays(places, &own()?)).then_some(PROGRAM);
+    Ok(wanted.into_iter().chain(program).chain([UNIT]).map(PathBuf::from).collect())
+}
+
+/// Puts the program and its unit in place.
+pub(crate) fn install(places: &Places) -> Result<(), Failure> {
+    let own = own()?;
+    let program = if stays(places, &own) { own } else { put(places, &own)? };
+    let unit = place(places, UNIT)?;
     let text = unit_text(&program);
     files::write(&unit, text.as_bytes(), 0o644)
         .map_err(|error| Failure::file("written", &unit, &error))?;
-    installed.push(PathBuf::from(UNIT));
     if !places.is_machine() {
-        // For whoever starts this root: systemd starts what is linked here.
-        let wanted = places.write(WANTED);
-        make_parent(&wanted)?;
+        let wanted = place(places, WANTED)?;
         files::remove(&wanted)
             .and_then(|()| symlink(format!("../{NAME}"), &wanted))
             .map_err(|error| Failure::file("made", &wanted, &error))?;
-        installed.insert(0, PathBuf::from(WANTED));
     }
-    Ok(installed)
+    Ok(())
 }
 
-fn put(places: &Places, own: &Path, installed: &mut Vec<PathBuf>) -> Result<PathBuf, Failure> {
-    let place = places.write(PROGRAM);
-    make_parent(&place)?;
+/// The program that runs.
+fn own() -> Result<PathBuf, Failure> {
+    std::env::current_exe()
+        .map_err(|error| Failure::Failed(format!("the program's own path: {error}")))
+}
+
+fn stays(places: &Places, own: &Path) -> bool {
+    let is_packaged = PACKAGED.iter().any(|directory| own.parent() == Some(Path::new(directory)));
+    is_packaged && places.is_machine()
+}
+
+fn put(places: &Places, own: &Path) -> Result<PathBuf, Failure> {
+    let place = place(places, PROGRAM)?;
     let bytes = fs::read(own).map_err(|error| Failure::file("read", own, &error))?;
     files::write(&place, &bytes, 0o755)
         .map_err(|error| Failure::file("written", &place, &error))?;
-    installed.push(PathBuf::from(PROGRAM));
     Ok(Path::new("/").join(PROGRAM))
 }
 
-fn make_parent(path: &Path) -> Result<(), Failure> {
-    let Some(parent) = path.parent() else { return Ok(()) };
-    fs::create_dir_all(parent).map_err(|error| Failure::file("made", parent, &error))
+/// A place below the root, whose directory is there.
+fn place(places: &Places, path: &str) -> Result<PathBuf, Failure> {
+    let named = Path::new("/").join(path);
+    let place = places.write(path).map_err(|error| Failure::file("written", &named, &error))?;
+    if let Some(parent) = place.parent() {
+        fs::create_dir_all(parent).map_err(|error| Failure::file("made", parent, &error))?;
+    }
+    Ok(place)
 }
 
 /// Starts the service, now and whenever the machine starts, if systemd runs here.
@@ -83,7 +97,7 @@ pub(crate) fn start(places: &Places) -> Result<(), Failure> {
 
 /// Stops the service, for a command that wants to have the state to itself.
 pub(crate) fn stop(places: &Places) -> io::Result<()> {
-    if places.is_machine() && systemd_runs() && places.write(UNIT).exists() {
+    if places.is_machine() && systemd_runs() && places.write(UNIT)?.exists() {
         return systemctl(&["stop", NAME]);
     }
     Ok(())
@@ -99,7 +113,7 @@ pub(crate) fn remove(places: &Places, installed: &[PathBuf]) -> io::Result<()> {
         remove_wanted(places)?;
     }
     for path in installed {
-        files::remove(&places.write(&path.to_string_lossy()))?;
+        files::remove(&places.write(&path.to_string_lossy())?)?;
     }
     if has_unit && places.is_machine() && systemd_runs() {
         // systemd forgets the unit once its process has ended; that is no failure.
@@ -112,7 +126,7 @@ pub(crate) fn remove(places: &Places, installed: &[PathBuf]) -> io::Result<()> {
 
 /// The directory of the link may not be there.
 fn remove_wanted(places: &Places) -> io::Result<()> {
-    let wanted = places.write(WANTED);
+    let wanted = places.write(WANTED)?;
     if wanted.is_symlink() { files::remove(&wanted) } else { Ok(()) }
 }
 
@@ -187,23 +201,49 @@ mod tests {
     #[test]
     fn what_was_put_in_place_is_what_is_removed() {
         let dir = tempfile::tempdir().unwrap();
-        let places = Places::new(dir.path(), Path::new("/"));
-        let installed = install(&places).unwrap();
+        let places = Places::new(dir.path(), Path::new("/")).unwrap();
+        let installed = planned(&places).unwrap();
+        let at = |path: &Path| places.write(&path.to_string_lossy()).unwrap();
+        // Once more is the same.
+        for _ in 0..2 {
+            install(&places).unwrap();
+        }
         assert_eq!(installed.len(), 3);
         for path in &installed {
-            assert!(places.write(&path.to_string_lossy()).exists(), "{}", path.display());
+            assert!(at(path).exists(), "{}", path.display());
         }
-        let program = places.write(PROGRAM);
+        let program = at(Path::new(PROGRAM));
         assert_eq!(fs::metadata(program).unwrap().permissions().mode() & 0o777, 0o755);
-        let unit = fs::read_to_string(places.write(UNIT)).unwrap();
+        let unit = fs::read_to_string(at(Path::new(UNIT))).unwrap();
         assert!(unit.contains("\nExecStart=/usr/local/bin/clientbook-agent run\n"));
-        // Once more is the same.
-        assert_eq!(install(&places).unwrap(), installed);
         remove(&places, &installed).unwrap();
         remove(&places, &installed).unwrap();
         for path in &installed {
-            assert!(!places.write(&path.to_string_lossy()).is_symlink());
-            assert!(!places.write(&path.to_string_lossy()).exists());
+            assert!(!at(path).is_symlink() && !at(path).exists());
         }
+    }
+
+    #[test]
+    fn an_images_links_lead_to_nothing_outside_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (image, outside) = (dir.path().join("image"), dir.path().join("outside"));
+        for path in ["usr", "etc", "data/units"] {
+            fs::create_dir_all(image.join(path)).unwrap();
+        }
+        // In the system that is there: `/usr/local` is `/data`, and so on.
+        symlink("/data", image.join("usr/local")).unwrap();
+        symlink("/data/units", image.join("etc/systemd")).unwrap();
+        let places = Places::new(&image, Path::new("/")).unwrap();
+        install(&places).unwrap();
+        assert!(image.join("data/bin/clientbook-agent").exists());
+        assert!(image.join("data/units/system/clientbook-agent.service").exists());
+        remove(&places, &planned(&places).unwrap()).unwrap();
+        assert!(!image.join("data/bin/clientbook-agent").exists());
+        // A directory that is there outside only.
+        fs::create_dir(&outside).unwrap();
+        fs::remove_file(image.join("usr/local")).unwrap();
+        symlink(&outside, image.join("usr/local")).unwrap();
+        assert!(install(&places).is_err());
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
     }
 }

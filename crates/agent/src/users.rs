@@ -6,9 +6,11 @@ use crate::places::Places;
 use crate::usage::process;
 use clientbook_agent_protocol::{SeenUser, limits};
 use std::collections::BTreeSet;
-use std::fs;
 
-/// The users with sessions, by key.
+/// Sessions that are looked at.
+const MOST: usize = 5_000;
+
+/// The users with sessions, by key; of more than the protocol has room for, the first.
 pub(crate) fn with_sessions(places: &Places, accounts: &mut Accounts) -> Vec<SeenUser> {
     accounts.refresh(places);
     let mut uids = BTreeSet::new();
@@ -37,10 +39,9 @@ pub(crate) fn with_sessions(places: &Places, accounts: &mut Accounts) -> Vec<See
 
 /// The owners of logind's sessions: its files say what its D-Bus interface says.
 fn logind(places: &Places) -> Vec<u32> {
-    let Ok(entries) = fs::read_dir(places.read("run/systemd/sessions")) else { return Vec::new() };
+    let paths = files::entries(&places.read("run/systemd/sessions"), 2 * MOST).unwrap_or_default();
     // Beside each there is a `.ref`, a pipe.
-    let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
-    let texts = paths.filter_map(|path| files::read_text(&path, 64 << 10));
+    let texts = paths.into_iter().filter_map(|path| files::read_text(&path, 64 << 10));
     texts.filter_map(|text| session(&text)).collect()
 }
 
@@ -80,6 +81,7 @@ fn logged_in(utmp: &[u8]) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_persons_session_counts_and_a_login_screens_does_not() {
@@ -123,7 +125,7 @@ mod tests {
         utmp[0] = 7;
         utmp[44..47].copy_from_slice(b"ben");
         write("run/utmp", &utmp);
-        let places = Places::new(dir.path(), dir.path());
+        let places = Places::new(dir.path(), dir.path()).unwrap();
         let users = with_sessions(&places, &mut Accounts::new("d"));
         let names: Vec<&str> = users.iter().map(|user| user.username.as_str()).collect();
         assert_eq!(names, ["anna", "ben"]);

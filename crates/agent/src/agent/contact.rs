@@ -17,6 +17,10 @@ const KEEP_EVERY: env::Millis = 3_600_000;
 /// How long after an answer something may still be sent without asking anew.
 const FRESH: Duration = Duration::from_mins(1);
 
+/// How far the device's clock may be from the server's, in milliseconds. The server takes no usage that
+/// is further ahead.
+const CLOCKS_DIFFER: env::Millis = 600_000;
+
 /// How long a check-in waits for the first look.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 
@@ -26,7 +30,7 @@ pub(crate) type Contact = Pin<Box<dyn Future<Output = Contacted>>>;
 /// A check-in that has ended.
 pub(crate) struct Contacted {
     connection: Option<Connection>,
-    answer: Result<Config, Refusal>,
+    answer: Result<(Config, Option<env::Millis>), Refusal>,
     errors: Option<Vec<DeploymentError>>,
     waited_for: Duration,
     took: Duration,
@@ -87,16 +91,40 @@ impl Agent {
         self.connection = connection;
         self.answered_at = Instant::now();
         let next = match answer {
-            Ok(config) => {
+            Ok((config, date)) => {
                 if let Some(errors) = errors {
                     self.errors_told = errors;
                 }
-                self.heard(config, waited_for, took)?
+                let differs = date.is_some_and(|date| self.compare_clocks(date, env::now()));
+                match self.heard(config, waited_for, took)? {
+                    Next::GoOn if differs => Next::Stop,
+                    next => next,
+                }
             }
             Err(refusal) => self.not_heard(&refusal)?,
         };
         self.status.contacted(&self.places, &self.told, self.spool.bytes());
         Ok(next)
+    }
+
+    /// Usage that was stamped by a wrong clock would be of times that nobody permitted, or that are
+    /// yet to come. True if the clock has become wrong or right.
+    fn compare_clocks(&mut self, date: env::Millis, now: env::Millis) -> bool {
+        let is_off = (now - date).abs() > CLOCKS_DIFFER;
+        if is_off == self.clock_is_off {
+            return false;
+        }
+        self.clock_is_off = is_off;
+        let message = "the clock is not the server's: no usage is gathered";
+        if is_off {
+            tracing::warn!("{message}");
+        } else {
+            tracing::info!("the clock is the server's again");
+        }
+        let error = || DeploymentError { code: "clock_wrong".into(), message: message.into() };
+        self.errors.insert("clock", is_off.then(error).into_iter().collect());
+        self.clock_was_set(0, now);
+        true
     }
 
     fn heard(

@@ -204,7 +204,11 @@ impl Agent {
                     self.inventory.software = None;
                     self.sent.software = Some(digest);
                 }
-                state::write(&self.places, SENT, &self.sent)
+                // Where it cannot be kept, this process remembers it; the next one sends it once more.
+                if let Err(error) = state::write(&self.places, SENT, &self.sent) {
+                    tracing::error!(?error, "what the server has could not be kept");
+                }
+                Ok(())
             }
             Sending::Usage(names) => self.remove_from_spool(&names),
             Sending::Logs(seen) => {

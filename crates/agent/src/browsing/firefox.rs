@@ -1,13 +1,21 @@
 //! Histories of Firefox and its relatives: the file `places.sqlite`.
 
-use super::Read;
 use rusqlite::Connection;
 
-/// The visits after `from` up to `until`.
+/// What is read.
+pub(super) const TABLES: &[&str] = &["moz_places", "moz_historyvisits"];
+
+/// Gives each visit after `from` up to `until`, in microseconds since 1970; the newest of all visits
+/// in that time, counted or not.
 ///
 /// Counted is what a person went to: not what a frame loaded (4, 8), nor downloads (7), nor what
 /// redirected to another place (5 and 6 are the types of where it led).
-pub(super) fn visits(connection: &Connection, from: i64, until: i64) -> rusqlite::Result<Read> {
+pub(super) fn visits(
+    connection: &Connection,
+    from: i64,
+    until: i64,
+    mut each: impl FnMut(i64, &str),
+) -> rusqlite::Result<Option<i64>> {
     let window = [from, until];
     let newest = "SELECT max(visit_date) FROM moz_historyvisits \
                   WHERE visit_date > ?1 AND visit_date <= ?2";
@@ -20,7 +28,12 @@ pub(super) fn visits(connection: &Connection, from: i64, until: i64) -> rusqlite
          AND NOT EXISTS (SELECT 1 FROM moz_historyvisits n \
                          WHERE n.from_visit = v.id AND n.visit_type IN (5, 6))",
     )?;
-    let rows = statement.query_map(window, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let visits = rows.collect::<rusqlite::Result<_>>()?;
-    Ok(Read { visits, newest })
+    let mut rows = statement.query(window)?;
+    while let Some(row) = rows.next()? {
+        // Whoever wrote the file decides what stands in it.
+        if let (Ok(at), Ok(url)) = (row.get_ref(0)?.as_i64(), row.get_ref(1)?.as_str()) {
+            each(at, url);
+        }
+    }
+    Ok(newest)
 }

@@ -1,6 +1,6 @@
 //! Where browsers keep their profiles in a home.
 
-use std::fs;
+use crate::files;
 use std::path::{Path, PathBuf};
 
 /// Which kind of profile it is.
@@ -67,26 +67,30 @@ const DIRECTORIES: &[(Family, &str)] = &[
 ];
 /// Of one browser; more are not read.
 const MOST: usize = 50;
+/// Of one home.
+const MOST_OF_HOME: usize = 100;
+/// What may lie beside the profiles of a browser.
+const MOST_ENTRIES: usize = 1_000;
 
 /// The profiles in a home that have a history.
 pub(crate) fn of_home(home: &Path) -> Vec<Profile> {
     let mut profiles = Vec::new();
     for (family, path) in DIRECTORIES {
         let directory = home.join(path);
-        let entries = fs::read_dir(&directory).into_iter().flatten().filter_map(Result::ok);
-        let mut candidates: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        // Opera's only profile is the directory itself.
-        candidates.push(directory);
-        candidates.sort();
+        let mut candidates = files::entries(&directory, MOST_ENTRIES).unwrap_or_default();
+        // Opera's only profile is the directory itself. It comes first in the order of names.
+        candidates.insert(0, directory);
         let found = candidates.into_iter().map(|directory| Profile { family: *family, directory });
         profiles.extend(found.filter(|profile| profile.history().is_file()).take(MOST));
     }
+    profiles.truncate(MOST_OF_HOME);
     profiles
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn profiles_with_a_history_are_found() {
@@ -114,5 +118,21 @@ mod tests {
         ];
         assert_eq!(shown, wanted.map(PathBuf::from));
         assert!(of_home(&dir.path().join("none")).is_empty());
+    }
+
+    #[test]
+    fn no_home_has_profiles_without_number() {
+        let dir = tempfile::tempdir().unwrap();
+        for browser in ["chromium", "vivaldi", "google-chrome"] {
+            for number in 0..60 {
+                let profile = dir.path().join(format!(".config/{browser}/{number}"));
+                fs::create_dir_all(&profile).unwrap();
+                fs::write(profile.join(CHROMIUM), "").unwrap();
+            }
+        }
+        assert_eq!(of_home(dir.path()).len(), MOST_OF_HOME);
+        fs::remove_dir_all(dir.path().join(".config/vivaldi")).unwrap();
+        fs::remove_dir_all(dir.path().join(".config/chromium")).unwrap();
+        assert_eq!(of_home(dir.path()).len(), MOST);
     }
 }

@@ -142,7 +142,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let places = Places::new(dir.path(), dir.path());
+        let places = Places::new(dir.path(), dir.path()).unwrap();
         (dir, places)
     }
 

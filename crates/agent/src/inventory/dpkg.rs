@@ -3,7 +3,7 @@
 use crate::env;
 use crate::files;
 use crate::places::Places;
-use clientbook_agent_protocol::Software;
+use clientbook_agent_protocol::{Software, limits};
 use std::fs;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
@@ -11,15 +11,22 @@ use std::path::{Path, PathBuf};
 /// A status file of 20,000 packages has some 30 MiB.
 const MOST: u64 = 64 << 20;
 
+/// Of `status.d`, with a file for each package and one beside it.
+const MOST_FILES: usize = 2 * limits::SOFTWARE;
+
 pub(super) fn installed(places: &Places) -> io::Result<Vec<Software>> {
     let mut installed = Vec::new();
     let info = places.read("var/lib/dpkg/info");
     for path in status_files(places)? {
         let mut bytes = Vec::new();
         match files::open_regular(&path) {
-            Ok(file) => drop(file.take(MOST).read_to_end(&mut bytes)?),
+            Ok(file) => drop(file.take(MOST + 1).read_to_end(&mut bytes)?),
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
+        }
+        if bytes.len() as u64 > MOST {
+            // A part of the list would replace the whole.
+            return Err(ErrorKind::FileTooLarge.into());
         }
         // A maintainer's name may be in another encoding.
         let text = String::from_utf8_lossy(&bytes);
@@ -31,10 +38,10 @@ pub(super) fn installed(places: &Places) -> io::Result<Vec<Software>> {
 
 fn status_files(places: &Places) -> io::Result<Vec<PathBuf>> {
     let mut paths = vec![places.read("var/lib/dpkg/status")];
-    match fs::read_dir(places.read("var/lib/dpkg/status.d")) {
+    match files::entries(&places.read("var/lib/dpkg/status.d"), MOST_FILES) {
         Ok(entries) => {
-            let entries = entries.filter_map(Result::ok).map(|entry| entry.path());
             // Beside each there may be a list of its files' digests.
+            let entries = entries.into_iter();
             paths.extend(entries.filter(|path| path.extension().is_none_or(|it| it != "md5sums")));
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -135,12 +142,21 @@ Version: 2.41-12
     #[test]
     fn what_is_installed_is_found_and_nothing_else() {
         let dir = system();
-        let installed = installed(&Places::new(dir.path(), dir.path())).unwrap();
+        let installed = installed(&Places::new(dir.path(), dir.path()).unwrap()).unwrap();
         let shown: Vec<_> =
             installed.iter().map(|one| (one.name.as_str(), one.version.as_str())).collect();
         assert_eq!(shown, [("adduser", "3.152"), ("libc6", "2.41-12"), ("base-files", "13")]);
         assert_eq!(installed[0].publisher.as_deref(), Some("Debian Adduser Developers"));
         assert!(installed[0].installed_at.is_none() && installed[1].installed_at.is_some());
+    }
+
+    #[test]
+    fn a_list_that_is_too_large_is_not_told_in_part() {
+        let dir = system();
+        let status = fs::File::create(dir.path().join("var/lib/dpkg/status")).unwrap();
+        status.set_len(MOST + 1).unwrap();
+        let refused = installed(&Places::new(dir.path(), dir.path()).unwrap()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::FileTooLarge);
     }
 
     #[test]

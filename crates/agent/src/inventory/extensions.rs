@@ -6,9 +6,16 @@ use crate::browsing::profiles::{self, Family, Profile};
 use crate::files;
 use crate::state::ExtensionIds;
 use clientbook_agent_protocol::{Extension, Extensions};
-use serde_json::Value;
-use std::fs;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+
+/// Of a manifest, or of Firefox's list, which has some KiB for each extension. Of what is read, only
+/// what is needed is kept: the files are their users'.
+const MOST_BYTES: u64 = 1 << 20;
+/// Of one extension in a profile.
+const MOST_VERSIONS: usize = 100;
 
 /// `None` unless an id was given.
 pub(super) fn extensions(ids: &ExtensionIds, homes: &[PathBuf]) -> Option<Extensions> {
@@ -42,14 +49,20 @@ fn extension(profile: &Profile, id: &str) -> Extension {
     found.unwrap_or_default()
 }
 
+/// What we need of an extension's manifest.
+#[derive(Deserialize)]
+struct Manifest {
+    version: String,
+    update_url: Option<IgnoredAny>,
+}
+
 /// `Extensions/ID/VERSION_0/manifest.json`; an update leaves the old version there for a while.
 fn in_chromium(profile: &Path, id: &str) -> Option<Extension> {
-    let versions = fs::read_dir(profile.join("Extensions").join(id)).ok()?;
-    let manifests = versions.filter_map(Result::ok).map(|e| e.path().join("manifest.json"));
-    let versions = manifests.filter_map(|path| {
-        let manifest: Value = serde_json::from_str(&files::read_text(&path, 1 << 20)?).ok()?;
-        let has_source = manifest.get("update_url").is_some();
-        Some((text(manifest.get("version")?.as_str()?, 50)?, has_source))
+    let versions = files::entries(&profile.join("Extensions").join(id), MOST_VERSIONS).ok()?;
+    let versions = versions.into_iter().filter_map(|path| {
+        let manifest = files::read_text(&path.join("manifest.json"), MOST_BYTES)?;
+        let manifest: Manifest = serde_json::from_str(&manifest).ok()?;
+        Some((text(&manifest.version, 50)?, manifest.update_url.is_some()))
     });
     let by_number = |version: &str| -> Vec<u64> {
         version.split('.').map(|part| part.parse().unwrap_or_default()).collect()
@@ -63,16 +76,33 @@ fn in_chromium(profile: &Path, id: &str) -> Option<Extension> {
     })
 }
 
+/// What we need of Firefox's list of extensions.
+#[derive(Deserialize)]
+struct AddOns<'a> {
+    #[serde(borrow)]
+    addons: Vec<AddOn<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AddOn<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    version: Option<Cow<'a, str>>,
+    active: Option<bool>,
+    apply_background_updates: Option<i64>,
+}
+
 fn in_firefox(profile: &Path, id: &str) -> Option<Extension> {
-    let list = files::read_text(&profile.join("extensions.json"), 16 << 20)?;
-    let list: Value = serde_json::from_str(&list).ok()?;
-    let addon = list.get("addons")?.as_array()?.iter().find(|addon| addon["id"] == id)?;
-    let is_active = addon["active"].as_bool().unwrap_or(false);
+    let list = files::read_text(&profile.join("extensions.json"), MOST_BYTES)?;
+    let list: AddOns<'_> = serde_json::from_str(&list).ok()?;
+    let addon = list.addons.into_iter().find(|addon| addon.id == id)?;
     Some(Extension {
-        version: addon["version"].as_str().and_then(|version| text(version, 50)),
-        installed: is_active,
+        version: addon.version.and_then(|version| text(&version, 50)),
+        installed: addon.active.unwrap_or(false),
         // 0: never. 1: as for all. 2: always.
-        auto_update: addon["applyBackgroundUpdates"].as_i64().map(|setting| setting != 0),
+        auto_update: addon.apply_background_updates.map(|setting| setting != 0),
         last_activity_at: None,
     })
 }
@@ -80,6 +110,7 @@ fn in_firefox(profile: &Path, id: &str) -> Option<Extension> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn it_is_found_in_each_browser() {

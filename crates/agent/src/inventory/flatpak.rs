@@ -7,6 +7,9 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+/// In one directory; more are not read.
+const MOST: usize = 1_000;
+
 pub(super) fn installed(places: &Places, homes: &[PathBuf]) -> io::Result<Vec<Software>> {
     let mut installed = applications(&places.read("var/lib/flatpak/app"))?;
     for home in homes {
@@ -17,14 +20,13 @@ pub(super) fn installed(places: &Places, homes: &[PathBuf]) -> io::Result<Vec<So
 }
 
 fn applications(directory: &Path) -> io::Result<Vec<Software>> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
+    let paths = match files::entries(directory, MOST) {
+        Ok(paths) => paths,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let entries = entries.filter_map(Result::ok);
-    let entries = entries.map(|entry| (entry.file_name(), entry.path()));
-    Ok(entries.filter_map(|(name, path)| application(&name.to_string_lossy(), &path)).collect())
+    let named = paths.iter().filter_map(|path| Some((path.file_name()?.to_string_lossy(), path)));
+    Ok(named.filter_map(|(id, path)| application(&id, path)).collect())
 }
 
 /// `ID/current` leads to `ID/ARCHITECTURE/BRANCH`, `active` in it to what is installed.
@@ -97,7 +99,7 @@ mod tests {
                 fs::write(metainfo.join(format!("{id}.metainfo.xml")), text).unwrap();
             }
         }
-        let mut found = installed(&Places::new(dir.path(), dir.path()), &[]).unwrap();
+        let mut found = installed(&Places::new(dir.path(), dir.path()).unwrap(), &[]).unwrap();
         found.sort();
         assert_eq!((found[0].name.as_str(), found[0].version.as_str()), ("org.a.A", "2.1"));
         assert_eq!(found[0].publisher.as_deref(), Some("A Team"));
@@ -112,7 +114,7 @@ mod tests {
         fs::create_dir_all(path.join("x86_64/beta/abc/files/share")).unwrap();
         symlink("abc", path.join("x86_64/beta/active")).unwrap();
         symlink("x86_64/beta", path.join("current")).unwrap();
-        let found = installed(&Places::new(dir.path(), dir.path()), &[home]).unwrap();
+        let found = installed(&Places::new(dir.path(), dir.path()).unwrap(), &[home]).unwrap();
         assert_eq!((found[0].name.as_str(), found[0].version.as_str()), ("org.c.C", "beta"));
     }
 

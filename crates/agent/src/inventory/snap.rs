@@ -3,20 +3,20 @@
 use crate::files;
 use crate::places::Places;
 use clientbook_agent_protocol::Software;
-use std::fs;
 use std::io::{self, ErrorKind};
 
+/// More are not read.
+const MOST: usize = 5_000;
 const DIRECTORIES: &[&str] = &["snap", "var/lib/snapd/snap"];
 
 pub(super) fn installed(places: &Places) -> io::Result<Vec<Software>> {
     for directory in DIRECTORIES {
-        let entries = match fs::read_dir(places.read(directory)) {
-            Ok(entries) => entries,
+        let paths = match files::entries(&places.read(directory), MOST) {
+            Ok(paths) => paths,
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        let names = entries.filter_map(Result::ok);
-        let files = names.map(|entry| entry.path().join("current/meta/snap.yaml"));
+        let files = paths.into_iter().map(|path| path.join("current/meta/snap.yaml"));
         // `snap/bin` and its like have no such file.
         let texts = files.filter_map(|path| files::read_text(&path, 1 << 20));
         return Ok(texts.filter_map(|text| snap(&text)).collect());
@@ -43,6 +43,7 @@ fn snap(yaml: &str) -> Option<Software> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn snaps_are_found() {
@@ -56,7 +57,7 @@ mod tests {
             fs::write(meta.join("snap.yaml"), yaml).unwrap();
         }
         fs::create_dir_all(dir.path().join("snap/bin")).unwrap();
-        let found = installed(&Places::new(dir.path(), dir.path())).unwrap();
+        let found = installed(&Places::new(dir.path(), dir.path()).unwrap()).unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].name.as_str(), found[0].version.as_str()), ("code", "1.90"));
     }

@@ -34,8 +34,7 @@ fn permits(users: &[&str]) -> Permits {
 fn what_was_spooled_is_there_after_a_start_with_the_same_ids() {
     let dir = tempfile::tempdir().unwrap();
     let mut one = spool(&dir, MAX_BYTES);
-    let cursors = Cursors::from([("profile".into(), 7)]);
-    one.append(&gathered(2_500, UsageKind::App, "uid:1"), &cursors, 1).unwrap();
+    one.append(&gathered(2_500, UsageKind::App, "uid:1"), 1).unwrap();
     let before = ids(&one);
     assert_eq!(before.iter().collect::<BTreeSet<_>>().len(), 2_500);
     assert!(before.iter().all(|id| id.len() <= 64));
@@ -43,7 +42,6 @@ fn what_was_spooled_is_there_after_a_start_with_the_same_ids() {
     fs::write(dir.path().join("spool/.0000000000001-00.json.new"), "{").unwrap();
     let two = spool(&dir, MAX_BYTES);
     assert_eq!(ids(&two), before);
-    assert_eq!(two.cursors().unwrap(), cursors);
     assert_eq!(fs::read_dir(dir.path().join("spool")).unwrap().count(), 3);
 }
 
@@ -66,7 +64,7 @@ fn the_oldest_give_way() {
     let mut dropped = 0;
     for at in 0..30 {
         let ten = gathered(10, UsageKind::App, "uid:1");
-        dropped += spool.append(&ten, &Cursors::new(), at).unwrap();
+        dropped += spool.append(&ten, at).unwrap();
         assert!(spool.bytes() <= 20_000);
     }
     assert_eq!(dropped + ids(&spool).len(), 300);
@@ -81,10 +79,20 @@ fn the_oldest_give_way() {
 fn what_is_too_old_goes() {
     let dir = tempfile::tempdir().unwrap();
     let mut spool = spool(&dir, MAX_BYTES);
-    spool.append(&gathered(1, UsageKind::App, "uid:1"), &Cursors::new(), 1).unwrap();
-    spool.append(&gathered(2, UsageKind::App, "uid:1"), &Cursors::new(), MAX_AGE).unwrap();
+    spool.append(&gathered(1, UsageKind::App, "uid:1"), 1).unwrap();
+    spool.append(&gathered(2, UsageKind::App, "uid:1"), MAX_AGE).unwrap();
     assert_eq!(spool.bound(MAX_AGE + 1).unwrap(), 0);
     assert_eq!(spool.bound(MAX_AGE + 2).unwrap(), 1);
+    assert_eq!(ids(&spool).len(), 2);
+}
+
+#[test]
+fn what_a_clock_made_that_was_ahead_does_not_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut spool = spool(&dir, MAX_BYTES);
+    let ahead = 10 * MAX_AGE;
+    spool.append(&gathered(1, UsageKind::App, "uid:1"), ahead).unwrap();
+    assert_eq!(spool.append(&gathered(2, UsageKind::App, "uid:1"), 1).unwrap(), 1);
     assert_eq!(ids(&spool).len(), 2);
 }
 
@@ -95,7 +103,7 @@ fn pruning_throws_away_what_may_not_be_sent() {
     let mut mixed = gathered(3, UsageKind::App, "uid:1");
     mixed.extend(gathered(2, UsageKind::App, "uid:2"));
     mixed.extend(gathered(4, UsageKind::Web, "uid:1"));
-    spool.append(&mixed, &Cursors::new(), 1).unwrap();
+    spool.append(&mixed, 1).unwrap();
     let before = ids(&spool);
     assert_eq!(spool.prune(&permits(&["uid:1", "uid:2"])).unwrap(), 4);
     assert_eq!(spool.prune(&permits(&["uid:1"])).unwrap(), 2);
@@ -119,7 +127,7 @@ proptest! {
         for (at, (user, is_web)) in spooled.iter().enumerate() {
             let kind = if *is_web { UsageKind::Web } else { UsageKind::App };
             let one = gathered(1, kind, &format!("uid:{user}"));
-            spool.append(&one, &Cursors::new(), Millis::try_from(at / 3).unwrap()).unwrap();
+            spool.append(&one, Millis::try_from(at / 3).unwrap()).unwrap();
         }
         let users: Vec<String> = kept.iter().map(|user| format!("uid:{user}")).collect();
         let users: Vec<&str> = users.iter().map(String::as_str).collect();

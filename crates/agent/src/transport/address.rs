@@ -77,12 +77,10 @@ fn tls(address: &Address) -> Result<ClientConfig, Failure> {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(found.certs);
-    if let Some(path) = &address.ca {
-        let wrong = |why: &str| Failure::Setting(format!("--ca {}: {why}", path.display()));
-        let read = CertificateDer::pem_file_iter(path);
-        let read = read.map_err(|error| wrong(&error.to_string()))?;
+    if let Some(pem) = &address.ca {
+        let wrong = |why: &str| Failure::Setting(format!("the certificates of --ca: {why}"));
         let before = roots.len();
-        for certificate in read {
+        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
             let certificate = certificate.map_err(|error| wrong(&error.to_string()))?;
             roots.add(certificate).map_err(|error| wrong(&error.to_string()))?;
         }

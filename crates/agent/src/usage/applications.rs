@@ -27,8 +27,11 @@ const SHARED: &[&str] = &["bin", "sbin", "games", "lib", "lib64", "libexec", "op
 /// Programs that run others, which they are given as an argument.
 const INTERPRETERS: &[&str] =
     &["python", "perl", "ruby", "bash", "sh", "dash", "node", "gjs", "java", "mono", "electron"];
-/// More desktop files are not read.
-const MOST: usize = 4_000;
+/// More desktop files are not kept.
+const MOST: usize = 2_000;
+/// Of one directory, more are not read: no user's displace those of others.
+const MOST_OF_DIRECTORY: usize = 1_000;
+const MOST_OF_HOME: usize = 200;
 
 /// The applications.
 #[derive(Debug, Default)]
@@ -56,15 +59,14 @@ impl Applications {
         }
         *self = Self { stamps, ..Self::default() };
         for (directory, _) in self.stamps.clone() {
-            self.read_directory(places, &directory);
+            let is_home = homes.iter().any(|home| directory.starts_with(home));
+            let most = if is_home { MOST_OF_HOME } else { MOST_OF_DIRECTORY };
+            self.read_directory(places, &directory, most);
         }
     }
 
-    fn read_directory(&mut self, places: &Places, directory: &Path) {
-        let entries = fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
-        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        paths.sort();
-        for path in paths {
+    fn read_directory(&mut self, places: &Places, directory: &Path, most: usize) {
+        for path in files::entries(directory, most).unwrap_or_default() {
             let id = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".desktop"));
             let Some(id) = id.filter(|id| !self.by_id.contains_key(*id)) else { continue };
             let text = files::read_text(&path, 256 << 10).unwrap_or_default();

@@ -2,6 +2,11 @@
 
 use crate::inventory;
 
+/// Bytes of a command; of one that is longer, no process would be known.
+const LONGEST: usize = 2_048;
+/// Words of it that are compared with what processes were started with.
+const MOST_WORDS: usize = 32;
+
 /// What the agent needs of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct DesktopFile {
@@ -28,10 +33,10 @@ pub(super) fn parse(text: &str) -> Option<DesktopFile> {
         match key.trim() {
             "Type" => is_application = value == "Application",
             "Name" => file.name = inventory::text(&unescape(value), 255).unwrap_or_default(),
-            "Exec" => file.command = command(&unescape(value)),
+            "Exec" if value.len() <= LONGEST => file.command = command(&unescape(value)),
             "NoDisplay" | "Hidden" if value == "true" => return None,
-            "X-Flatpak" => file.flatpak = Some(value.to_owned()),
-            "X-SnapInstanceName" => file.snap = Some(value.to_owned()),
+            "X-Flatpak" => file.flatpak = inventory::text(value, 255),
+            "X-SnapInstanceName" => file.snap = inventory::text(value, 255),
             _ => {}
         }
     }
@@ -58,7 +63,9 @@ fn unescape(value: &str) -> String {
 fn command(exec: &str) -> Vec<String> {
     let words = words(exec);
     let fixed = words.into_iter().filter(|word| !is_field_code(word)).collect();
-    unwrapped(fixed)
+    let mut command = unwrapped(fixed);
+    command.truncate(MOST_WORDS);
+    command
 }
 
 fn is_field_code(word: &str) -> bool {
@@ -108,6 +115,13 @@ mod tests {
     fn a_name_fits_into_a_record() {
         let file = parsed(&format!("Name= {}\u{7} \nExec=a", "n".repeat(300))).unwrap();
         assert_eq!(file.name, "n".repeat(255));
+    }
+
+    #[test]
+    fn no_command_is_without_an_end() {
+        let file = parsed(&format!("Name=A\nExec=a {}", "b ".repeat(900))).unwrap();
+        assert_eq!(file.command.len(), MOST_WORDS);
+        assert_eq!(parsed(&format!("Name=A\nExec=a {}", "b ".repeat(90_000))), None);
     }
 
     #[test]

@@ -19,10 +19,13 @@ pub(crate) struct Process {
     pub(crate) group: String,
 }
 
-/// The processes of these users.
-pub(crate) fn of_users(places: &Places, uids: &BTreeSet<u32>) -> Vec<Process> {
+/// Processes of all users that are looked at; more are passed over.
+const MOST: usize = 20_000;
+
+/// The processes of these users, one at a time.
+pub(crate) fn of_users(places: &Places, uids: &BTreeSet<u32>) -> impl Iterator<Item = Process> {
     let theirs = directories(places).filter(|(_, uid)| uids.contains(uid));
-    let read = theirs.map(|(path, uid)| {
+    theirs.map(|(path, uid)| {
         let text = |name| files::read_text(&path.join(name), 16 << 10).unwrap_or_default();
         let arguments = text("cmdline");
         let arguments = arguments.trim_end_matches('\0').split('\0');
@@ -32,8 +35,7 @@ pub(crate) fn of_users(places: &Places, uids: &BTreeSet<u32>) -> Vec<Process> {
             arguments: arguments.map(str::to_owned).collect(),
             group: text("cgroup"),
         }
-    });
-    read.collect()
+    })
 }
 
 /// Whose processes have a terminal: for systems without logind and utmp.
@@ -60,6 +62,7 @@ fn directories(places: &Places) -> impl Iterator<Item = (PathBuf, u32)> {
             let uid = entry.metadata().ok()?.uid();
             Some((entry.path(), uid))
         })
+        .take(MOST)
 }
 
 /// The program's path is marked once an update has replaced it.
@@ -98,13 +101,12 @@ mod tests {
 
     #[test]
     fn this_process_is_found() {
-        let places = Places::new(Path::new("/"), Path::new("/"));
+        let places = Places::new(Path::new("/"), Path::new("/")).unwrap();
         let uid = fs::metadata("/proc/self").unwrap().uid();
         let own = std::env::current_exe().unwrap();
         let uids = BTreeSet::from([uid]);
-        let found =
-            of_users(&places, &uids).into_iter().find(|p| p.executable.as_ref() == Some(&own));
+        let found = of_users(&places, &uids).find(|p| p.executable.as_ref() == Some(&own));
         assert_eq!(found.unwrap().arguments[0], std::env::args().next().unwrap());
-        assert_eq!(of_users(&places, &BTreeSet::from([u32::MAX - 7])), []);
+        assert_eq!(of_users(&places, &BTreeSet::from([u32::MAX - 7])).count(), 0);
     }
 }

@@ -45,6 +45,14 @@ impl Windows {
         self.began_at.is_some_and(|began_at| !(0..length).contains(&(now - began_at)))
     }
 
+    /// The clock was set: what was used since the window began was used at other times by it.
+    pub(crate) fn clock_was_set(&mut self, by: Millis) {
+        self.began_at = self.began_at.map(|at| at.saturating_add(by));
+        for used in self.used.values_mut() {
+            used.started_at = used.started_at.saturating_add(by);
+        }
+    }
+
     /// Ends the window: what was used in it.
     pub(crate) fn take(&mut self) -> Vec<Gathered> {
         self.began_at = None;
@@ -108,6 +116,17 @@ mod tests {
         let mut windows = Windows::default();
         windows.add(running(&["Files"]), 50_000_000, PAUSE, PAUSE);
         assert!(windows.is_over(10_000_000, Duration::from_hours(1)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_moves_what_was_used() {
+        let mut windows = Windows::default();
+        windows.add(running(&["Files"]), 100_000, PAUSE, PAUSE);
+        windows.clock_was_set(50_000_000);
+        windows.add(running(&["Files"]), 50_115_000, PAUSE, PAUSE);
+        assert!(!windows.is_over(50_115_000, 3 * PAUSE));
+        let used = windows.take();
+        assert_eq!((used[0].started_at, used[0].seconds), (50_085_000, 30));
     }
 
     #[test]

@@ -89,12 +89,22 @@ impl Device {
     }
 
     fn history_path(&self) -> PathBuf {
-        self.system().join(format!("home/{USER}/.config/chromium/Default/History"))
+        self.profile_path("Default")
+    }
+
+    fn profile_path(&self, profile: &str) -> PathBuf {
+        self.system().join(format!("home/{USER}/.config/chromium/{profile}/History"))
     }
 
     fn history(&self) {
-        fs::create_dir_all(self.history_path().parent().unwrap()).unwrap();
-        let connection = Connection::open(self.history_path()).unwrap();
+        self.profile("Default");
+    }
+
+    /// Makes a profile with an empty history.
+    pub(crate) fn profile(&self, profile: &str) -> Connection {
+        let path = self.profile_path(profile);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let connection = Connection::open(path).unwrap();
         connection
             .execute_batch(
                 "CREATE TABLE urls(id INTEGER PRIMARY KEY AUTOINCREMENT, url LONGVARCHAR);
@@ -102,6 +112,7 @@ impl Device {
                      visit_time INTEGER NOT NULL, transition INTEGER NOT NULL);",
             )
             .unwrap();
+        connection
     }
 
     /// The user visits a page of a domain, now.
@@ -143,8 +154,17 @@ impl Device {
 
     /// Starts the agent.
     pub(crate) fn run(&mut self) {
+        self.run_with(PACE);
+    }
+
+    /// Starts the agent at its ordinary pace.
+    pub(crate) fn run_at_leisure(&mut self) {
+        self.run_with(&[]);
+    }
+
+    fn run_with(&mut self, pace: &[&str]) {
         let mut command = self.command("run");
-        command.arg("--system").arg(self.system()).args(PACE).arg("--log=debug");
+        command.arg("--system").arg(self.system()).args(pace).arg("--log=debug");
         let log = fs::OpenOptions::new().append(true).create(true).open(self.log_path()).unwrap();
         self.agent = Some(command.stderr(log).spawn().unwrap());
     }

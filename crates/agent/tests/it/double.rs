@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub(crate) const ENROLLMENT_TOKEN: &str = "enroll_abcdefghijklmnopqrstuvwxyz012345";
 /// Longer than anything takes on a busy machine.
@@ -59,6 +59,8 @@ pub(crate) struct State {
     pub(crate) stall: bool,
     /// The agent may send what the mode forbids: to see whether it tries.
     pub(crate) lenient: bool,
+    /// How far the server's clock is from this machine's, in seconds; `None`: it does not tell the time.
+    pub(crate) clock: Option<i64>,
     pub(crate) events: Vec<Event>,
     pub(crate) requests: Vec<Request>,
     /// Records of usage by id, and how often each was sent.
@@ -88,7 +90,8 @@ impl State {
     fn collect(&self) -> &'static [&'static str] {
         match self.mode {
             "discovery" => &["device", "software"],
-            "saas_usage" => &["device", "software", "app_usage", "web_usage"],
+            "dreams" => &["device", "software", "dreams"],
+            "saas_usage" | "asleep" => &["device", "software", "app_usage", "web_usage"],
             _ => &[],
         }
     }
@@ -97,6 +100,7 @@ impl State {
         let directive = match self.mode {
             "disabled" => "idle",
             "deleted" => "uninstall",
+            "asleep" => "sleep",
             _ => "collect",
         };
         let usage = self.collect().contains(&"app_usage");
@@ -250,6 +254,7 @@ fn connection(mut stream: Box<dyn Wire>, shared: &Shared) -> io::Result<()> {
         if loses {
             state.lose_answers -= 1;
         }
+        let date = state.clock.map_or_else(String::new, date);
         drop(state);
         shared.1.notify_all();
         if loses {
@@ -257,12 +262,20 @@ fn connection(mut stream: Box<dyn Wire>, shared: &Shared) -> io::Result<()> {
         }
         let text = if status == 204 { String::new() } else { body.to_string() };
         let head = format!(
-            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{date}Content-Length: {}\r\n\r\n",
             text.len()
         );
         stream.write_all(format!("{head}{text}").as_bytes())?;
         stream.flush()?;
     }
+}
+
+/// The header that tells the time.
+fn date(off: i64) -> String {
+    #[expect(clippy::disallowed_methods, reason = "the agent under test asks the same clock")]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let time = jiff::Timestamp::from_second(i64::try_from(now).unwrap() + off).unwrap();
+    format!("Date: {}\r\n", time.strftime("%a, %d %b %Y %H:%M:%S GMT"))
 }
 
 /// Reads one request; `None` when the agent has hung up.

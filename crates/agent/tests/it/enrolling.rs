@@ -52,6 +52,73 @@ fn a_device_enrolls_twice_only_if_that_is_meant() {
 }
 
 #[test]
+fn enrolling_again_forgets_the_former_enrolment_and_keeps_the_service() {
+    let (server, mut device) = (Double::start(), Device::new());
+    device.enroll(&server, &["--install"]);
+    device.run();
+    server.wait_until("usage", |state| !state.records.is_empty());
+    server.wait_until("an inventory", |state| inventories(state) == 1);
+    server.change(|state| state.away = true);
+    let begun = std::time::Instant::now();
+    while device.spooled() == 0 {
+        assert!(begun.elapsed() < crate::double::PATIENCE, "{}", device.log());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    device.terminate();
+    server.change(|state| state.away = false);
+    device.enroll(&server, &["--again"]);
+    assert_eq!(device.files(), ["agent.json", "directive.json", "token"]);
+    let unit = device.root().join("etc/systemd/system/clientbook-agent.service");
+    assert!(unit.exists());
+    // The server gets the inventory anew.
+    device.run();
+    server.wait_until("another inventory", |state| inventories(state) == 2);
+    device.terminate();
+    assert!(device.call("uninstall", &[]).status.success());
+    assert!(!unit.exists() && !device.state().exists());
+}
+
+fn inventories(state: &crate::double::State) -> usize {
+    state.requests.iter().filter(|request| request.path.ends_with("inventory")).count()
+}
+
+#[test]
+fn an_enrolment_that_was_not_finished_leaves_no_service_behind() {
+    let (server, device) = (Double::start(), Device::new());
+    device.enroll(&server, &["--install"]);
+    fs::remove_file(device.state().join("token")).unwrap();
+    assert!(device.call("uninstall", &[]).status.success());
+    assert!(!device.root().join("etc/systemd/system/clientbook-agent.service").exists());
+    assert!(!device.root().join("usr/local/bin/clientbook-agent").exists());
+}
+
+#[test]
+fn a_refused_enrolment_changes_nothing() {
+    let (server, device) = (Double::start(), Device::new());
+    device.enroll(&server, &["--install"]);
+    let before: Vec<_> =
+        device.files().iter().map(|f| fs::read(device.state().join(f)).unwrap()).collect();
+    let refusal = device.try_enroll(&server.url(), "enroll_wrong", &["--again"]);
+    assert!(error(&refusal).contains("does not accept the enrollment token"));
+    let after: Vec<_> =
+        device.files().iter().map(|f| fs::read(device.state().join(f)).unwrap()).collect();
+    assert_eq!(before, after);
+}
+
+#[test]
+fn a_status_cannot_command_a_terminal() {
+    let (server, device) = (Double::start(), Device::new());
+    device.enroll(&server, &[]);
+    let path = device.state().join("directive.json");
+    let told = fs::read_to_string(&path).unwrap();
+    fs::write(&path, told.replace("saas_usage", "a\\u001b[2J\\nAgent: fine")).unwrap();
+    let status = device.call("status", &[]);
+    let text = String::from_utf8(status.stdout).unwrap();
+    assert!(text.contains("a\\u001b[2J\\u000aAgent: fine"), "{text}");
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+}
+
+#[test]
 fn another_machine_is_not_spoken_to_without_tls() {
     let device = Device::new();
     let refusal = device.try_enroll("http://203.0.113.1:1", ENROLLMENT_TOKEN, &[]);

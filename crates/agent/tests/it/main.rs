@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot set up fails it")]
 
 mod away;
+mod cost;
 mod device;
 mod double;
 mod enrolling;

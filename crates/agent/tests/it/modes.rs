@@ -1,7 +1,7 @@
 //! Each mode in turn: after the answer that told it, not one forbidden byte.
 
 use crate::device::{APPLICATION, Device, USER};
-use crate::double::{Double, State};
+use crate::double::{Double, Request, State};
 use serde_json::Value;
 
 /// What may be told only while usage is collected.
@@ -217,6 +217,57 @@ fn a_call_that_hangs_is_given_up_when_the_mode_forbids_it() {
     let bytes = server.state().bytes_after(told);
     assert!(MARKS.iter().all(|mark| !bytes.contains(mark)), "{bytes}");
     assert_eq!(device.spooled(), 0);
+}
+
+#[test]
+fn words_of_a_newer_server_are_obeyed_as_far_as_they_are_known() {
+    let server = Double::start();
+    let device = collected(&server);
+    // A kind that the agent does not know hinders no other.
+    server.change(|state| state.set_mode("dreams"));
+    server.wait_until("dreams", |state| state.told_at("dreams").is_some());
+    device.write(
+        "var/lib/dpkg/status",
+        "Package: dreamt\nStatus: install ok installed\nVersion: 1\n",
+    );
+    server.wait_until("the new package", |state| state.bytes_after(0).contains("dreamt"));
+    // A directive that it does not know is to collect nothing, and to ask.
+    let told = forbid(&server, &device, "asleep");
+    let bytes = server.state().bytes_after(told);
+    assert!(MARKS.iter().all(|mark| !bytes.contains(mark)) && !bytes.contains("package"));
+    assert_eq!(device.spooled(), 0);
+    server.change(|state| state.set_mode("saas_usage"));
+    let before = server.state().records.len();
+    server.wait_until("collecting again", |state| state.records.len() > before);
+}
+
+#[test]
+fn a_device_whose_clock_is_wrong_tells_no_usage() {
+    for off in [-90_000, 90_000] {
+        let server = Double::start();
+        let device = collected(&server);
+        server.change(|state| {
+            state.clock = Some(off);
+            state.touch();
+        });
+        server.wait_until("an error", |state| {
+            let errors = |request: &Request| request.body["deployment_errors"].to_string();
+            state.requests.iter().any(|request| errors(request).contains("clock_wrong"))
+        });
+        let told = server.state().told_at("saas_usage").unwrap();
+        device.visit("wrong.test");
+        server.wait_until("check-ins", |state| check_ins_after(state, told) >= 3);
+        server.change(|state| {
+            state.clock = Some(0);
+            state.touch();
+        });
+        let right = server.state().told_at("saas_usage").unwrap();
+        server.wait_until("the time", |state| state.told_at("saas_usage") > Some(right));
+        server.wait_until("check-ins", |state| check_ins_after(state, right) >= 3);
+        device.visit("right.test");
+        server.wait_until("a visit", |state| state.visits("right.test") == 1);
+        assert_eq!(server.state().visits("wrong.test"), 0);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use std::sync::Arc;
 
 /// A server with a certificate for this name, and the PEM of the authority that signed it.
-fn server(name: &str) -> (Double, String) {
+pub(crate) fn server(name: &str) -> (Double, String) {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
@@ -32,6 +32,15 @@ fn a_server_with_a_trusted_certificate_is_spoken_to() {
     device.enroll(&server, &["--ca", ca.to_str().unwrap()]);
     device.run();
     server.wait_until("usage", |state| !state.records.is_empty());
+    // The file was for enrolling.
+    device.terminate();
+    std::fs::remove_file(ca).unwrap();
+    let before = server.state().records.len();
+    device.run();
+    server.wait_until("more usage", |state| state.records.len() > before);
+    server.change(|state| state.set_mode("deleted"));
+    assert_eq!(device.wait_for_end(), Some(0));
+    assert_eq!(server.state().last_words, 1);
 }
 
 #[test]

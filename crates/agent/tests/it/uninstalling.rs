@@ -110,6 +110,7 @@ fn killed_at_any_moment_it_ends_with_one_last_word() {
         is_gone(&device);
         assert_eq!(server.state().last_words, 1, "cycle {cycle}");
     }
+    println!("{} cycles: {restarts} kills and starts anew, {begun} kills amid it", cycles());
     assert!(begun > 0, "none of {restarts} kills fell amid an uninstallation");
 }
 

@@ -43,7 +43,7 @@ fn system() -> (TempDir, Applications) {
     desktop("var/lib/snapd/desktop/applications", "code_code", snap);
     desktop("home/anna/.local/share/applications", "own", "Name=Own Tool\nExec=/home/anna/bin/own");
     let mut applications = Applications::default();
-    let places = Places::new(dir.path(), dir.path());
+    let places = Places::new(dir.path(), dir.path()).unwrap();
     applications.refresh(&places, &[dir.path().join("home/anna")]);
     (dir, applications)
 }
@@ -122,7 +122,7 @@ fn a_new_desktop_file_is_noticed() {
     assert_eq!(applications.name(&new), None);
     let path = dir.path().join("usr/share/applications/new.desktop");
     fs::write(path, "[Desktop Entry]\nType=Application\nName=New\nExec=new\n").unwrap();
-    let places = Places::new(dir.path(), dir.path());
+    let places = Places::new(dir.path(), dir.path()).unwrap();
     applications.refresh(&places, &[]);
     assert_eq!(applications.name(&new), Some("New"));
     // Another's home is not looked at.
