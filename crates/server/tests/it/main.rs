@@ -1,5 +1,6 @@
 //! The binary, as its users start it, call it, stop it and kill it.
 
+mod agents;
 mod checkpoint;
 mod config;
 mod copy;
