@@ -14,6 +14,7 @@ mod pgbouncer;
 mod process;
 mod serve;
 mod shutdown;
+mod simulate;
 mod token;
 mod verify;
 mod written;
