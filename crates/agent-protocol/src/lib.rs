@@ -8,6 +8,7 @@ mod check_in;
 mod enroll;
 mod inventory;
 mod logs;
+pub mod pace;
 mod usage;
 
 pub use check_in::{CheckIn, Collect, Config, DeploymentError, Directive, SeenUser, UserConfig};

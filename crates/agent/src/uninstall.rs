@@ -115,7 +115,7 @@ pub(crate) async fn say(places: &Places, journal: &Journal, pace: &Pace) -> Resu
             Ok(()) | Err(Refusal::Unauthenticated) => return Ok(()),
             Err(refusal) => refusal,
         };
-        let pause = env::jitter(contacts.refused(&refusal, pace), 0.5, 1.0);
+        let pause = env::jitter(contacts.failed(refusal.failed(), &pace.pauses()), 0.5, 1.0);
         let why = refusal.why();
         tracing::warn!(why, pause = pause.as_secs(), "the last word was not heard, again later");
         tokio::time::sleep(pause).await;

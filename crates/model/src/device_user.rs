@@ -15,6 +15,10 @@ pub type UserKey = Label<255>;
 /// A login name: 1 to 255 characters.
 pub type Username = Label<255>;
 
+/// The most users that a device may have who are not deleted. Who comes beyond that is not collected
+/// until there is room.
+pub const MAX_USERS_OF_DEVICE: u16 = 1_000;
+
 /// The most departments that one user may be in.
 pub const MAX_DEPARTMENTS: usize = 100;
 

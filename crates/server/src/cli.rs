@@ -1,7 +1,9 @@
 //! The command line. Each flag has a twin in the environment; the flag wins.
 
+mod agents;
 mod moving;
 
+pub(crate) use agents::{AgentsCommand, Simulate};
 pub(crate) use moving::{Export, Import};
 
 use crate::settings::{self, DEFAULT_DATABASE};
@@ -30,7 +32,9 @@ Examples:
   clientbook import clients.csv --tenant acme --match external_id
       Clients from a file
   clientbook export --tenant acme --output clients.ndjson
-      Clients as a file";
+      Clients as a file
+  clientbook agents simulate --count 1000 --server http://127.0.0.1:8080
+      What the agents of a thousand devices cost a server";
 
 const SERVE_EXAMPLES: &str = "\
 Environment:
@@ -118,6 +122,9 @@ pub(crate) enum Command {
     Export(Export),
     /// Carry a store from SQLite to PostgreSQL, or back
     Copy(Copy),
+    /// Try what devices' agents cost
+    #[command(subcommand)]
+    Agents(AgentsCommand),
 }
 
 #[derive(Subcommand)]

@@ -21,11 +21,12 @@ mod remote;
 mod serve;
 mod settings;
 mod signals;
+mod simulate;
 mod store;
 mod stream;
 mod token;
 
-use cli::{AuditCommand, Command, TokenCommand};
+use cli::{AgentsCommand, AuditCommand, Command, TokenCommand};
 use failure::Failure;
 use std::process::ExitCode;
 
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Token(TokenCommand::Create(args)) => token::create(args),
         Command::Import(args) => moving::import(&args),
         Command::Export(args) => moving::export(&args),
+        Command::Agents(AgentsCommand::Simulate(args)) => simulate::run(&args),
         Command::Copy(args) => copy::run(&args),
         Command::Audit(AuditCommand::Verify(args)) => audit::verify(args),
         Command::Audit(AuditCommand::Checkpoint(args)) => checkpoint::write(args),

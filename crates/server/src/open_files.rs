@@ -1,14 +1,28 @@
 //! How many connections the system lets this process hold.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// Kept free for the store's connections, the log and the rest.
 const RESERVE: u64 = 256;
 
 /// As many connections as wanted, or fewer if the limit of open files is lower: a process that
 /// spends its last file descriptor on a connection cannot open its store any more.
 pub(crate) fn connections(wanted: u32) -> u32 {
-    // Only Linux tells without a system call of one's own.
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    soft_limit(&limits).map_or(wanted, |files| wanted.min(connections_of(files)))
+    let soft_limit = getrlimit(Resource::Nofile).current;
+    soft_limit.map_or(wanted, |files| wanted.min(connections_of(files)))
+}
+
+/// Lets this process hold so many files open, if need be as many as it may at all; an error with how
+/// many those are, if they are too few.
+pub(crate) fn raise(wanted: u64) -> Result<(), u64> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|files| files >= wanted) {
+        return Ok(());
+    }
+    // Where it is refused, what may be held stays as it is, and that counts.
+    let _raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    let raised = getrlimit(Resource::Nofile).current;
+    raised.filter(|files| *files < wanted).map_or(Ok(()), Err)
 }
 
 fn connections_of(files: u64) -> u32 {
@@ -16,24 +30,9 @@ fn connections_of(files: u64) -> u32 {
     u32::try_from(connections).unwrap_or(u32::MAX)
 }
 
-fn soft_limit(limits: &str) -> Option<u64> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_limit_is_read() {
-        let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
-                      Max processes             31743                31743                processes\n\
-                      Max open files            1024                 524288               files\n";
-        assert_eq!(soft_limit(limits), Some(1024));
-        assert_eq!(soft_limit("Max open files            unlimited   unlimited   files"), None);
-        assert_eq!(soft_limit(""), None);
-    }
 
     #[test]
     fn some_files_stay_free() {

@@ -8,13 +8,10 @@ use crate::tx::Tx;
 use crate::value::Value;
 use clientbook_model::agent::Tiers;
 use clientbook_model::device::DeploymentError;
-use clientbook_model::device_user::{UserKey, UserStatus};
+use clientbook_model::device_user::{MAX_USERS_OF_DEVICE, UserKey, UserStatus};
 use clientbook_model::id::{ClientId, DeviceUserId, TenantId};
 use clientbook_model::secret::SecretDigest;
 use clientbook_model::time::Timestamp;
-
-/// The most users of a device that its agent is told of: those seen last.
-const USERS: i64 = 1_000;
 
 /// A device that a token stands for, with all that decides what its agent is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +79,9 @@ pub async fn find_across_tenants(
         JOIN device_users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
         WHERE c.digest = $1 AND c.kind = $2 AND u.status <> 'deleted'
         ORDER BY s.last_seen_at DESC, u.id LIMIT $3";
-    let mut users = tx.all(sql, &[&args[..], &[USERS.into()]].concat(), user).await?;
+    // Those seen last: there is a limit, and before there was one a device could have more.
+    let most = i64::from(MAX_USERS_OF_DEVICE);
+    let mut users = tx.all(sql, &[&args[..], &[most.into()]].concat(), user).await?;
     users.sort_unstable_by(|one: &FoundUser, other| one.user_key.cmp(&other.user_key));
     Ok(tx.answer(asked).await?.flatten().map(|agent| FoundAgent { users, ..agent }))
 }

@@ -3,12 +3,15 @@
 use crate::error::DbError;
 use crate::raw_id::RawId;
 use crate::row::Row;
+use crate::software::DevicePlace;
 use crate::tx::Tx;
 use crate::value::Value;
 use clientbook_model::device_user::{DeviceUser, Username};
 use clientbook_model::id::{ClientId, DeviceId, DeviceUserId, TenantId};
 use clientbook_model::search::fold;
 use clientbook_model::time::Timestamp;
+use std::collections::HashSet;
+use uuid::Uuid;
 
 macro_rules! select_user {
     ($rest:expr) => {
@@ -156,6 +159,55 @@ pub async fn see(
     let args = [tenant.into(), device.into(), user.into(), at.into(), at.into()];
     // Whose usage the agent collects is told with its device.
     tx.send(&[device.0], sql, &args).await
+}
+
+/// Takes the user away from a device who was seen on it longest ago, if that was before `stale`;
+/// whether it did. The user stays.
+pub async fn give_way(tx: &mut Tx, place: &DevicePlace, stale: Timestamp) -> Result<bool, DbError> {
+    let sql = "DELETE FROM device_user_sightings
+        WHERE tenant_id = $1 AND device_id = $2 AND user_id IN (
+            SELECT s.user_id FROM device_user_sightings s
+            JOIN device_users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+            WHERE s.tenant_id = $1 AND s.device_id = $2 AND u.status <> 'deleted'
+                AND s.last_seen_at < $3
+            ORDER BY s.last_seen_at, s.user_id LIMIT 1)";
+    let args = [place.tenant_id.into(), place.device_id.into(), stale.into()];
+    Ok(tx.execute(&[place.device_id.0], sql, &args).await? > 0)
+}
+
+/// Whether a user of a device could give way.
+pub async fn has_stale(
+    tx: &mut Tx,
+    place: &DevicePlace,
+    stale: Timestamp,
+) -> Result<bool, DbError> {
+    let sql = "SELECT s.user_id FROM device_user_sightings s
+        JOIN device_users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+        WHERE s.tenant_id = $1 AND s.device_id = $2 AND u.status <> 'deleted'
+            AND s.last_seen_at < $3 LIMIT 1";
+    let args = [place.tenant_id.into(), place.device_id.into(), stale.into()];
+    Ok(tx.opt(sql, &args, |row| row.get::<Uuid>(0)).await?.is_some())
+}
+
+/// Those of these keys whose users at the client are archived.
+pub async fn archived(
+    tx: &mut Tx,
+    (tenant, client): (TenantId, ClientId),
+    keys: impl Iterator<Item = &String>,
+) -> Result<HashSet<String>, DbError> {
+    let keys = serde_json::to_string(&keys.collect::<Vec<_>>());
+    let keys = keys.map_err(|error| DbError::internal(error.to_string()))?;
+    // The condition of the index is said twice: SQLite does not conclude it.
+    let sql = tx.worded([
+        "SELECT user_key FROM device_users WHERE tenant_id = $1 AND client_id = $2
+            AND user_key IN (SELECT value FROM json_each($3))
+            AND status <> 'deleted' AND status = 'archived'",
+        "SELECT user_key FROM device_users WHERE tenant_id = $1 AND client_id = $2
+            AND user_key = ANY(ARRAY(SELECT jsonb_array_elements_text($3)))
+            AND status <> 'deleted' AND status = 'archived'",
+    ]);
+    let args = [tenant.into(), client.into(), Value::Json(&keys)];
+    Ok(tx.all(sql, &args, |row| row.get(0)).await?.into_iter().collect())
 }
 
 /// Takes away what agents have told of a user: when it was active, and on which devices it was seen.

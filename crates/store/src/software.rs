@@ -3,6 +3,7 @@
 use crate::error::DbError;
 use crate::row::Row;
 use crate::tx::Tx;
+use crate::value::Value;
 use clientbook_model::id::{ClientId, DeviceId, TenantId};
 use clientbook_model::search::fold;
 use clientbook_model::telemetry::Software;
@@ -67,8 +68,20 @@ pub struct Bearer {
     pub installed_at: Option<Timestamp>,
 }
 
-/// Makes `all` what is installed on a device. Whoever calls has shared the client's row: orphans go
-/// under its lock.
+macro_rules! orphans {
+    ($which:literal) => {
+        concat!(
+            "DELETE FROM software WHERE tenant_id = $1 AND client_id = $2 AND id ",
+            $which,
+            " AND NOT EXISTS (SELECT 1 FROM installed_software i
+                WHERE i.tenant_id = $1 AND i.client_id = $2 AND i.software_id = software.id)"
+        )
+    };
+}
+
+/// Makes `all` what is installed on a device. What is on no device any more goes with it: an agent that
+/// makes titles up leaves no more than it may have installed. Whoever calls has the client's row, so
+/// nobody installs meanwhile.
 pub async fn replace(tx: &mut Tx, place: &DevicePlace, all: &[Software]) -> Result<(), DbError> {
     let [tenant, client] = [place.tenant_id.into(), place.client_id.into()];
     let device = place.device_id.into();
@@ -85,7 +98,9 @@ pub async fn replace(tx: &mut Tx, place: &DevicePlace, all: &[Software]) -> Resu
         let source = software.source.as_ref().map_or("", Label::as_str);
         after.insert((software.id(), source.to_owned()), software);
     }
+    let mut gone = Vec::new();
     for (id, source) in before.keys().filter(|key| !after.contains_key(key)) {
+        gone.push(*id);
         let sql = "DELETE FROM installed_software
             WHERE tenant_id = $1 AND device_id = $2 AND software_id = $3 AND source = $4";
         tx.send(&[], sql, &[tenant, device, (*id).into(), source.into()]).await?;
@@ -119,7 +134,12 @@ pub async fn replace(tx: &mut Tx, place: &DevicePlace, all: &[Software]) -> Resu
             }
         }
     }
-    Ok(())
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let sql =
+        tx.worded([orphans!("IN (SELECT unhex(value) FROM json_each($3))"), orphans!("= ANY($3)")]);
+    tx.send(&[], sql, &[tenant, client, Value::Uuids(&gone)]).await
 }
 
 /// Where a page of titles begins: behind this one.

@@ -5,7 +5,6 @@ use crate::tx::Tx;
 use clientbook_model::id::{ClientId, DeviceId, DeviceUserId, TenantId};
 use clientbook_model::telemetry::DayNumber;
 use clientbook_model::time::Timestamp;
-use uuid::Uuid;
 
 /// Removes all that was collected of a client. Comes before its devices go.
 pub async fn erase_client(tx: &mut Tx, tenant: TenantId, client: ClientId) -> Result<(), DbError> {
@@ -106,41 +105,4 @@ pub async fn forget_log(
             WHERE tenant_id = $1 AND device_id = $2 AND logged_at < $3 LIMIT $4)";
     let args = [tenant.into(), device.into(), time.into(), limit.into()];
     Ok(tx.execute(&[], sql, &args).await? > 0)
-}
-
-/// The next client that has software; crosses tenants.
-pub async fn next_software_across_tenants(
-    tx: &mut Tx,
-    after: (TenantId, ClientId),
-) -> Result<Option<(TenantId, ClientId)>, DbError> {
-    let sql = "SELECT tenant_id, client_id FROM software
-        WHERE (tenant_id, client_id) > ($1, $2) ORDER BY tenant_id, client_id LIMIT 1";
-    tx.opt(sql, &[after.0.into(), after.1.into()], |row| Ok((row.get(0)?, row.get(1)?))).await
-}
-
-const LOCK: &str = "SELECT 1 FROM clients WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE";
-
-/// Removes software that is on no device any more, of the next titles behind `after`; the last of them,
-/// if there may be more. Takes the client's row, which whoever installs shares.
-pub async fn forget_software(
-    tx: &mut Tx,
-    (tenant, client): (TenantId, ClientId),
-    after: Uuid,
-    limit: i64,
-) -> Result<Option<Uuid>, DbError> {
-    let client = [tenant.into(), client.into()];
-    tx.lock(LOCK, &client).await?;
-    let sql = "SELECT id FROM software WHERE tenant_id = $1 AND client_id = $2 AND id > $3
-        ORDER BY id LIMIT $4";
-    let args = [&client[..], &[after.into(), limit.into()]].concat();
-    let page: Vec<Uuid> = tx.all(sql, &args, |row| row.get(0)).await?;
-    let Some(last) = page.last().copied() else {
-        return Ok(None);
-    };
-    let sql =
-        "DELETE FROM software WHERE tenant_id = $1 AND client_id = $2 AND id > $3 AND id <= $4
-        AND NOT EXISTS (SELECT 1 FROM installed_software i
-            WHERE i.tenant_id = $1 AND i.client_id = $2 AND i.software_id = software.id)";
-    tx.send(&[], sql, &[&client[..], &[after.into(), last.into()]].concat()).await?;
-    Ok(Some(last))
 }

@@ -9,7 +9,9 @@ use rusqlite::types::ValueRef;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
 use tempfile::TempDir;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 use uuid::Uuid;
@@ -155,6 +157,24 @@ impl TestDatabase {
         changed.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
+    /// Keeps everybody else from writing about clients and their devices, until it is dropped. Reading
+    /// goes on.
+    pub fn hold_writes(&self) -> HeldWrites {
+        match &self.place {
+            Place::File(_) => {
+                let connection = self.connection();
+                connection.execute_batch("BEGIN IMMEDIATE").expect("the write lock");
+                HeldWrites::File(connection)
+            }
+            Place::Server { .. } => {
+                let (url, (held, is_held), (end, ended)) = (self.url.clone(), channel(), channel());
+                let holder = std::thread::spawn(move || hold_clients(&url, &held, &ended));
+                is_held.recv().expect("a lock");
+                HeldWrites::Server { end: Some(end), holder: Some(holder) }
+            }
+        }
+    }
+
     /// The rows of a query, as text; NULL is empty.
     pub fn rows(&self, sql: &str) -> Vec<Vec<String>> {
         let rows = match &self.place {
@@ -194,6 +214,43 @@ impl TestDatabase {
         };
         statement.query_map([], row)?.collect()
     }
+}
+
+/// Writes that wait, for as long as this lives.
+pub enum HeldWrites {
+    /// On SQLite: nobody else has the write lock.
+    File(rusqlite::Connection),
+    /// On PostgreSQL: no row of a client can be locked.
+    Server {
+        /// The holder lets go once this is gone.
+        end: Option<Sender<()>>,
+        /// Who has the lock.
+        holder: Option<JoinHandle<()>>,
+    },
+}
+
+impl Drop for HeldWrites {
+    fn drop(&mut self) {
+        if let Self::Server { end, holder } = self {
+            drop(end.take());
+            let _ended = holder.take().map(JoinHandle::join);
+        }
+    }
+}
+
+fn hold_clients(url: &str, held: &Sender<()>, ended: &Receiver<()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("PostgreSQL");
+        let connection = tokio::spawn(connection);
+        let lock = "BEGIN; LOCK TABLE clients IN EXCLUSIVE MODE";
+        client.batch_execute(lock).await.expect("a lock");
+        held.send(()).expect("somebody who waits for it");
+        // An error is the end.
+        let _ended = ended.recv();
+        drop(client);
+        connection.await.expect("no panic").expect("an end");
+    });
 }
 
 impl Default for TestDatabase {

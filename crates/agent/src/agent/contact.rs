@@ -178,7 +178,7 @@ impl Agent {
     }
 
     fn not_heard(&mut self, refusal: &Refusal) -> Result<Next, Failure> {
-        let pause = self.contacts.refused(refusal, &self.pace);
+        let pause = self.contacts.failed(refusal.failed(), &self.pace.pauses());
         let pause = match refusal {
             Refusal::Away { .. } => env::jitter(pause, 0.5, 1.0),
             _ => env::jitter(pause, 0.9, 1.1),

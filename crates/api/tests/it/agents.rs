@@ -4,6 +4,7 @@ mod enforcement;
 mod enrolling;
 mod replicas;
 mod telemetry;
+mod users;
 mod waiting;
 
 use clientbook_testkit::{Actor, Device, TestApp};

@@ -1,18 +1,18 @@
 //! The heartbeat: the hot path. What is known already writes nothing, and an agent that has the newest
 //! configuration may wait for another.
 
+use super::users::{Room, SeenUser, is_new, write_user};
 use super::{Agent, hold};
 use crate::App;
 use crate::env::Env;
 use crate::error::AppError;
 use clientbook_model::agent::Payload;
 use clientbook_model::device::{DeploymentError, Version};
-use clientbook_model::device_user::{DeviceUser, UserKey, UserStatus, Username};
-use clientbook_model::id::{ClientId, DeviceUserId, TenantId};
+use clientbook_model::device_user::UserStatus;
+use clientbook_model::id::{ClientId, TenantId};
 use clientbook_model::secret::SecretDigest;
-use clientbook_store::agents::{self, FoundUser};
-use clientbook_store::software::DevicePlace;
-use clientbook_store::{Repeat, Tx, device_users, devices};
+use clientbook_model::time::Timestamp;
+use clientbook_store::{Repeat, Tx, agents, devices};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,26 +33,18 @@ pub struct CheckIn {
     pub wait: Duration,
 }
 
-/// A user with a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenUser {
-    /// What the device knows the user by.
-    pub user_key: UserKey,
-    /// The login name.
-    pub username: Username,
-}
-
 impl App {
     /// Takes a heartbeat in; the agent with what it is told, at once or when that changes.
     pub async fn check_in(
         &self,
         mut agent: Arc<Agent>,
-        told: CheckIn,
+        mut told: CheckIn,
     ) -> Result<Arc<Agent>, AppError> {
         // Whatever else it says, it was heard of.
         self.0.gathered.see(agent.place(), self.0.env.now(), std::iter::empty());
         self.refuse_uncollected(&agent, payloads(&told))?;
         let (known, wait) = (told.config_version.clone(), told.wait);
+        self.leave_out(&agent, &mut told.users).await?;
         if is_news(&agent, &told) {
             // Apart: a waiting agent does not take the room that writing takes.
             agent = Box::pin(self.write_told(&agent, &told)).await?;
@@ -102,11 +94,11 @@ impl App {
     /// Writes what is new, unless it may not be collected any more.
     async fn write_told(&self, agent: &Agent, told: &CheckIn) -> Result<Arc<Agent>, AppError> {
         let (env, digest, place) = (self.0.env.clone(), agent.digest, agent.place());
-        let (told, as_of) = (told.clone(), self.0.db.moment());
+        let (told, as_of, stale) = (told.clone(), self.0.db.moment(), self.stale());
         let write = async move |tx: &mut Tx| {
             let payloads: Vec<_> = payloads(&told).collect();
             let held = hold(tx, digest, &place, &payloads).await?;
-            write_news(tx, &env, &held, &told).await?;
+            write_news(tx, &env, &held, (&told, stale)).await?;
             Ok::<_, AppError>(agents::find_across_tenants(tx, digest).await?)
         };
         let written = self.0.db.write(Repeat::Harmless, write).await;
@@ -130,12 +122,6 @@ fn is_news(agent: &Agent, told: &CheckIn) -> bool {
         || told.users.iter().any(|seen| is_new(found.user(seen.user_key.as_str()), seen))
 }
 
-fn is_new(known: Option<&FoundUser>, seen: &SeenUser) -> bool {
-    known.is_none_or(|known| {
-        known.status == UserStatus::Active && known.username != seen.username.as_str()
-    })
-}
-
 /// What keeps the agent from its work, if that is another thing than before.
 fn new_errors<'t>(agent: &Agent, told: &'t CheckIn) -> Option<&'t [DeploymentError]> {
     // Where nothing is collected nothing is told, not even that there is nothing.
@@ -144,8 +130,13 @@ fn new_errors<'t>(agent: &Agent, told: &'t CheckIn) -> Option<&'t [DeploymentErr
     (differs && agent.permits(Payload::DeploymentErrors)).then_some(errors)
 }
 
-async fn write_news(tx: &mut Tx, env: &Env, agent: &Agent, told: &CheckIn) -> Result<(), AppError> {
-    let place = agent.place();
+async fn write_news(
+    tx: &mut Tx,
+    env: &Env,
+    agent: &Agent,
+    (told, stale): (&CheckIn, Timestamp),
+) -> Result<(), AppError> {
+    let (place, mut room) = (agent.place(), Room::of(agent, stale));
     let (tenant, device) = (place.tenant_id, place.device_id);
     // By key: agents that write the same users take them in one order.
     let seen: BTreeMap<_, _> =
@@ -153,7 +144,7 @@ async fn write_news(tx: &mut Tx, env: &Env, agent: &Agent, told: &CheckIn) -> Re
     for seen in
         seen.into_values().filter(|seen| is_new(agent.found.user(seen.user_key.as_str()), seen))
     {
-        write_user(tx, env, &place, seen).await?;
+        write_user(tx, env, (agent, &mut room), seen).await?;
     }
     if agent.found.agent_version != told.agent_version.as_str() {
         devices::set_agent_version(tx, tenant, device, &told.agent_version).await?;
@@ -162,54 +153,4 @@ async fn write_news(tx: &mut Tx, env: &Env, agent: &Agent, told: &CheckIn) -> Re
         devices::set_deployment_errors(tx, tenant, device, errors).await?;
     }
     Ok(())
-}
-
-/// Writes a user who is on the device; nothing of one who is archived.
-async fn write_user(
-    tx: &mut Tx,
-    env: &Env,
-    place: &DevicePlace,
-    seen: &SeenUser,
-) -> Result<(), AppError> {
-    let client = (place.tenant_id, place.client_id);
-    let holder = agents::key_holder(tx, client, &seen.user_key).await?;
-    let user = match holder.user {
-        Some(user) => Some(user),
-        // Of a deleted user's person, seen again, a new row starts.
-        None => start(tx, env, place, &seen.user_key, &seen.username).await?,
-    };
-    let Some(user) = user.filter(|user| user.status == UserStatus::Active) else {
-        return Ok(());
-    };
-    if user.username != seen.username.as_str() {
-        device_users::set_username(tx, place.tenant_id, user.id, &seen.username).await?;
-    }
-    Ok(device_users::see(tx, place.tenant_id, place.device_id, user.id, env.now()).await?)
-}
-
-/// Starts a user; whoever has the key then.
-pub(super) async fn start(
-    tx: &mut Tx,
-    env: &Env,
-    place: &DevicePlace,
-    user_key: &UserKey,
-    username: &Username,
-) -> Result<Option<FoundUser>, AppError> {
-    let (now, client) = (env.now(), (place.tenant_id, place.client_id));
-    let user = DeviceUser {
-        id: DeviceUserId(env.uuid(now)),
-        tenant_id: place.tenant_id,
-        client_id: place.client_id,
-        user_key: user_key.clone(),
-        username: username.clone(),
-        status: UserStatus::Active,
-        desktop_at: None,
-        web_at: None,
-        version: 1,
-        created_at: now,
-        updated_at: now,
-    };
-    // Another server may have been first.
-    device_users::insert(tx, &user).await?;
-    Ok(agents::key_holder(tx, client, user_key).await?.user)
 }

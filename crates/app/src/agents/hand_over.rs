@@ -1,7 +1,7 @@
 //! What agents hand over: inventories, records of usage, their own log. The mode decides inside the
 //! transaction that writes: what it forbids leaves nothing.
 
-use super::check_in::start;
+use super::users::{Room, start};
 use super::{Agent, hold};
 use crate::App;
 use crate::env::Env;
@@ -84,9 +84,10 @@ impl App {
         let times = records.iter().map(|record| record.started_at);
         self.check_record_times(times, "started_at")?;
         let (env, digest, place) = (self.0.env.clone(), agent.digest, agent.place());
+        let stale = self.stale();
         let write = async move |tx: &mut Tx| {
             let agent = hold(tx, digest, &place, &payloads).await?;
-            let taking = Taking { env: &env, agent: &agent, records: &records };
+            let taking = Taking { env: &env, agent: &agent, records: &records, stale };
             taking.take(tx).await
         };
         let taken = self.0.db.write(Repeat::Harmless, write).await;
@@ -165,6 +166,8 @@ struct Taking<'a> {
     env: &'a Env,
     agent: &'a Agent,
     records: &'a [UsageRecord],
+    /// Who was last seen before this makes room for others.
+    stale: Timestamp,
 }
 
 impl Taking<'_> {
@@ -232,30 +235,38 @@ impl Taking<'_> {
             }
             holders.insert(key, holder);
         }
-        if refused.is_empty() {
-            return Ok(holders);
-        }
+        if refused.is_empty() { Ok(holders) } else { Err(self.refusal(refused)) }
+    }
+
+    /// The refusal of all records, for those of these users.
+    fn refusal(&self, user_keys: Vec<String>) -> AppError {
         let theirs = self
             .records
             .iter()
-            .filter(|record| refused.iter().any(|key| key.as_str() == record.user_key.as_str()));
+            .filter(|record| user_keys.iter().any(|key| key.as_str() == record.user_key.as_str()));
         let mut payloads: Vec<_> = theirs.map(payload).collect();
         payloads.sort_unstable();
         payloads.dedup();
-        Err(self.agent.refusal(payloads, refused))
+        self.agent.refusal(payloads, user_keys)
     }
 
-    /// The users of these records, by key; who is new is started.
+    /// The users of these records, by key; who is new is started. Refused where the device has no room
+    /// for one.
     async fn users<'r>(
         &self,
         tx: &mut Tx,
         holders: &BTreeMap<&'r UserKey, KeyHolder>,
         records: impl Iterator<Item = &'r UsageRecord>,
     ) -> Result<BTreeMap<&'r UserKey, DeviceUserId>, AppError> {
-        let place = self.agent.place();
-        let mut users = BTreeMap::new();
+        let (place, mut room) = (self.agent.place(), Room::of(self.agent, self.stale));
+        let (mut users, mut refused) = (BTreeMap::new(), Vec::new());
         let keys: std::collections::BTreeSet<_> = records.map(|record| &record.user_key).collect();
         for key in keys {
+            let is_here = self.agent.found.user(key.as_str()).is_some();
+            if !is_here && !room.make(tx).await? {
+                refused.push(key.as_str().to_owned());
+                continue;
+            }
             let known = holders.get(key).and_then(|holder| holder.user.clone());
             let user: Option<FoundUser> = match known {
                 Some(user) => Some(user),
@@ -268,6 +279,6 @@ impl Taking<'_> {
             }
             users.insert(key, user.id);
         }
-        Ok(users)
+        if refused.is_empty() { Ok(users) } else { Err(self.refusal(refused)) }
     }
 }

@@ -6,12 +6,14 @@ mod gathered;
 mod hand_over;
 mod retention;
 mod uninstalled;
+mod users;
 mod waiting;
 
-pub use check_in::{CheckIn, SeenUser};
+pub use check_in::CheckIn;
 pub use enroll::{Enrolled, Enrollment};
 pub use hand_over::{Inventory, UsageAccepted};
 pub use retention::DEFAULT_RETENTION_DAYS;
+pub use users::SeenUser;
 
 pub(crate) use gathered::Gathered;
 pub(crate) use waiting::Waiting;

@@ -43,7 +43,6 @@ impl App {
         self.forget_sums(day).await?;
         self.forget_records(day).await?;
         self.forget_logs(day).await?;
-        self.forget_software().await?;
         Ok(true)
     }
 
@@ -95,28 +94,6 @@ impl App {
             };
             while self.0.db.write(Repeat::Harmless, forget).await? {}
             at = device;
-        }
-    }
-
-    /// Software that is on no device any more.
-    async fn forget_software(&self) -> Result<(), AppError> {
-        let mut at = (TenantId(Uuid::nil()), ClientId(Uuid::nil()));
-        loop {
-            let next = async move |tx: &mut Tx| {
-                Ok::<_, AppError>(telemetry::next_software_across_tenants(tx, at).await?)
-            };
-            let Some(client) = self.0.db.lookup(next).await? else {
-                return Ok(());
-            };
-            let mut after = Some(Uuid::nil());
-            while let Some(last) = after {
-                let forget = async move |tx: &mut Tx| {
-                    let forgotten = telemetry::forget_software(tx, client, last, ROWS).await;
-                    Ok::<_, AppError>(forgotten?)
-                };
-                after = self.0.db.write(Repeat::Harmless, forget).await?;
-            }
-            at = client;
         }
     }
 }

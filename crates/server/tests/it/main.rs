@@ -1,5 +1,6 @@
 //! The binary, as its users start it, call it, stop it and kill it.
 
+mod agents;
 mod checkpoint;
 mod config;
 mod copy;
@@ -13,6 +14,7 @@ mod pgbouncer;
 mod process;
 mod serve;
 mod shutdown;
+mod simulate;
 mod token;
 mod verify;
 mod written;
