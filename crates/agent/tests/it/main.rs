@@ -9,5 +9,6 @@ mod double;
 mod enrolling;
 mod inventory;
 mod modes;
+mod real;
 mod tls;
 mod uninstalling;
