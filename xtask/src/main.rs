@@ -6,6 +6,7 @@
     reason = "a command-line tool speaks to its terminal"
 )]
 
+mod agents;
 mod bench;
 mod conform;
 mod crash;
@@ -100,6 +101,13 @@ enum Command {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         cycles: u32,
     },
+    /// Runs the agent against the server, with a browser, and looks at every byte that passes
+    ///
+    /// What arrives is what dpkg, a process and Chromium say. Then each mode in turn, by client, by
+    /// device and by user: after the answer that told it, nothing may pass that it forbids. Then
+    /// uninstallations are killed. Needs Debian; installs its package `chromium` if it is missing,
+    /// and says so first. Builds in release mode.
+    Agents(agents::Agents),
     /// Compares SQLite and PostgreSQL operation by operation, and fails requests to PostgreSQL
     ///
     /// Random operations must have the same answers, rows and audit chains on both. Then deadlocks,
@@ -134,6 +142,7 @@ fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Crash { cycles } => crash::run(&workspace, cycles),
         Command::Failover { cycles } => failover::run(&workspace, cycles),
+        Command::Agents(agents) => agents::run(&workspace, &agents),
         Command::Engines(engines) => engines::run(&workspace, &engines),
         Command::Bench(bench) => bench::run(&workspace, &bench),
     }

@@ -2,6 +2,7 @@
 //! published documents of the four APIs use in their examples.
 
 mod devices;
+mod telemetry;
 
 use crate::App;
 use crate::caller::Caller;
@@ -80,9 +81,18 @@ const INITECH: DemoClient = DemoClient {
 
 const CLIENT_TYPES: [&str; 3] = ["Enterprise", "Mid-market", "Startup"];
 
+/// How much of the demo data is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DemoData {
+    /// Clients and their devices: what most tests start with.
+    Records,
+    /// And what was collected on the devices: a thousand rows.
+    RecordsAndTelemetry,
+}
+
 impl App {
     /// Loads the demo data into a store that has no tenant yet; whether it did.
-    pub async fn load_demo(&self) -> Result<bool, AppError> {
+    pub async fn load_demo(&self, data: DemoData) -> Result<bool, AppError> {
         let env = self.0.env.clone();
         let caller = Caller::system("demo".into());
         let operation_id = env.uuid(env.now());
@@ -96,6 +106,9 @@ impl App {
                 }
                 let load = Load { env: &env, caller: &caller, operation_id };
                 load.all(tx).await?;
+                if data == DemoData::RecordsAndTelemetry {
+                    telemetry::add(tx, &load).await?;
+                }
                 Ok(true)
             })
             .await

@@ -78,6 +78,7 @@ pub use clientbook_store::usage::{GroupBy, UsageOf, UsageSum};
 pub use control::{Control, ControlOutcome, Controls, MAX_CONTROLLED};
 pub use create_client::NewClient;
 pub use cursor::Page;
+pub use demo::DemoData;
 pub use departments::{DepartmentChange, DepartmentQuery, NewDepartment};
 pub use device_users::{
     SightingQuery, SightingRecord, UserChange, UserQuery, UserRecord, UserSummary,

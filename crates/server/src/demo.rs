@@ -1,7 +1,7 @@
 //! `clientbook serve --demo`: made-up clients, a token for them, and calls to try.
 
 use crate::failure::Failure;
-use clientbook_app::{App, Caller, NewApiToken, Once};
+use clientbook_app::{App, Caller, DemoData, NewApiToken, Once};
 use clientbook_model::api_token::{ApiTokenName, Capability};
 use clientbook_model::principal::Role;
 use clientbook_model::secret::Secret;
@@ -18,7 +18,7 @@ pub(crate) async fn prepare(
     address: SocketAddr,
     store: Option<&str>,
 ) -> Result<String, Failure> {
-    let loaded = app.load_demo().await?;
+    let loaded = app.load_demo(DemoData::RecordsAndTelemetry).await?;
     let base = format!("http://{address}");
     if !app.has_demo_tenant().await? {
         return Ok(format!(

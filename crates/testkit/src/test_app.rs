@@ -6,7 +6,7 @@ use crate::database::TestDatabase;
 use crate::issuer::KeyServer;
 use axum::body::Body;
 use clientbook_api::{Options, Surfaces};
-use clientbook_app::{App, AuditScope, Clock, Entropy, Env, IssuerSettings};
+use clientbook_app::{App, AuditScope, Clock, DemoData, Entropy, Env, IssuerSettings};
 use clientbook_model::client::Client;
 use clientbook_model::secret::Secret;
 use clientbook_store::{Access, Db};
@@ -83,7 +83,7 @@ impl Start {
         let env = Env { clock: Clock::Manual(Arc::clone(&clock)), entropy };
         let db = Db::open(&self.url, Access::Write).expect("a store");
         let (app, _) = App::start(db, env, Some(Secret::new(OPERATOR))).await.expect("a start");
-        app.load_demo().await.expect("the demo data");
+        app.load_demo(DemoData::Records).await.expect("the demo data");
         let app = app.with_issuers(self.issuers, &self.keys.fetcher());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));

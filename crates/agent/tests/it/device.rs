@@ -36,6 +36,13 @@ pub(crate) struct Device {
 
 impl Device {
     pub(crate) fn new() -> Self {
+        let device = Self::without_history();
+        device.history();
+        device
+    }
+
+    /// One on which no browser was used yet.
+    pub(crate) fn without_history() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let uid = fs::metadata(dir.path()).unwrap().uid();
         let tool = dir.path().join("tool");
@@ -57,12 +64,11 @@ impl Device {
             format!("[Desktop Entry]\nType=Application\nName={APPLICATION}\nExec={path} %U\n");
         device.write("usr/share/applications/tool.desktop", &entry);
         symlink("/proc", device.system().join("proc")).unwrap();
-        device.history();
         device
     }
 
     /// What stands for the device's system.
-    fn system(&self) -> PathBuf {
+    pub(crate) fn system(&self) -> PathBuf {
         self.dir.path().join("system")
     }
 
@@ -154,19 +160,24 @@ impl Device {
 
     /// Starts the agent.
     pub(crate) fn run(&mut self) {
-        self.run_with(PACE);
+        self.start("run", &[PACE, &["--log=debug"]].concat());
     }
 
     /// Starts the agent at its ordinary pace.
     pub(crate) fn run_at_leisure(&mut self) {
-        self.run_with(&[]);
+        self.start("run", &["--log=debug"]);
     }
 
-    fn run_with(&mut self, pace: &[&str]) {
-        let mut command = self.command("run");
-        command.arg("--system").arg(self.system()).args(pace).arg("--log=debug");
+    /// Starts leaving by command.
+    pub(crate) fn leave(&mut self) {
+        self.start("uninstall", PACE);
+    }
+
+    fn start(&mut self, name: &str, more: &[&str]) {
+        let mut command = self.command(name);
+        command.arg("--system").arg(self.system()).args(more);
         let log = fs::OpenOptions::new().append(true).create(true).open(self.log_path()).unwrap();
-        self.agent = Some(command.stderr(log).spawn().unwrap());
+        self.agent = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
     }
 
     fn log_path(&self) -> PathBuf {

@@ -10,5 +10,6 @@ mod double;
 mod enrolling;
 mod inventory;
 mod modes;
+mod real;
 mod tls;
 mod uninstalling;

@@ -14,7 +14,7 @@ fn cycles() -> u32 {
 }
 
 /// All files below a directory.
-fn files(directory: &Path) -> Vec<String> {
+pub(crate) fn files(directory: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).into_iter().flatten() {
         let entry = entry.unwrap();

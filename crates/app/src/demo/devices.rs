@@ -22,12 +22,12 @@ use clientbook_store::{Tx, clients, departments, device_users};
 use serde_json::json;
 use uuid::{Uuid, uuid};
 
-const MINUTE: i64 = 60 * 1_000;
+pub(super) const MINUTE: i64 = 60 * 1_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
 /// A made-up device and who was seen on it.
-struct DemoDevice {
-    id: Uuid,
+pub(super) struct DemoDevice {
+    pub(super) id: Uuid,
     name: &'static str,
     key: &'static str,
     serial: &'static str,
@@ -37,20 +37,20 @@ struct DemoDevice {
     parts: [&'static str; 3],
     cores: i64,
     gibibytes: i64,
-    joined: &'static str,
+    pub(super) joined: &'static str,
     /// How many milliseconds ago it was last heard of; not at all where there is none.
     seen: Option<i64>,
     has_error: bool,
-    users: &'static [usize],
+    pub(super) users: &'static [usize],
 }
 
-struct DemoUser {
-    id: Uuid,
-    name: &'static str,
-    key: &'static str,
+pub(super) struct DemoUser {
+    pub(super) id: Uuid,
+    pub(super) name: &'static str,
+    pub(super) key: &'static str,
     /// How many milliseconds ago.
-    active: i64,
-    department: Option<usize>,
+    pub(super) active: i64,
+    pub(super) department: Option<usize>,
 }
 
 const DEPARTMENTS: [(Uuid, &str, &str); 2] = [
@@ -58,7 +58,7 @@ const DEPARTMENTS: [(Uuid, &str, &str); 2] = [
     (uuid!("d1e2f3a4-b5c6-7890-abcd-ef1234567891"), "Sales", "Sells it"),
 ];
 
-const USERS: [DemoUser; 5] = [
+pub(super) const USERS: [DemoUser; 5] = [
     DemoUser {
         id: uuid!("a1b2c3d4-e5f6-7890-abcd-ef1234567890"),
         name: "alice",
@@ -96,7 +96,7 @@ const USERS: [DemoUser; 5] = [
     },
 ];
 
-const DEVICES: [DemoDevice; 5] = [
+pub(super) const DEVICES: [DemoDevice; 5] = [
     DemoDevice {
         id: uuid!("f1e2d3c4-b5a6-7890-abcd-ef1234567890"),
         name: "DESKTOP-DEV-ALICE",
@@ -204,7 +204,7 @@ pub(super) async fn add(tx: &mut Tx, load: &Load<'_>, mut acme: Client) -> Resul
     Ok(clients::set_chain_head(tx, &acme).await?)
 }
 
-fn ago(now: Timestamp, millis: i64) -> Timestamp {
+pub(super) fn ago(now: Timestamp, millis: i64) -> Timestamp {
     Timestamp::clamped(now.millis().saturating_sub(millis))
 }
 
@@ -268,11 +268,37 @@ async fn user(
     demo: &DemoUser,
 ) -> Result<(), AppError> {
     let now = load.env.now();
+    meet(tx, device, demo, now, device.seen.map(|seen| ago(now, seen))).await?;
+    let Some((department, ..)) = demo.department.and_then(|at| DEPARTMENTS.get(at)) else {
+        return Ok(());
+    };
+    let tenant = TenantId(OURS.id);
+    departments::add_member(tx, tenant, DepartmentId(*department), DeviceUserId(demo.id)).await?;
+    let (before, after) = (json!([]), json!([department]));
+    let change = FieldChange { field: "departments".into(), before, after };
+    let event = Event {
+        entity_type: EntityType::User,
+        entity_id: demo.id,
+        action: Action::UserDepartmentsChanged,
+        changes: std::slice::from_ref(&change),
+    };
+    let put = Timestamp::clamped(time(device.joined)?.millis() + 6 * MINUTE);
+    let recorder = load.recorder(&OURS, put);
+    Ok(recorder.append(tx, acme.id.0, &mut acme.audit, &event).await?)
+}
+
+/// Adds a user whom the device first saw 5 minutes after it had joined, and last at `seen`.
+pub(super) async fn meet(
+    tx: &mut Tx,
+    device: &DemoDevice,
+    demo: &DemoUser,
+    now: Timestamp,
+    seen: Option<Timestamp>,
+) -> Result<(), AppError> {
     let joined = time(device.joined)?.millis();
     let first = Timestamp::clamped(joined + 5 * MINUTE);
     let put = Timestamp::clamped(joined + 6 * MINUTE);
     let active = ago(now, demo.active);
-    let department = demo.department.and_then(|at| DEPARTMENTS.get(at));
     let user = DeviceUser {
         id: DeviceUserId(demo.id),
         tenant_id: TenantId(OURS.id),
@@ -282,28 +308,15 @@ async fn user(
         status: UserStatus::Active,
         desktop_at: Some(active),
         web_at: Some(ago(active, 5 * MINUTE)),
-        version: if department.is_some() { 2 } else { 1 },
+        version: if demo.department.is_some() { 2 } else { 1 },
         created_at: first,
-        updated_at: if department.is_some() { put } else { first },
+        updated_at: if demo.department.is_some() { put } else { first },
     };
     device_users::insert(tx, &user).await?;
     let (tenant, id) = (user.tenant_id, DeviceId(device.id));
     device_users::see(tx, tenant, id, user.id, first).await?;
-    if let Some(seen) = device.seen {
-        device_users::see(tx, tenant, id, user.id, ago(now, seen)).await?;
+    if let Some(seen) = seen {
+        device_users::see(tx, tenant, id, user.id, seen).await?;
     }
-    let Some((department, ..)) = department else {
-        return Ok(());
-    };
-    departments::add_member(tx, tenant, DepartmentId(*department), user.id).await?;
-    let (before, after) = (json!([]), json!([department]));
-    let change = FieldChange { field: "departments".into(), before, after };
-    let event = Event {
-        entity_type: EntityType::User,
-        entity_id: user.id.0,
-        action: Action::UserDepartmentsChanged,
-        changes: std::slice::from_ref(&change),
-    };
-    let recorder = load.recorder(&OURS, put);
-    Ok(recorder.append(tx, acme.id.0, &mut acme.audit, &event).await?)
+    Ok(())
 }

@@ -2,8 +2,8 @@
 
 use clientbook_app::{
     App, AppError, AuditReport, AuditScope, Caller, Change, ClientChange, ClientKey, ClientRef,
-    Clock, Done, Entropy, Env, FieldChangeWish, FieldRef, Home, NewApiToken, NewField, Once,
-    Precondition,
+    Clock, DemoData, Done, Entropy, Env, FieldChangeWish, FieldRef, Home, NewApiToken, NewField,
+    Once, Precondition,
 };
 use clientbook_model::api_token::{ApiTokenName, Capability};
 use clientbook_model::client::ClientPatch;
@@ -84,7 +84,10 @@ impl Book {
         let db = Db::open(database.url(), Access::Write).expect("a new store");
         let secret = Some(Secret::new("operator-token-of-the-tests"));
         let (app, _) = App::start(db, env(), secret).await.expect("a first start");
-        assert!(app.load_demo().await.expect("the demo data"), "the store was new");
+        assert!(
+            app.load_demo(DemoData::Records).await.expect("the demo data"),
+            "the store was new"
+        );
         (Self { database }, app)
     }
 

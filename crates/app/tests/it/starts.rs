@@ -1,6 +1,6 @@
 //! Servers that start together on one database do not get into each other's way.
 
-use clientbook_app::{App, AuditScope, Bootstrap, Clock, Entropy, Env};
+use clientbook_app::{App, AuditScope, Bootstrap, Clock, DemoData, Entropy, Env};
 use clientbook_model::secret::Secret;
 use clientbook_store::{Access, Db};
 use clientbook_testkit::{Engine, TestDatabase};
@@ -40,7 +40,7 @@ fn servers_that_start_together_make_one_installation() {
             let env = Env { clock: Clock::System, entropy: Entropy::seeded(server) };
             let given = Secret::new("operator-token-of-them-all");
             let (app, bootstrap) = App::start(db, env, Some(given)).await.expect("a start");
-            let loaded = app.load_demo().await.expect("the demo data");
+            let loaded = app.load_demo(DemoData::Records).await.expect("the demo data");
             assert!(app.has_demo_tenant().await.expect("an answer"), "{server}");
             let report = app.verify_audit(AuditScope::default()).await.expect("a report");
             (bootstrap, loaded, report.faults)

@@ -5,6 +5,7 @@ mod checkpoint;
 mod config;
 mod copy;
 mod crash;
+mod demo;
 mod erasure;
 mod lock;
 #[cfg(target_os = "linux")]
