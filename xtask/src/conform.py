@@ -20,6 +20,11 @@ FIELD_ECHOES = "id key type order status createdAt updatedAt"
 # What a key that nobody has defined can have.
 VALUE = {"anyOf": [{"type": "string", "maxLength": 2000, "pattern": "^[^\\u0000]*$"}, {"type": "null"}]}
 
+# The demo's devices, a user and a department of the first client.
+DEVICES = [f"f1e2d3c4-b5a6-7890-abcd-ef123456789{n}" for n in range(4)]
+USER = "a1b2c3d4-e5f6-7890-abcd-ef1234567890"
+DEPARTMENT = "d1e2f3a4-b5c6-7890-abcd-ef1234567890"
+
 CLIENTS = ["aa7cf840-9ca9-46a3-9778-9015d6580d50", "aa7cf840-9ca9-46a3-9778-9015d6580d51"]
 
 
@@ -41,6 +46,16 @@ def known(document, ids):
             for parameter in path.get(method, {}).get("parameters", []):
                 if parameter["in"] == "path" and parameter["name"] in ids:
                     parameter["schema"] = {"enum": ids[parameter["name"]]}
+
+
+def controlled(document):
+    """Who is below a client is below this one."""
+    for name, path in document["paths"].items():
+        below = [one for one in ("{device_id}", "{user_id}", "{department_id}") if one in name]
+        if below:
+            part = {"paths": {name: path}}
+            user, department = {"user_id": [USER]}, {"department_id": [DEPARTMENT]}
+            known(part, {"client_id": CLIENTS[:1], "device_id": DEVICES, **user, **department})
 
 
 def own_keys(document):
@@ -166,7 +181,6 @@ def device(document, schemas):
     del document["paths"]["/v2/agent/uninstalled"]
     schemas["DeviceInput"]["properties"]["unique_key"] = {"enum": ["conformance"]}
     usage = schemas["UsageRecord"]["properties"]
-    usage["user_key"] = {"enum": ["uid-1000", "uid-1001"]}
     now = datetime.datetime.now(datetime.timezone.utc)
     hours = [now - datetime.timedelta(hours=n) for n in (1, 30, 300)]
     usage["started_at"] = {"enum": [hour.strftime("%Y-%m-%dT%H:%M:%SZ") for hour in hours]}
@@ -183,6 +197,8 @@ def main():
     if role == "device":
         device(document, schemas)
     known(document, IDS.get(surface, {}))
+    if surface == "organizations":
+        controlled(document)
     own_keys(document)
     with open(target, "w", encoding="utf-8") as file:
         json.dump(document, file)

@@ -27,8 +27,12 @@ ENOUGH = 0.3
 # parameter that the call does not have, the size of a body, its type.
 REFUSED = {401, 403, 404, 400, 413, 415}
 
-# Clients that most requests are about, and those that may be removed in their stead.
+# What most requests are about, and what may be removed in its stead.
+NOBODY = "00000000-0000-4000-8000-000000000000"
 SPARES = {
+    "a1b2c3d4-e5f6-7890-abcd-ef1234567890": NOBODY,
+    "d1e2f3a4-b5c6-7890-abcd-ef1234567890": NOBODY,
+    **{f"f1e2d3c4-b5a6-7890-abcd-ef123456789{n}": NOBODY for n in range(4)},
     "507f1f77bcf86cd799439011": "507f1f77bcf86cd799439012",
     "aa7cf840-9ca9-46a3-9778-9015d6580d50": "aa7cf840-9ca9-46a3-9778-9015d6580d51",
 }

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use utoipa::ToSchema;
 
 /// The longest id, in bytes: none that is longer is one.
-const MAX_ID: usize = 100;
+pub(super) const MAX_ID: usize = 100;
 
 /// What became of many devices or users.
 #[derive(Serialize, ToSchema)]
@@ -134,7 +134,7 @@ fn ids(mut fields: Fields<'_>, name: &str) -> Result<Vec<String>, ApiError> {
     let ids = fields.list(name, MAX_CONTROLLED, |value, at| {
         let refuse = |violation: Violation| vec![violation.below(at)];
         let asked = value.as_str().ok_or_else(|| refuse(Violation::not_a("a string")))?;
-        if asked.len() > MAX_ID {
+        if asked.chars().count() > MAX_ID {
             return Err(refuse(Violation::new("uuid", "must be a UUID")));
         }
         let id = parse_uuid(asked).map_or_else(|| asked.to_owned(), |id| id.to_string());

@@ -1,12 +1,12 @@
 //! How collection control of many devices or users is described.
 
-use super::super::control::View;
+use super::super::control::{MAX_ID, View};
 use crate::openapi::{Doc, Refusal};
-use crate::shared::schema::Id;
 use clientbook_app::MAX_CONTROLLED;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
-use utoipa::openapi::{ArrayBuilder, Ref};
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder};
 
 /// Devices to control.
 #[derive(ToSchema)]
@@ -32,8 +32,10 @@ pub(super) struct UserIds {
     user_ids: Vec<String>,
 }
 
+/// What is no UUID names nothing that is there, and fails by itself as such.
 fn ids() -> ArrayBuilder {
-    let list = ArrayBuilder::new().items(Ref::from_schema_name(Id::name()));
+    let id = ObjectBuilder::new().schema_type(Type::String).max_length(Some(MAX_ID));
+    let list = ArrayBuilder::new().items(id.description(Some("An id, as a UUID")));
     list.min_items(Some(1)).max_items(Some(MAX_CONTROLLED)).unique_items(true)
 }
 
@@ -58,7 +60,6 @@ pub(super) fn switches(id: &'static str, about: &'static str) -> Doc {
     let logs = json!({ "device_ids": [DEVICE], "log_shipping_enabled": true });
     answers(id, about, done(DEVICE, "Device not found"))
         .takes::<SwitchedDevices>(vec![("devices", body), ("with_logs", logs)])
-        .using::<Id>()
         .refuses(&[Refusal::ClientControl])
 }
 
@@ -67,16 +68,13 @@ pub(super) fn deletes(id: &'static str, about: &'static str) -> Doc {
     let body = json!({ "device_ids": [DEVICE, UNKNOWN] });
     answers(id, about, done(DEVICE, "Device not found"))
         .takes::<DeviceIds>(vec![("devices", body)])
-        .using::<Id>()
         .refuses(&[Refusal::ClientControl])
 }
 
 /// Does something to users.
 pub(super) fn of_users(id: &'static str, about: &'static str) -> Doc {
     let body = json!({ "user_ids": [USER, UNKNOWN] });
-    answers(id, about, done(USER, "User not found"))
-        .takes::<UserIds>(vec![("users", body)])
-        .using::<Id>()
+    answers(id, about, done(USER, "User not found")).takes::<UserIds>(vec![("users", body)])
 }
 
 #[cfg(test)]
