@@ -20,7 +20,13 @@ fn what_is_no_table_is_not_read() {
     let table = "CREATE TABLE visits(id, url, visit_time, transition, module)";
     for visits in [
         format!("CREATE VIEW visits AS {ENDLESS};"),
-        "CREATE VIRTUAL TABLE visits USING fts5(url, visit_time, transition);".to_owned(),
+        // It has all that a history has.
+        format!(
+            "CREATE VIRTUAL TABLE visits USING fts5(id, url, visit_time, transition);
+             INSERT INTO urls VALUES (1, 'https://example.org/');
+             INSERT INTO visits VALUES (1, 1, {}, {ORDINARY});",
+            (NOW - 9) * 1_000 + CHROMIUM_EPOCH,
+        ),
         "CREATE VIRTUAL TABLE visits USING dbstat;".to_owned(),
         // The schema says table, and its text another thing.
         format!(
