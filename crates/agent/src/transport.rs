@@ -54,8 +54,9 @@ type Driver = Pin<Box<http1::Connection<TokioIo<Stream>, Full<Bytes>>>>;
 /// A connection.
 pub(crate) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
-    driver: Driver,
-    ended: bool,
+    /// Dropped once it has ended: only then a request that it did not send hears of it. A server ends a
+    /// connection that it has not used for a while.
+    driver: Option<Driver>,
     busy: Busy,
 }
 
@@ -72,12 +73,12 @@ impl Connection {
         };
         let opened = timeout(CONNECT, opening).await;
         let ((sender, driver), busy) = opened.map_err(|_| "no connection in time".to_owned())??;
-        Ok(Self { sender, driver: Box::pin(driver), ended: false, busy })
+        Ok(Self { sender, driver: Some(Box::pin(driver)), busy })
     }
 
     /// Whether another request may follow.
     pub(crate) fn is_open(&self) -> bool {
-        !self.ended && !self.sender.is_closed()
+        self.driver.is_some() && !self.sender.is_closed()
     }
 
     /// Asks, and takes the whole answer in.
@@ -89,13 +90,13 @@ impl Connection {
     ) -> Result<Answer, String> {
         let request = request(target, token, call)?;
         self.busy.set(true);
-        let Self { sender, driver, ended, .. } = self;
+        let Self { sender, driver, .. } = self;
         let whole = async {
             sender.ready().await.map_err(|error| error.to_string())?;
             let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
             take_in(response).await
         };
-        let answer = timeout(call.limit, drive(driver, ended, whole)).await;
+        let answer = timeout(call.limit, drive(driver, whole)).await;
         let answer = answer.map_err(|_| "no answer in time".to_owned())?;
         self.busy.set(answer.is_err());
         answer
@@ -103,15 +104,16 @@ impl Connection {
 }
 
 /// Does `work`, driving the connection meanwhile.
-async fn drive<T>(driver: &mut Driver, ended: &mut bool, work: impl Future<Output = T>) -> T {
+async fn drive<T>(driver: &mut Option<Driver>, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     poll_fn(|context| {
         if let Poll::Ready(done) = work.as_mut().poll(context) {
             return Poll::Ready(done);
         }
-        // Why it ended, `work` hears from hyper.
-        if !*ended && driver.as_mut().poll(context).is_ready() {
-            *ended = true;
+        // That it has ended, `work` hears from hyper.
+        let running = driver.as_mut();
+        if running.is_some_and(|driver| driver.as_mut().poll(context).is_ready()) {
+            *driver = None;
         }
         // What the connection has just taken in.
         work.as_mut().poll(context)
@@ -146,4 +148,49 @@ async fn take_in(response: Response<Incoming>) -> Result<Answer, String> {
     let body = Limited::new(body, ANSWER_BYTES).collect().await;
     let body = body.map_err(|error| error.to_string())?.to_bytes();
     Ok(Answer { status: head.status.as_u16(), retry_after, date, body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Address;
+    use std::io::{Read as _, Write as _};
+
+    /// A server that closes each connection once it has answered on it: its URL.
+    fn forgetful() -> (String, std::thread::JoinHandle<()>) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let serving = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut request = Vec::new();
+            while !request.ends_with(b"{}") {
+                let mut bytes = [0; 1_024];
+                let read = stream.read(&mut bytes).expect("a request");
+                request.extend_from_slice(&bytes[..read]);
+            }
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+            stream.write_all(answer).expect("an answer");
+        });
+        (url, serving)
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_meanwhile_is_told_at_once() {
+        let (url, serving) = forgetful();
+        let address = Address { url, ca: None, insecure_http: false };
+        let target = Target::new(&address).expect("a server");
+        let mut connection = Connection::open(&target).await.expect("a connection");
+        let call = Call {
+            method: Method::POST,
+            path: "/",
+            body: Bytes::from_static(b"{}"),
+            limit: Duration::from_mins(1),
+        };
+        let first = connection.call(&target, None, &call).await.expect("an answer");
+        assert_eq!(first.status, 200);
+        serving.join().expect("no panic");
+        let second = timeout(Duration::from_secs(10), connection.call(&target, None, &call)).await;
+        assert!(second.expect("no wait for an answer that cannot come").is_err());
+        assert!(!connection.is_open());
+    }
 }

@@ -5,9 +5,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Kept free for the store's connections, the log and the rest.
 const RESERVE: u64 = 256;
 
-/// As many connections as wanted, or fewer if the limit of open files is lower: a process that
-/// spends its last file descriptor on a connection cannot open its store any more.
+/// As many connections as wanted, or fewer if the limit of open files cannot be raised as far: a
+/// process that spends its last file descriptor on a connection cannot open its store any more. Each
+/// agent that waits has a connection, and the usual soft limit leaves room for 768.
 pub(crate) fn connections(wanted: u32) -> u32 {
+    // What it comes to is looked at next.
+    let _too_few = raise(u64::from(wanted) + RESERVE);
     let soft_limit = getrlimit(Resource::Nofile).current;
     soft_limit.map_or(wanted, |files| wanted.min(connections_of(files)))
 }

@@ -318,11 +318,12 @@ impl Agent {
             let device = self.permits.device && !self.sent.device;
             let software = self.permits.software && !self.sent.software;
             if device || software {
-                let inventory = Inventory {
-                    device: device.then(|| self.made().device()),
-                    software: software.then(|| self.made().software()),
+                let made = self.made();
+                let inventory = || Inventory {
+                    device: device.then(|| made.device()),
+                    software: software.then(|| made.software()),
                 };
-                run.server.inventory(token, &inventory).await?;
+                run.server.inventory(token, inventory).await?;
                 self.sent.device |= device;
                 self.sent.software |= software;
             }

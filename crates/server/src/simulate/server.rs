@@ -69,25 +69,29 @@ impl Server {
 
     /// Joins a client.
     pub(super) async fn enroll(&self, enroll: &Enroll) -> Result<Enrolled, Refusal> {
-        parse(&self.once(Method::POST, path::ENROLL, None, enroll).await?)
+        parse(&self.once(Method::POST, path::ENROLL, None, || enroll).await?)
     }
 
     /// Says the last word.
     pub(super) async fn uninstalled(&self, token: &str) -> Result<(), Refusal> {
-        let nothing = serde_json::json!({});
-        self.once(Method::POST, path::UNINSTALLED, Some(token), &nothing).await.map(drop)
+        let nothing = || serde_json::json!({});
+        self.once(Method::POST, path::UNINSTALLED, Some(token), nothing).await.map(drop)
     }
 
-    /// Sends an inventory.
-    pub(super) async fn inventory(&self, token: &str, all: &Inventory) -> Result<(), Refusal> {
-        self.once(Method::PUT, path::INVENTORY, Some(token), all).await?;
+    /// Sends an inventory, which is made when it is sent: a device that waits for its turn keeps none.
+    pub(super) async fn inventory(
+        &self,
+        token: &str,
+        make: impl FnOnce() -> Inventory,
+    ) -> Result<(), Refusal> {
+        self.once(Method::PUT, path::INVENTORY, Some(token), make).await?;
         self.figures.inventories.add(1);
         Ok(())
     }
 
     /// Sends records of usage.
     pub(super) async fn usage(&self, token: &str, usage: &Usage) -> Result<(), Refusal> {
-        let answer = self.once(Method::POST, path::USAGE, Some(token), usage).await?;
+        let answer = self.once(Method::POST, path::USAGE, Some(token), || usage).await?;
         let accepted: UsageAccepted = parse(&answer)?;
         self.figures.records.add(accepted.accepted);
         Ok(())
@@ -144,16 +148,16 @@ impl Server {
     }
 
     /// One request on a connection of its own.
-    async fn once(
+    async fn once<B: Serialize>(
         &self,
         method: Method,
         path: &'static str,
         token: Option<&str>,
-        body: &impl Serialize,
+        body: impl FnOnce() -> B,
     ) -> Result<Answer, Refusal> {
-        let call = call(method, path, body, LIMIT)?;
         // Nobody closes it.
         let _turn = self.calls.acquire().await;
+        let call = call(method, path, &body(), LIMIT)?;
         let begun = Instant::now();
         let asked = async {
             let mut connection = Connection::open(&self.target, &self.figures).await?;

@@ -112,8 +112,9 @@ type Driver = Pin<Box<http1::Connection<TokioIo<Box<dyn Duplex>>, Full<Bytes>>>>
 /// A connection.
 pub(super) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
-    driver: Driver,
-    ended: bool,
+    /// Dropped once it has ended: only then a request that it did not send hears of it. A server ends a
+    /// connection that it has not used for a while.
+    driver: Option<Driver>,
 }
 
 impl Connection {
@@ -136,12 +137,12 @@ impl Connection {
         let opened = timeout(CONNECT, opening).await;
         let opened = opened.map_err(|_| "no connection in time".to_owned())?;
         let (sender, driver) = opened.map_err(|error| error.to_string())?;
-        Ok(Self { sender, driver: Box::pin(driver), ended: false })
+        Ok(Self { sender, driver: Some(Box::pin(driver)) })
     }
 
     /// Whether another request may follow.
     pub(super) fn is_open(&self) -> bool {
-        !self.ended && !self.sender.is_closed()
+        self.driver.is_some() && !self.sender.is_closed()
     }
 
     /// Asks, and takes the whole answer in; an error in words.
@@ -152,27 +153,28 @@ impl Connection {
         call: &Call,
     ) -> Result<Answer, String> {
         let request = request(target, token, call)?;
-        let Self { sender, driver, ended } = self;
+        let Self { sender, driver } = self;
         let whole = async {
             sender.ready().await.map_err(|error| error.to_string())?;
             let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
             take_in(response).await
         };
-        let answer = timeout(call.limit, drive(driver, ended, whole)).await;
+        let answer = timeout(call.limit, drive(driver, whole)).await;
         answer.map_err(|_| "no answer in time".to_owned())?
     }
 }
 
 /// Does `work`, driving the connection meanwhile.
-async fn drive<T>(driver: &mut Driver, ended: &mut bool, work: impl Future<Output = T>) -> T {
+async fn drive<T>(driver: &mut Option<Driver>, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     poll_fn(|context| {
         if let Poll::Ready(done) = work.as_mut().poll(context) {
             return Poll::Ready(done);
         }
-        // Why it ended, `work` hears from hyper.
-        if !*ended && driver.as_mut().poll(context).is_ready() {
-            *ended = true;
+        // That it has ended, `work` hears from hyper.
+        let running = driver.as_mut();
+        if running.is_some_and(|driver| driver.as_mut().poll(context).is_ready()) {
+            *driver = None;
         }
         // What the connection has just taken in.
         work.as_mut().poll(context)
@@ -245,5 +247,49 @@ impl AsyncWrite for Counted {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+
+    /// A server that closes each connection once it has answered on it: its URL.
+    fn forgetful() -> (String, std::thread::JoinHandle<()>) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let serving = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut request = Vec::new();
+            while !request.ends_with(b"{}") {
+                let mut bytes = [0; 1_024];
+                let read = stream.read(&mut bytes).expect("a request");
+                request.extend_from_slice(&bytes[..read]);
+            }
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+            stream.write_all(answer).expect("an answer");
+        });
+        (url, serving)
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_meanwhile_is_told_at_once() {
+        let (url, serving) = forgetful();
+        let target = Target::new(&Url::parse(&url).expect("a URL")).await.expect("a server");
+        let figures = Arc::new(Figures::new(1).expect("figures"));
+        let mut connection = Connection::open(&target, &figures).await.expect("a connection");
+        let call = Call {
+            method: Method::POST,
+            path: "/",
+            body: Bytes::from_static(b"{}"),
+            limit: Duration::from_mins(1),
+        };
+        let first = connection.call(&target, None, &call).await.expect("an answer");
+        assert_eq!(first.status, 200);
+        serving.join().expect("no panic");
+        let second = timeout(Duration::from_secs(10), connection.call(&target, None, &call)).await;
+        assert!(second.expect("no wait for an answer that cannot come").is_err());
+        assert!(!connection.is_open());
     }
 }
