@@ -40,7 +40,7 @@ pub enum UsageKind {
     Web,
 }
 
-/// 202: what became of the records.
+/// 202: what became of the records; those for which their day has no room are neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageAccepted {
     /// Counted.

@@ -30,6 +30,15 @@ pub type LogMessage = Label<2_000>;
 /// How far ahead of the server's clock a device's may be, in milliseconds: 10 minutes.
 pub const AHEAD_MILLIS: i64 = 10 * 60 * 1_000;
 
+/// The most sums that a device may have of a day: one for each user and each application or domain. An
+/// agent counts 1,000 domains of a user and day and the applications that have a window, so a device
+/// whose users all do their utmost has room for more than a dozen of them, and for a hundred who do not.
+pub const MAX_SUMS_OF_DAY: usize = 20_000;
+
+/// The most records of a day that count for a device. An agent makes one every 5 minutes of each user and
+/// application that runs: enough for 300 of them around the clock.
+pub const MAX_RECORDS_OF_DAY: usize = 100_000;
+
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 /// A piece of installed software.

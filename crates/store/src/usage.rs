@@ -65,24 +65,58 @@ pub async fn note(
     tx.send(&[], sql, &args).await
 }
 
-/// Adds to a day's sum.
+/// Adds to a day's sum, of so many records that began on it.
 pub async fn add(
     tx: &mut Tx,
     place: &DevicePlace,
     key: &UsageKey,
-    used: Used,
+    (used, records): (Used, i64),
 ) -> Result<(), DbError> {
     let sql = "INSERT INTO usage_days (tenant_id, client_id, day, device_id, user_id, kind, name,
-            seconds, visits)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            seconds, visits, records)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         ON CONFLICT (tenant_id, client_id, day, device_id, user_id, kind, name) DO UPDATE
             SET seconds = usage_days.seconds + excluded.seconds,
-                visits = usage_days.visits + excluded.visits";
-    let place =
-        [place.tenant_id.into(), place.client_id.into(), key.day.0.into(), place.device_id.into()];
+                visits = usage_days.visits + excluded.visits,
+                records = usage_days.records + excluded.records";
     let what = [key.user_id.into(), key.kind.as_str().into(), (&key.name).into()];
-    let args = [&place[..], &what, &[used.seconds.into(), used.visits.into()]].concat();
-    tx.send(&[], sql, &args).await
+    let much = [used.seconds.into(), used.visits.into(), records.into()];
+    tx.send(&[], sql, &[&of_day(place, key.day)[..], &what, &much].concat()).await
+}
+
+/// How many sums a device has of a day, and of how many records that began on it.
+pub async fn held(tx: &mut Tx, place: &DevicePlace, day: DayNumber) -> Result<(i64, i64), DbError> {
+    let sql = "SELECT count(*), CAST(coalesce(sum(records), 0) AS bigint) FROM usage_days
+        WHERE tenant_id = $1 AND client_id = $2 AND day = $3 AND device_id = $4";
+    tx.one(sql, &of_day(place, day), |row| Ok((row.get(0)?, row.get(1)?))).await
+}
+
+/// The sums that a device has of a day, of what is called so.
+pub async fn named(
+    tx: &mut Tx,
+    place: &DevicePlace,
+    day: DayNumber,
+    names: impl Iterator<Item = &str>,
+) -> Result<Vec<UsageKey>, DbError> {
+    let sql = tx.worded([
+        "SELECT user_id, kind, name FROM usage_days
+            WHERE tenant_id = $1 AND client_id = $2 AND day = $3 AND device_id = $4
+            AND name IN (SELECT value FROM json_each($5))",
+        "SELECT user_id, kind, name FROM usage_days
+            WHERE tenant_id = $1 AND client_id = $2 AND day = $3 AND device_id = $4
+            AND name = ANY(ARRAY(SELECT jsonb_array_elements_text($5)))",
+    ]);
+    let names = names.collect::<serde_json::Value>().to_string();
+    let args = [&of_day(place, day)[..], &[Value::Json(&names)]].concat();
+    let key = |row: &Row<'_>| {
+        let user_id = DeviceUserId(row.get(0)?);
+        Ok(UsageKey { day, user_id, kind: row.name(1)?, name: row.get(2)? })
+    };
+    tx.all(sql, &args, key).await
+}
+
+fn of_day<'a>(place: &DevicePlace, day: DayNumber) -> [Value<'a>; 4] {
+    [place.tenant_id.into(), place.client_id.into(), day.0.into(), place.device_id.into()]
 }
 
 /// Whose usage to sum up, and of which days, both included.

@@ -3,6 +3,7 @@
 mod enforcement;
 mod enrolling;
 mod replicas;
+mod room_of_day;
 mod telemetry;
 mod users;
 mod waiting;

@@ -1,6 +1,7 @@
 //! What agents hand over: inventories, records of usage, their own log. The mode decides inside the
 //! transaction that writes: what it forbids leaves nothing.
 
+use super::room_of_day::RoomOfDays;
 use super::users::{Room, start};
 use super::{Agent, hold};
 use crate::App;
@@ -32,7 +33,7 @@ pub struct Inventory {
     pub software: Option<Vec<Software>>,
 }
 
-/// What became of records of usage.
+/// What became of records of usage; those for which their day has no room are neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UsageAccepted {
     /// Counted.
@@ -154,6 +155,13 @@ fn payload(record: &UsageRecord) -> Payload {
     }
 }
 
+/// The sums that a record of a user is part of.
+fn keys(record: &UsageRecord, user_id: DeviceUserId) -> Vec<UsageKey> {
+    let (kind, name) = (record.kind, record.name.as_str());
+    let key = |day| UsageKey { day, user_id, kind, name: name.to_owned() };
+    record.days().map(|(day, ..)| key(day)).collect()
+}
+
 /// When a user was last active, as far as records tell it.
 #[derive(Debug, Clone, Copy, Default)]
 struct LastActive {
@@ -183,18 +191,29 @@ impl Taking<'_> {
             .filter(|(_, digest)| counted.insert(**digest))
             .collect();
         let users = self.users(tx, &holders, fresh.iter().map(|(record, _)| *record)).await?;
-        let mut sums = BTreeMap::<_, Used>::new();
-        let mut active = BTreeMap::<_, LastActive>::new();
-        let now = self.env.now();
+        let mut parts = Vec::new();
         for (record, digest) in &fresh {
             let Some(user_id) = users.get(&record.user_key).copied() else {
                 return Err(AppError::Internal("a user vanished while usage was taken in".into()));
             };
-            for (day, seconds, visits) in record.days() {
-                let (kind, name) = (record.kind, record.name.as_str().to_owned());
-                let sum = sums.entry(UsageKey { day, user_id, kind, name }).or_default();
-                sum.seconds += seconds;
-                sum.visits += visits;
+            parts.push((*record, **digest, user_id, keys(record, user_id)));
+        }
+        let all_keys = parts.iter().flat_map(|(_, _, _, keys)| keys);
+        let mut room = RoomOfDays::of(tx, &place, all_keys).await?;
+        let mut sums = BTreeMap::<_, (Used, i64)>::new();
+        let mut active = BTreeMap::<_, LastActive>::new();
+        let (now, mut accepted) = (self.env.now(), 0);
+        for (record, digest, user_id, keys) in parts {
+            let first = DayNumber::of(record.started_at);
+            if !room.take(first, &keys) {
+                continue;
+            }
+            accepted += 1;
+            for (key, (day, seconds, visits)) in keys.into_iter().zip(record.days()) {
+                let (used, records) = sums.entry(key).or_default();
+                used.seconds += seconds;
+                used.visits += visits;
+                *records += i64::from(day == first);
             }
             let last = active.entry(user_id).or_default();
             let ended = Some(record.ended_at().min(now));
@@ -202,17 +221,17 @@ impl Taking<'_> {
                 UsageKind::App => last.desktop_at = last.desktop_at.max(ended),
                 UsageKind::Web => last.web_at = last.web_at.max(ended),
             }
-            usage::note(tx, &place, **digest, DayNumber::of(record.started_at)).await?;
+            usage::note(tx, &place, digest, first).await?;
         }
-        for (key, used) in &sums {
-            usage::add(tx, &place, key, *used).await?;
+        for (key, more) in &sums {
+            usage::add(tx, &place, key, *more).await?;
         }
         for (user, last) in active {
             let (desktop, web) = (last.desktop_at, last.web_at);
             device_users::set_activity(tx, place.tenant_id, user, desktop, web).await?;
         }
-        let (accepted, all) = (fresh.len() as u64, self.records.len() as u64);
-        Ok(UsageAccepted { accepted, duplicates: all - accepted })
+        let duplicates = (self.records.len() - fresh.len()) as u64;
+        Ok(UsageAccepted { accepted, duplicates })
     }
 
     /// Who has the keys. Refused where one is archived, or a record began before its user was deleted.

@@ -5,6 +5,7 @@ mod enroll;
 mod gathered;
 mod hand_over;
 mod retention;
+mod room_of_day;
 mod uninstalled;
 mod users;
 mod waiting;

@@ -106,7 +106,7 @@ async fn use_of(
                 UsageKind::App => Used { seconds: amount, visits: 0 },
                 UsageKind::Web => Used { seconds: 0, visits: amount },
             };
-            usage::add(tx, place, &UsageKey { day, user_id, kind, name }, sum).await?;
+            usage::add(tx, place, &UsageKey { day, user_id, kind, name }, (sum, 0)).await?;
         }
     }
     Ok(())
