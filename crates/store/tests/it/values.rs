@@ -73,7 +73,8 @@ async fn values_that_were_there_before_are_taken() {
     database.execute(&format!(
         "UPDATE enrollment_tokens SET value = '{value}';
          DROP TABLE enrollment_values;
-         DELETE FROM refinery_schema_history WHERE version = 12"
+         ALTER TABLE usage_days DROP COLUMN records;
+         DELETE FROM refinery_schema_history WHERE version >= 12"
     ));
     let db = Db::open(database.url(), Access::Write).expect("a migrated store");
     let store = Store { db, database };
