@@ -44,44 +44,52 @@ pub(crate) async fn run(args: EnrollArgs) -> Result<(), Failure> {
         let reason = format!("this is the device {device_id} of {} already", server.url);
         return Err(Failure::Failed(reason + ": add --again to enroll it anew"));
     }
+    // Before the service is stopped: the former enrolment goes on until there is another.
+    let (unique_key, enrolled) = ask(&places, &Server::new(target, None), token).await?;
     // The service is the machine's, not the enrolment's.
     let installed = state::begun(&places)?.map(|before| before.installed).unwrap_or_default();
     unit::stop(&places)
         .map_err(|error| Failure::Failed(format!("the service cannot be stopped: {error}")))?;
     let is_installed = !installed.is_empty();
-    let enrolled =
-        enroll(&places, &args, Server::new(target, None), address, token, installed).await;
-    // If that failed, the former enrolment goes on.
-    let serves = is_installed || (args.install && enrolled.is_ok());
+    let kept = take_up(&places, &args, address, (unique_key, enrolled), installed);
+    let serves = is_installed || (args.install && kept.is_ok());
     let started = if serves { unit::start(&places) } else { Ok(()) };
-    let said = format!("Enrolled as device {}", enrolled?);
+    let said = format!("Enrolled as device {}", kept?);
     started?;
     output::print(&said).map_err(|error| Failure::Failed(format!("standard output: {error}")))
 }
 
-/// Joins, and replaces what is known of a former enrolment; gives the device's id.
-async fn enroll(
+/// Joins; gives what tells the device from others, and what the server said.
+async fn ask(
     places: &Places,
-    args: &EnrollArgs,
-    server: Server,
-    address: Address,
+    server: &Server,
     token: String,
-    mut installed: Vec<PathBuf>,
-) -> Result<String, Failure> {
-    let _held = state::hold(places)?;
+) -> Result<(String, Enrolled), Failure> {
     let unique_key = inventory::unique_key(places).ok_or_else(|| {
         let reason = "nothing tells this device from others: it has neither a firmware's id nor \
                       /etc/machine-id";
         Failure::Failed(reason.into())
     })?;
+    let device = inventory::device(places, &unique_key, &ExtensionIds::default(), &[]);
+    let enrolled = join(server, &Enroll { enrollment_token: token, device }).await?;
+    Ok((unique_key, enrolled))
+}
+
+/// Replaces what is known of a former enrolment; gives the device's id.
+fn take_up(
+    places: &Places,
+    args: &EnrollArgs,
+    address: Address,
+    (unique_key, enrolled): (String, Enrolled),
+    mut installed: Vec<PathBuf>,
+) -> Result<String, Failure> {
+    let _held = state::hold(places)?;
+    let Enrolled { device_id, device_token, check_in } = enrolled;
     let extensions = ExtensionIds {
         chrome: args.chrome_extension.clone(),
         edge: args.edge_extension.clone(),
         firefox: args.firefox_extension.clone(),
     };
-    let device = inventory::device(places, &unique_key, &ExtensionIds::default(), &[]);
-    let Enrolled { device_id, device_token, check_in } =
-        join(&server, &Enroll { enrollment_token: token, device }).await?;
     let mut told = Told::default();
     told.hear(check_in, env::now());
     if args.install {

@@ -2,6 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -93,12 +94,13 @@ pub(crate) fn entries(directory: &Path, most: usize) -> io::Result<Vec<PathBuf>>
 
 /// Opens a file that is not ours for reading, if it is one.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
-    const NONBLOCK: i32 = 0o4000;
-    let file = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path)?;
-    if file.metadata()?.is_file() {
-        return Ok(file);
+    const PATH_ONLY: i32 = 0o10_000_000;
+    // To open some devices is to use them.
+    let place = OpenOptions::new().read(true).custom_flags(PATH_ONLY).open(path)?;
+    if !place.metadata()?.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "not a file"));
     }
-    Err(io::Error::new(ErrorKind::InvalidInput, "not a file"))
+    File::open(format!("/proc/self/fd/{}", place.as_raw_fd()))
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {

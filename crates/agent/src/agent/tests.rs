@@ -5,6 +5,7 @@ use clientbook_agent_protocol::{Device, Directive};
 use std::path::Path;
 use tempfile::TempDir;
 
+const SECOND: Duration = Duration::from_secs(1);
 const YEAR: Millis = 365 * 24 * 3_600_000;
 
 /// An agent that was just told to collect one user's visits.
@@ -22,7 +23,16 @@ fn agent() -> (TempDir, Agent) {
     let mut told = Told::default();
     told.hear(config(Directive::Collect, &[Collect::WebUsage], &["uid:1"]), env::now());
     state::keep(&places, &enrollment, "cbd_1", &told).unwrap();
-    let pace = crate::pace::tests::pace();
+    let pace = Pace {
+        wait: 55 * SECOND,
+        retry: 2 * SECOND,
+        inactive: 300 * SECOND,
+        unknown: 3_600 * SECOND,
+        sample: 15 * SECOND,
+        window: 300 * SECOND,
+        scan: 300 * SECOND,
+        inventory: 3_600 * SECOND,
+    };
     let agent = Agent::start(places, enrollment, "cbd_1".into(), pace, Ring::default()).unwrap();
     (dir, agent)
 }

@@ -14,6 +14,8 @@ const HEAP: &str = "PRAGMA hard_heap_limit = 16777216;";
 const VALUE: i32 = 3 << 20;
 /// Bytes of one statement: of those that made the tables, too.
 const STATEMENT: i32 = 256 << 10;
+/// Bytes of a pattern. Ours are short, and a long one keeps SQLite from looking at the budget.
+const PATTERN: i32 = 32;
 /// What the questions that we ask need.
 const FUNCTIONS: &[&str] = &["coalesce", "count", "like", "max", "substr"];
 
@@ -45,6 +47,7 @@ fn guarded(path: &Path, budget: &Budget) -> rusqlite::Result<Connection> {
     connection.execute_batch(HEAP)?;
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE)?;
     connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, STATEMENT)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN)?;
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
@@ -62,19 +65,24 @@ fn allowed(context: &AuthContext<'_>) -> Authorization {
     let is_allowed = match context.action {
         AuthAction::Select | AuthAction::Read { .. } => context.accessor.is_none(),
         AuthAction::Function { function_name } => FUNCTIONS.contains(&function_name),
-        AuthAction::Pragma { pragma_name, .. } => pragma_name == "table_info",
+        AuthAction::Pragma { pragma_name, .. } => {
+            matches!(pragma_name, "table_info" | "table_xinfo")
+        }
         _ => false,
     };
     if is_allowed { Authorization::Allow } else { Authorization::Deny }
 }
 
 /// Whether this is a table: neither a view nor one that a module of SQLite makes up. SQLite itself
-/// writes the statement that made a table so, whatever case it was given in.
+/// writes the statement that made a table so, whatever case it was given in. Nor may it reckon columns
+/// from others, in words of its own: no browser's does.
 pub(super) fn is_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
     let sql = "SELECT count(*) FROM sqlite_schema \
                WHERE type = 'table' AND name = ?1 AND sql LIKE 'CREATE TABLE %'";
     let count: i64 = connection.query_row(sql, [name], |row| row.get(0))?;
-    Ok(count == 1)
+    let reckoned = "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE hidden <> 0";
+    let reckoned: i64 = connection.query_row(reckoned, [name], |row| row.get(0))?;
+    Ok(count == 1 && reckoned == 0)
 }
 
 /// In the system's own words, without what the history holds.

@@ -155,10 +155,11 @@ impl Server {
         token: Option<&str>,
         body: impl FnOnce() -> B,
     ) -> Result<Answer, Refusal> {
+        // Waiting for a turn counts: calls wait where the server lets others wait.
+        let begun = Instant::now();
         // Nobody closes it.
         let _turn = self.calls.acquire().await;
         let call = call(method, path, &body(), LIMIT)?;
-        let begun = Instant::now();
         let asked = async {
             let mut connection = Connection::open(&self.target, &self.figures).await?;
             connection.call(&self.target, token, &call).await

@@ -28,6 +28,14 @@ fn what_is_no_table_is_not_read() {
             (NOW - 9) * 1_000 + CHROMIUM_EPOCH,
         ),
         "CREATE VIRTUAL TABLE visits USING dbstat;".to_owned(),
+        // A column that SQLite reckons, in one step that it never ends.
+        format!(
+            "CREATE TABLE visits(id, url, visit_time, transition AS (id LIKE url));
+             INSERT INTO urls VALUES (1, 'https://example.org/');
+             INSERT INTO visits VALUES ('{}', '%a%a%a%a%a%a%a%a%b', {});",
+            "a".repeat(100_000),
+            (NOW - 9) * 1_000 + CHROMIUM_EPOCH,
+        ),
         // The schema says table, and its text another thing.
         format!(
             "{table}; PRAGMA writable_schema = ON;
