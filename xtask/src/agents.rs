@@ -12,6 +12,12 @@ const SERVER: &str = "build --release --locked -p clientbook";
 
 const TESTS: &str = "test --release --locked -p clientbook-agent --test it real:: -- --ignored";
 
+/// The tests that these words choose.
+const PROOFS: [&str; 2] = [
+    "real::kills::killed_amid_its_uninstallation_it_says_one_last_word",
+    "real::story::after_each_answer_nothing_passes_that_it_forbids",
+];
+
 const INSTALL: &str = "
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -34,7 +40,10 @@ pub(crate) fn run(workspace: &Workspace, agents: &Agents) -> Result<(), Failure>
     };
     step::run("agents: build the server", &mut workspace.cargo(words(SERVER)))?;
     let tests = words(TESTS);
-    crash::build(workspace, "agents", &tests.join(" "))?;
+    let chosen = crash::build(workspace, "agents", &tests.join(" "))?;
+    if chosen != PROOFS {
+        return Err(Failure::new(format!("agents would run {chosen:?} and not {PROOFS:?}")));
+    }
     ensure()?;
     let profile = if agents.debug { "debug" } else { "release" };
     let mut test = workspace.cargo(tests);

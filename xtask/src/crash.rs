@@ -17,25 +17,31 @@ pub(crate) fn run(workspace: &Workspace, cycles: u32) -> Result<(), Failure> {
 /// Tells the tests how often to do each thing.
 pub(crate) const CYCLES: &str = "CLIENTBOOK_CRASH_CYCLES";
 
-/// Builds what `tests`, the words of a `cargo test`, chooses.
-pub(crate) fn build(workspace: &Workspace, title: &str, tests: &str) -> Result<(), Failure> {
+/// Builds what `tests`, the words of a `cargo test`, chooses; the tests' paths, in order.
+pub(crate) fn build(
+    workspace: &Workspace,
+    title: &str,
+    tests: &str,
+) -> Result<Vec<String>, Failure> {
     step::timed(&format!("{title}: build"), || {
         let mut list = workspace.cargo(tests.split(' ').chain(["--list"]));
         let listed = list.stderr(Stdio::inherit()).output().map_err(Failure::new)?;
         if !listed.status.success() {
             return Err(Failure::new(format!("the tests of {title} do not build")));
         }
+        let chosen = listed_tests(&String::from_utf8_lossy(&listed.stdout));
         // `cargo test` is content with a filter that matches nothing.
-        if !has_test(&String::from_utf8_lossy(&listed.stdout)) {
+        if chosen.is_empty() {
             return Err(Failure::new(format!("no test is chosen by `cargo {tests}`")));
         }
-        Ok(())
+        Ok(chosen)
     })
 }
 
-/// Whether a listing of tests has one.
-pub(crate) fn has_test(listing: &str) -> bool {
-    listing.lines().any(|line| line.ends_with(": test"))
+/// The paths of the tests in a listing.
+pub(crate) fn listed_tests(listing: &str) -> Vec<String> {
+    let paths = listing.lines().filter_map(|line| line.strip_suffix(": test"));
+    paths.map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -43,8 +49,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_listing_has_no_test() {
-        assert!(has_test("crash::no_acknowledged_write_is_lost: test\n\n1 test, 0 benchmarks\n"));
-        assert!(!has_test("\n0 tests, 0 benchmarks\n"));
+    fn a_listing_has_tests_or_none() {
+        let listing = "crash::no_acknowledged_write_is_lost: test\n\n1 test, 0 benchmarks\n";
+        assert_eq!(listed_tests(listing), ["crash::no_acknowledged_write_is_lost"]);
+        assert!(listed_tests("\n0 tests, 0 benchmarks\n").is_empty());
     }
 }

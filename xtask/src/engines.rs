@@ -4,7 +4,7 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::process::Stdio;
 
-use crate::crash::has_test;
+use crate::crash::listed_tests;
 use crate::postgres::Postgres;
 use crate::step::{self, Failure};
 use crate::workspace::Workspace;
@@ -51,7 +51,7 @@ pub(crate) fn run(workspace: &Workspace, wish: &Engines) -> Result<(), Failure> 
         let command = |last: &str| workspace.cargo(TESTS.split(' ').chain([filter, last]));
         let listed = command("--list").stderr(Stdio::inherit()).output().map_err(Failure::new)?;
         // `cargo test` is content with a filter that matches nothing.
-        if !has_test(&String::from_utf8_lossy(&listed.stdout)) {
+        if listed_tests(&String::from_utf8_lossy(&listed.stdout)).is_empty() {
             return Err(Failure::new(format!("no test has `{filter}` in its path")));
         }
         let mut tests = command("--nocapture");

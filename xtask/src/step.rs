@@ -18,10 +18,10 @@ impl Failure {
 }
 
 /// Runs `work` under a heading and prints how long it took.
-pub(crate) fn timed(
+pub(crate) fn timed<T>(
     title: &str,
-    work: impl FnOnce() -> Result<(), Failure>,
-) -> Result<(), Failure> {
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
     println!("==> {title}");
     let start = Instant::now();
     let result = work();
