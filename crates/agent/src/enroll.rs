@@ -14,7 +14,6 @@ use crate::uninstall;
 use crate::unit;
 use clientbook_agent_protocol::{Enroll, Enrolled};
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -148,15 +147,7 @@ fn token(args: &EnrollArgs) -> Result<String, Failure> {
 
 /// What is in the file of `--ca`: it is kept, for the file may go.
 fn certificates(path: &Path) -> Result<String, Failure> {
-    const MOST: u64 = 1 << 20;
-    let read = || {
-        let mut pem = String::new();
-        files::open_regular(path)?.take(MOST + 1).read_to_string(&mut pem)?;
-        Ok(pem)
-    };
-    let pem = read().map_err(|error| Failure::file("read", path, &error))?;
-    if pem.len() as u64 > MOST {
-        return Err(Failure::Setting(format!("--ca {}: more than 1 MiB", path.display())));
-    }
-    Ok(pem)
+    let pem = files::open_regular(path).and_then(clientbook_agent_link::certificates);
+    let pem = pem.map_err(|error| Failure::file("read", path, &error))?;
+    pem.ok_or_else(|| Failure::Setting(format!("--ca {}: more than 1 MiB", path.display())))
 }

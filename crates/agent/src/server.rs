@@ -1,14 +1,14 @@
 //! The server: the protocol's calls, and what their answers mean for the agent.
 
-use crate::env::Millis;
-use crate::transport::{Answer, Call, Connection, Target};
-use bytes::Bytes;
+use crate::env::{self, Millis};
+use crate::transport::{Connection, Target};
+use clientbook_agent_link::{Answer, Call, Method, Refused};
+use clientbook_agent_protocol::pace::Failed;
 use clientbook_agent_protocol::{
-    CheckIn, Collect, Config, Enroll, Enrolled, Inventory, Logs, Usage, UsageAccepted, code, path,
+    CheckIn, Collect, Config, Enroll, Enrolled, Inventory, Logs, Usage, UsageAccepted, path,
 };
-use hyper::Method;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// For an answer that nobody holds back, with a slow line in mind.
@@ -54,6 +54,25 @@ impl Refusal {
             Self::Unauthenticated => "the server does not know the token".into(),
             Self::NotPermitted { .. } => "the server says that this may not be collected".into(),
             Self::Invalid(why) => format!("the server does not understand it: {why}"),
+        }
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        let Refused { status, failed, told } = refused;
+        let told = told.unwrap_or_default();
+        match failed {
+            Failed::Away { retry_after } => {
+                Self::Away { why: format!("the server answers {status}"), retry_after }
+            }
+            Failed::ClientInactive => Self::ClientInactive,
+            Failed::Unauthenticated => Self::Unauthenticated,
+            Failed::NotPermitted => Self::NotPermitted {
+                collect: told.details.collect,
+                user_keys: told.details.user_keys,
+            },
+            Failed::Invalid => Self::Invalid(told.message.chars().take(200).collect()),
         }
     }
 }
@@ -104,9 +123,10 @@ impl Server {
         check_in: &CheckIn,
     ) -> (Option<Connection>, Result<(Config, Option<Millis>), Refusal>) {
         let wait = u64::from(check_in.wait_seconds.unwrap_or_default());
-        let call = match call(Method::POST, path::CHECK_IN, check_in, LIMIT) {
-            Ok(call) => Call { limit: Duration::from_secs(wait + 20), ..call },
-            Err(refusal) => return (None, Err(refusal)),
+        let limit = Duration::from_secs(wait + 20);
+        let call = match Call::new(Method::POST, path::CHECK_IN, check_in, limit) {
+            Ok(call) => call,
+            Err(why) => return (None, Err(Refusal::Invalid(why))),
         };
         let reused = connection.is_some();
         let (connection, answer) = self.on(connection, &call).await;
@@ -117,7 +137,11 @@ impl Server {
             }
             other => (connection, other),
         };
-        (connection, answer.and_then(|answer| Ok((parse(&answer)?, answer.date))))
+        let heard = |answer: Answer| {
+            let date = answer.date.as_deref().and_then(env::http_date);
+            Ok((parse(&answer)?, date))
+        };
+        (connection, answer.and_then(heard))
     }
 
     async fn on(
@@ -135,7 +159,7 @@ impl Server {
         match connection.call(&self.target, self.token.as_deref(), call).await {
             Ok(answer) => {
                 let left = connection.is_open().then_some(connection);
-                (left, judge(answer))
+                (left, answer.judge().map_err(Refusal::from))
             }
             Err(why) => (None, Err(Refusal::away(why))),
         }
@@ -149,63 +173,9 @@ impl Server {
         body: &impl Serialize,
         limit: Duration,
     ) -> Result<Answer, Refusal> {
-        self.on(None, &call(method, path, body, limit)?).await.1
+        let call = Call::new(method, path, body, limit).map_err(Refusal::Invalid)?;
+        self.on(None, &call).await.1
     }
-}
-
-fn call(
-    method: Method,
-    path: &'static str,
-    body: &impl Serialize,
-    limit: Duration,
-) -> Result<Call, Refusal> {
-    let body = serde_json::to_vec(body).map_err(|error| Refusal::Invalid(error.to_string()))?;
-    Ok(Call { method, path, body: Bytes::from(body), limit })
-}
-
-/// An error of the protocol.
-#[derive(Deserialize)]
-struct Problem {
-    error: ProblemError,
-}
-
-#[derive(Deserialize)]
-struct ProblemError {
-    code: String,
-    #[serde(default)]
-    message: String,
-    #[serde(default)]
-    details: Details,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Details {
-    collect: Option<Vec<Collect>>,
-    user_keys: Vec<String>,
-}
-
-/// What an answer means. Only an error in the protocol's own words counts as a refusal: a proxy or a
-/// portal on the way that says 401 or 403 knows nothing of tokens and modes.
-fn judge(answer: Answer) -> Result<Answer, Refusal> {
-    let Answer { status, retry_after, .. } = answer;
-    if (200..300).contains(&status) {
-        return Ok(answer);
-    }
-    let away = || Refusal::Away { why: format!("the server answers {status}"), retry_after };
-    let Ok(Problem { error }) = serde_json::from_slice::<Problem>(&answer.body) else {
-        return Err(away());
-    };
-    Err(match (status, error.code.as_str()) {
-        (401, code::CLIENT_INACTIVE) => Refusal::ClientInactive,
-        (401, code::UNAUTHENTICATED) => Refusal::Unauthenticated,
-        (403, code::COLLECTION_NOT_PERMITTED) => Refusal::NotPermitted {
-            collect: error.details.collect,
-            user_keys: error.details.user_keys,
-        },
-        (400 | 413 | 415 | 422, _) => Refusal::Invalid(error.message.chars().take(200).collect()),
-        _ => away(),
-    })
 }
 
 fn parse<T: DeserializeOwned>(answer: &Answer) -> Result<T, Refusal> {
@@ -216,48 +186,31 @@ fn parse<T: DeserializeOwned>(answer: &Answer) -> Result<T, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clientbook_agent_link::{Details, Told};
 
-    fn judged(status: u16, body: &str) -> Result<Answer, Refusal> {
-        let body = Bytes::copy_from_slice(body.as_bytes());
-        judge(Answer { status, retry_after: None, date: None, body })
-    }
-
-    fn problem(code: &str, details: &str) -> String {
-        format!(r#"{{"error": {{"code": "{code}", "message": "m", "details": {details}}}}}"#)
+    fn refusal(failed: Failed, told: Option<Told>) -> Refusal {
+        Refused { status: 418, failed, told }.into()
     }
 
     #[test]
-    fn refusals_are_told_apart_by_their_code() {
-        let refusal = |status, code| judged(status, &problem(code, "{}")).unwrap_err();
-        assert_eq!(refusal(401, "client_inactive"), Refusal::ClientInactive);
-        assert_eq!(refusal(401, "unauthenticated"), Refusal::Unauthenticated);
-        assert_eq!(refusal(400, "invalid_request"), Refusal::Invalid("m".into()));
-        for (status, code) in [(503, "unavailable"), (404, "not_found"), (401, "else")] {
-            assert!(matches!(refusal(status, code), Refusal::Away { .. }));
-        }
-    }
-
-    #[test]
-    fn a_refused_kind_says_what_is_left() {
-        let details = r#"{"collect": ["device"], "user_keys": ["uid:1"], "directive": "collect"}"#;
+    fn a_refusal_says_what_is_left() {
+        let details =
+            Details { collect: Some(vec![Collect::Device]), user_keys: vec!["uid:1".into()] };
+        let told = Told { message: "m".repeat(1_000), details: details.clone(), ..Told::default() };
         assert_eq!(
-            judged(403, &problem("collection_not_permitted", details)).unwrap_err(),
-            Refusal::NotPermitted {
-                collect: Some(vec![Collect::Device]),
-                user_keys: vec!["uid:1".into()]
-            }
+            refusal(Failed::NotPermitted, Some(told.clone())),
+            Refusal::NotPermitted { collect: details.collect, user_keys: details.user_keys }
         );
+        assert_eq!(refusal(Failed::Invalid, Some(told)), Refusal::Invalid("m".repeat(200)));
     }
 
     #[test]
-    fn who_does_not_speak_the_protocol_refuses_nothing() {
-        for status in [301, 400, 401, 403, 407, 511] {
-            for body in ["", "<html>Log in</html>", r#"{"error": "no"}"#] {
-                assert!(matches!(judged(status, body), Err(Refusal::Away { .. })));
-            }
-        }
-        assert!(judged(204, "").is_ok());
-        let portal = judged(200, "<html>Log in</html>").unwrap();
+    fn a_portal_is_no_server() {
+        let retry_after = Some(Duration::from_secs(7));
+        let away = refusal(Failed::Away { retry_after }, None);
+        assert_eq!(away, Refusal::Away { why: "the server answers 418".into(), retry_after });
+        let body = b"<html>Log in</html>".as_slice().into();
+        let portal = Answer { status: 200, retry_after: None, date: None, body };
         assert!(matches!(parse::<Config>(&portal), Err(Refusal::Away { .. })));
     }
 }

@@ -12,7 +12,8 @@ const GRAPH: &[(&str, &[&str])] = &[
     ("clientbook-api", &["clientbook-agent-protocol", "clientbook-app", "clientbook-model"]),
     ("clientbook-console", &["clientbook-app", "clientbook-model"]),
     ("clientbook-agent-protocol", &[]),
-    ("clientbook-agent", &["clientbook-agent-protocol"]),
+    ("clientbook-agent-link", &["clientbook-agent-protocol"]),
+    ("clientbook-agent", &["clientbook-agent-link", "clientbook-agent-protocol"]),
     ("clientbook", ANYTHING),
     ("clientbook-bench", ANYTHING),
     (

@@ -33,8 +33,8 @@ enum Layer {
 }
 
 impl Stream {
-    pub(super) async fn connect(target: &Target) -> Result<(Self, Busy), String> {
-        let socket = TcpStream::connect(target.socket()).await.map_err(|e| e.to_string())?;
+    pub(super) async fn connect(target: &Target, busy: Busy) -> Result<Self, String> {
+        let socket = TcpStream::connect(target.base().socket()).await.map_err(|e| e.to_string())?;
         socket.set_nodelay(true).map_err(|error| error.to_string())?;
         let layer = match &target.tls {
             None => Layer::Plain(socket),
@@ -44,8 +44,7 @@ impl Stream {
                 Layer::Tls(Box::new(made.map_err(|error| format!("TLS: {error}"))?))
             }
         };
-        let busy = Busy::default();
-        Ok((Self { layer, busy: busy.clone() }, busy))
+        Ok(Self { layer, busy })
     }
 
     fn socket(&self) -> &TcpStream {

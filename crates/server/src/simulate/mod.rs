@@ -97,7 +97,7 @@ async fn simulate(
                    enrolment token of the client that the devices are to join";
         return Err(Failure::Setting(why.into()));
     }
-    let server = Server::find(server, Arc::clone(&figures)).await?;
+    let server = Server::find(server, None, Arc::clone(&figures)).await?;
     server.reach().await?;
     let (failures, failed) = mpsc::channel(1);
     let run = Arc::new(Run {

@@ -1,17 +1,16 @@
 //! The protocol's calls, counted, and what their answers mean for a device.
 
 use super::figures::Figures;
-use super::transport::{Answer, Call, Connection, Target};
+use super::transport::{Connection, Target};
 use crate::failure::Failure;
-use bytes::Bytes;
+use clientbook_agent_link::{Answer, Call, Method, Refused};
 use clientbook_agent_protocol::pace::Failed;
 use clientbook_agent_protocol::{
-    CheckIn, Config, Enroll, Enrolled, Inventory, Usage, UsageAccepted, code, path,
+    CheckIn, Config, Enroll, Enrolled, Inventory, Usage, UsageAccepted, path,
 };
-use hyper::Method;
 use reqwest::Url;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -29,8 +28,6 @@ pub(super) struct Refusal {
     pub(super) failed: Failed,
     /// 0 where there was no answer.
     pub(super) status: u16,
-    /// Whether the answer was the server's own: a proxy knows nothing of tokens and modes.
-    pub(super) own: bool,
     /// In words.
     pub(super) why: String,
 }
@@ -45,8 +42,12 @@ pub(super) struct Server {
 
 impl Server {
     /// Finds the server.
-    pub(super) async fn find(server: &Url, figures: Arc<Figures>) -> Result<Self, Failure> {
-        let (name, target) = (server.to_string(), Target::new(server).await?);
+    pub(super) async fn find(
+        server: &Url,
+        ca: Option<&str>,
+        figures: Arc<Figures>,
+    ) -> Result<Self, Failure> {
+        let (name, target) = (server.to_string(), Target::new(server, ca).await?);
         Ok(Self { name, target, figures, calls: Semaphore::new(CALLS as usize) })
     }
 
@@ -57,7 +58,7 @@ impl Server {
 
     /// Whether it can be connected to.
     pub(super) async fn reach(&self) -> Result<(), Failure> {
-        let opened = Connection::open(&self.target, &self.figures).await;
+        let opened = self.target.connect(&self.figures).await;
         opened.map(drop).map_err(|why| {
             Failure::Failed(format!(
                 "{} cannot be reached ({why}): is the server running, and is --server \
@@ -106,7 +107,8 @@ impl Server {
     ) -> Result<Config, Refusal> {
         let wait = u64::from(check_in.wait_seconds.unwrap_or_default());
         let limit = if wait == 0 { LIMIT } else { Duration::from_secs(wait + 20) };
-        let call = call(Method::POST, path::CHECK_IN, check_in, limit)?;
+        let call = Call::new(Method::POST, path::CHECK_IN, check_in, limit);
+        let call = call.map_err(unsaid)?;
         let held = wait > 0;
         let reused = line.connection.is_some();
         let mut answer = self.on(line, token, &call, held).await;
@@ -116,7 +118,7 @@ impl Server {
         }
         let answer = answer.map_err(|why| self.unanswered(why))?;
         self.figures.check_ins.add(1);
-        parse(&judge(answer)?)
+        parse(&answer.judge()?)
     }
 
     /// Asks on `line`, which has no connection afterwards if that broke.
@@ -131,7 +133,7 @@ impl Server {
         let mut connection = if let Some(kept) = kept {
             kept
         } else {
-            let connection = Connection::open(&self.target, &self.figures).await?;
+            let connection = self.target.connect(&self.figures).await?;
             if std::mem::replace(&mut line.opened, true) {
                 self.figures.reconnects.add(1);
             }
@@ -140,7 +142,7 @@ impl Server {
         let begun = Instant::now();
         let answer = {
             let _held = held.then(|| self.figures.held());
-            connection.call(&self.target, Some(token), call).await?
+            connection.call(self.target.base(), Some(token), call).await?
         };
         line.connection = connection.is_open().then_some(connection);
         self.figures.answered(answer.status, (!held).then(|| begun.elapsed()));
@@ -159,19 +161,19 @@ impl Server {
         let begun = Instant::now();
         // Nobody closes it.
         let _turn = self.calls.acquire().await;
-        let call = call(method, path, &body(), LIMIT)?;
+        let call = Call::new(method, path, &body(), LIMIT).map_err(unsaid)?;
         let asked = async {
-            let mut connection = Connection::open(&self.target, &self.figures).await?;
-            connection.call(&self.target, token, &call).await
+            let mut connection = self.target.connect(&self.figures).await?;
+            connection.call(self.target.base(), token, &call).await
         };
         let answer = asked.await.map_err(|why| self.unanswered(why))?;
         self.figures.answered(answer.status, Some(begun.elapsed()));
-        judge(answer)
+        Ok(answer.judge()?)
     }
 
     fn unanswered(&self, why: String) -> Refusal {
         self.figures.unanswered.add(1);
-        away(0, None, why)
+        unsaid(why)
     }
 }
 
@@ -183,95 +185,51 @@ pub(super) struct Line {
     opened: bool,
 }
 
-fn away(status: u16, retry_after: Option<Duration>, why: String) -> Refusal {
-    Refusal { failed: Failed::Away { retry_after }, status, own: false, why }
+/// There was no answer.
+fn unsaid(why: String) -> Refusal {
+    Refusal { failed: Failed::Away { retry_after: None }, status: 0, why }
 }
 
-fn call(
-    method: Method,
-    path: &'static str,
-    body: &impl Serialize,
-    limit: Duration,
-) -> Result<Call, Refusal> {
-    let body = serde_json::to_vec(body).map_err(|error| away(0, None, error.to_string()))?;
-    Ok(Call { method, path, body: Bytes::from(body), limit })
-}
-
-#[derive(Deserialize)]
-struct Problem {
-    error: Told,
-}
-
-#[derive(Deserialize)]
-struct Told {
-    code: String,
-    message: String,
-}
-
-/// What an answer means, as agents see it: only an error in the protocol's own words is a refusal.
-fn judge(answer: Answer) -> Result<Answer, Refusal> {
-    let Answer { status, retry_after, .. } = answer;
-    if (200..300).contains(&status) {
-        return Ok(answer);
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        let Refused { status, failed, told } = refused;
+        let why = match told {
+            Some(told) => {
+                // The answer is someone else's text: it must not play with the terminal.
+                let message = told.message.chars().take(300);
+                let message: String =
+                    message.map(|c| if c.is_control() { ' ' } else { c }).collect();
+                format!("refused ({status}): {message}")
+            }
+            None => format!("answered {status}, not as a Clientbook server does"),
+        };
+        Self { failed, status, why }
     }
-    let Ok(Problem { error }) = serde_json::from_slice::<Problem>(&answer.body) else {
-        let why = format!("answered {status}, not as a Clientbook server does");
-        return Err(away(status, retry_after, why));
-    };
-    let failed = match (status, error.code.as_str()) {
-        (401, code::CLIENT_INACTIVE) => Failed::ClientInactive,
-        (401, code::UNAUTHENTICATED) => Failed::Unauthenticated,
-        (403, code::COLLECTION_NOT_PERMITTED) => Failed::NotPermitted,
-        (400 | 413 | 415 | 422, _) => Failed::Invalid,
-        _ => Failed::Away { retry_after },
-    };
-    // The answer is someone else's text: it must not play with the terminal.
-    let message = error.message.chars().take(300);
-    let message: String = message.map(|c| if c.is_control() { ' ' } else { c }).collect();
-    Err(Refusal { failed, status, own: true, why: format!("refused ({status}): {message}") })
 }
 
 fn parse<T: DeserializeOwned>(answer: &Answer) -> Result<T, Refusal> {
     let parsed = serde_json::from_slice(&answer.body);
     let why = || "answered what is none of the protocol".to_owned();
-    parsed.map_err(|_| away(answer.status, None, why()))
+    parsed.map_err(|_| Refusal { status: answer.status, ..unsaid(why()) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clientbook_agent_link::Told;
 
-    fn judged(status: u16, body: &str) -> Refusal {
-        let body = Bytes::copy_from_slice(body.as_bytes());
-        judge(Answer { status, retry_after: None, body }).err().expect("a refusal")
-    }
-
-    fn problem(code: &str) -> String {
-        format!(r#"{{"error": {{"code": "{code}", "message": "a\u001bb", "details": {{}}}}}}"#)
+    #[test]
+    fn what_a_server_says_is_plain_text() {
+        let told = Told { message: "a\u{1b}b".repeat(200), ..Told::default() };
+        let refused = Refused { status: 400, failed: Failed::Invalid, told: Some(told) };
+        assert_eq!(Refusal::from(refused).why, format!("refused (400): {}", "a b".repeat(100)));
     }
 
     #[test]
-    fn refusals_are_told_apart_by_their_code() {
-        for (status, code, failed) in [
-            (401, "client_inactive", Failed::ClientInactive),
-            (401, "unauthenticated", Failed::Unauthenticated),
-            (403, "collection_not_permitted", Failed::NotPermitted),
-            (400, "invalid_request", Failed::Invalid),
-            (409, "conflict", Failed::Away { retry_after: None }),
-            (503, "unavailable", Failed::Away { retry_after: None }),
-        ] {
-            let refusal = judged(status, &problem(code));
-            assert_eq!((refusal.failed, refusal.own), (failed, true), "{status}");
-            assert_eq!(refusal.why, format!("refused ({status}): a b"));
-        }
-    }
-
-    #[test]
-    fn who_does_not_speak_the_protocol_refuses_nothing() {
-        for status in [301, 400, 401, 403, 404, 502] {
-            let refusal = judged(status, "<html>Log in</html>");
-            assert_eq!(refusal.failed, Failed::Away { retry_after: None });
-            assert!(!refusal.own && refusal.why.contains("not as a Clientbook server"));
-        }
+    fn who_is_no_server_is_told_as_such() {
+        let failed = Failed::Away { retry_after: None };
+        let refusal = Refusal::from(Refused { status: 401, failed, told: None });
+        assert_eq!(refusal.failed, failed);
+        assert!(refusal.why.contains("not as a Clientbook server"), "{refusal:?}");
     }
 }
