@@ -40,6 +40,10 @@ pub(crate) struct Simulate {
     #[arg(long, env = "CLIENTBOOK_SERVER", value_name = "URL")]
     pub(crate) server: String,
 
+    /// Certificates to trust beside the system's: a file of PEM
+    #[arg(long, env = "CLIENTBOOK_CA", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+
     /// What lets the devices join their client. Better set it in the environment: every user of the
     /// machine can see arguments
     #[arg(

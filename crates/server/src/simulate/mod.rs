@@ -21,7 +21,10 @@ use reqwest::Url;
 use server::{CALLS, Server};
 use show::Show;
 use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::future::pending;
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -41,6 +44,7 @@ pub(crate) fn run(args: &Simulate) -> Result<ExitCode, Failure> {
     if !settings::is_private(&server) {
         output::note("note: the tokens pass the network in clear; https would hide them");
     }
+    let ca = args.ca.as_deref().map(certificates).transpose()?;
     files(args.count)?;
     log::start(settings::log_filter("warn").map_err(Failure::Setting)?);
     let runtime = crate::runtime()?;
@@ -48,7 +52,7 @@ pub(crate) fn run(args: &Simulate) -> Result<ExitCode, Failure> {
         let _context = runtime.enter();
         Signals::install()?
     };
-    let all = runtime.block_on(simulate(args, &server, token, signals));
+    let all = runtime.block_on(simulate(args, &server, ca.as_deref(), token, signals));
     // Nobody waits for the devices that are left as they are.
     runtime.shutdown_background();
     let all = all?;
@@ -68,6 +72,20 @@ fn enrollment_token(text: &str) -> Result<Secret, Failure> {
     Err(Failure::Setting(why.into()))
 }
 
+/// What is in the file of `--ca`.
+fn certificates(path: &Path) -> Result<String, Failure> {
+    let read = || {
+        // To open a named pipe is to wait for who writes to it.
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
+        }
+        clientbook_agent_link::certificates(File::open(path)?)
+    };
+    let unread = |error| Failure::Failed(format!("{} cannot be read: {error}", path.display()));
+    let wrong = || Failure::Setting(format!("--ca {}: more than 1 MiB", path.display()));
+    read().map_err(unread)?.ok_or_else(wrong)
+}
+
 /// Room for a connection of each device, before anything is done.
 fn files(devices: u32) -> Result<(), Failure> {
     let wanted = u64::from(devices) + u64::from(FILES);
@@ -83,6 +101,7 @@ fn files(devices: u32) -> Result<(), Failure> {
 async fn simulate(
     args: &Simulate,
     server: &Url,
+    ca: Option<&str>,
     token: Option<Secret>,
     signals: Signals,
 ) -> Result<Snapshot, Failure> {
@@ -97,7 +116,7 @@ async fn simulate(
                    enrolment token of the client that the devices are to join";
         return Err(Failure::Setting(why.into()));
     }
-    let server = Server::find(server, None, Arc::clone(&figures)).await?;
+    let server = Server::find(server, ca, Arc::clone(&figures)).await?;
     server.reach().await?;
     let (failures, failed) = mpsc::channel(1);
     let run = Arc::new(Run {

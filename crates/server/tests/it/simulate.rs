@@ -6,7 +6,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::{ServerConfig, crypto::aws_lc_rs::default_provider};
 
 /// The variable with the enrolment token.
 const TOKEN: &str = "CLIENTBOOK_ENROLLMENT_TOKEN";
@@ -27,6 +31,33 @@ async fn set_mode(server: &Server, mode: &str) {
     let path = format!("/v2/clients/{GLOBEX}");
     let changed = Caller::new(server).changes(&path, &json!({ "collection_mode": mode })).await;
     assert_eq!(changed, 200, "{mode}");
+}
+
+/// A proxy that speaks TLS before a server: its URL, and its certificate as PEM.
+async fn tls(server: &Server) -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]);
+    let rcgen::CertifiedKey { cert, signing_key } = made.expect("a certificate");
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("TLS")
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], signing_key.into())
+        .expect("a certificate with its key");
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("https://{}", listener.local_addr().expect("an address"));
+    let behind = server.address();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let mut client = acceptor.accept(stream).await?;
+                let mut server = TcpStream::connect(behind).await?;
+                tokio::io::copy_bidirectional(&mut client, &mut server).await
+            });
+        }
+    });
+    (url, cert.pem())
 }
 
 /// So many devices, all of which start within a moment.
@@ -139,6 +170,38 @@ async fn the_same_devices_are_taken_up_and_leave() {
     let all = figures(&finish(with_state("2s").env(TOKEN, &token)));
     assert_eq!(all["enrolled"], 5, "{all}");
     assert_eq!(Caller::new(&server).get(&devices).await["total_count"], 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_server_with_a_trusted_certificate_is_spoken_to() {
+    let directory = directory();
+    let server = Server::start(directory.path());
+    let before = tokens(directory.path());
+    let token = enrollment_token(&server).await;
+    let (url, certificate) = tls(&server).await;
+    let file = directory.path().join("ca.pem");
+    let simulate = |ca: Option<&Path>| {
+        let mut command = simulate(&url, 3);
+        command.args(["--duration", "2s"]).env(TOKEN, &token);
+        if let Some(ca) = ca {
+            command.arg("--ca").arg(ca);
+        }
+        finish(&mut command)
+    };
+    let ended = simulate(None);
+    assert!(ended.code != Some(0) && ended.log.contains("certificate"), "{ended:?}");
+    let ended = simulate(Some(&file));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.log.contains("ca.pem cannot be read"), "{ended:?}");
+    std::fs::write(&file, "none").expect("a file");
+    let ended = simulate(Some(&file));
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.log.contains("--ca: there is no certificate in it"), "{ended:?}");
+    assert_eq!(tokens(directory.path()), before);
+    std::fs::write(&file, certificate).expect("a file");
+    let all = figures(&simulate(Some(&file)));
+    assert_eq!((&all["enrolled"], &all["newest_failure"]), (&json!(3), &Value::Null), "{all}");
+    assert_eq!(tokens(directory.path()), before + 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
