@@ -15,7 +15,9 @@ use clientbook_model::patch::Patch;
 use clientbook_model::principal::Permission;
 use clientbook_model::violation::Violation;
 use clientbook_store::clients::{self, ClientKey};
-use clientbook_store::{Db, Repeat, Tx, audit, erased_clients, merged_clients, tenants};
+use clientbook_store::{
+    Db, Repeat, Tx, audit, client_listings, erased_clients, merged_clients, tenants,
+};
 
 /// The most clients that an erased one may be the parent of: each is changed with it.
 const CHILDREN: i64 = 1_000;
@@ -95,6 +97,7 @@ pub(crate) async fn scrub(db: &Db) -> Result<(), AppError> {
     if clients.is_empty() {
         return Ok(());
     }
+    client_listings::forget_removed(db).await?;
     if !db.scrub().await? {
         return Err(AppError::Unavailable(IN_THE_WAY.into()));
     }

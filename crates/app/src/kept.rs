@@ -4,6 +4,7 @@
 //! while nothing it is about has changed since, so it never shows less than the newest commit.
 //! Where other processes write too, the store says that nothing may be kept.
 
+use crate::App;
 use crate::agents::Agent;
 use crate::read_client::ReadClient;
 use clientbook_model::contact::EmailAddress;
@@ -22,8 +23,9 @@ use std::io;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// The most bytes, about, that copies of clients take.
-const CLIENTS: u64 = 128 << 20;
+/// The most MiB, about, that copies of clients take unless a setting says otherwise: some 20,000 of
+/// usual size.
+pub const DEFAULT_CLIENT_CACHE: u32 = 128;
 
 /// The most bytes, about, that copies of principals take, and those of tenants.
 const OTHERS: u64 = 8 << 20;
@@ -33,6 +35,15 @@ const AGENTS: u64 = 64 << 20;
 
 /// The most names of clients that are remembered.
 const NAMES: usize = 128 << 10;
+
+impl App {
+    /// Lets copies of clients take so many MiB, about.
+    #[must_use]
+    pub fn with_client_cache(mut self, mib: u32) -> Self {
+        Arc::make_mut(&mut self.0).kept.clients = Shelf::new(u64::from(mib) << 20);
+        self
+    }
+}
 
 /// What is kept.
 #[derive(Clone)]
@@ -55,7 +66,7 @@ impl Kept {
             principals: Shelf::new(OTHERS),
             agents: Shelf::new(AGENTS),
             tenants: Shelf::new(OTHERS),
-            clients: Shelf::new(CLIENTS),
+            clients: Shelf::new(u64::from(DEFAULT_CLIENT_CACHE) << 20),
             names: Arc::new(Cache::new(NAMES)),
         }
     }

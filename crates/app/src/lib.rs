@@ -92,6 +92,7 @@ pub use export_clients::{Export, ExportTerms};
 pub use fields::{FieldChangeWish, FieldRef, NewField, Reordering};
 pub use import_clients::{Import, ImportReport, ImportTerms, RowError};
 pub use issuer::{ClaimNames, FetchKeys, IssuerSettings, KeySource, check_keys};
+pub use kept::DEFAULT_CLIENT_CACHE;
 pub use kept_answers::{Done, Key, KeyedCall, Once, Show, Told};
 pub use list_audit::{AuditExport, AuditQuery, Whose};
 pub use list_clients::{ClientListQuery, ClientPage, NumberedQuery, PageShows};

@@ -99,7 +99,7 @@ impl Drop for Server {
 
 /// The binary on a store, with nothing set that its user has not set. The URL may hold a password,
 /// and arguments are there for everyone to see.
-fn clientbook(binary: &Path, url: &str) -> Command {
+pub(crate) fn clientbook(binary: &Path, url: &str) -> Command {
     let mut command = Command::new(binary);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CLIENTBOOK_") {

@@ -100,7 +100,7 @@ struct ScaleArgs {
     /// Where the store is made, or was made before
     #[arg(long)]
     directory: PathBuf,
-    /// The URL of an empty PostgreSQL database to use instead
+    /// The URL of an empty PostgreSQL database to copy the store to and to use
     #[arg(long, env = "CLIENTBOOK_BENCH_DATABASE", hide_env_values = true)]
     database: Option<String>,
     /// How many clients the store has

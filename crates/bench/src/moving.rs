@@ -1,7 +1,7 @@
 //! Export and import of a large store, beside SQLite alone that runs the statements of the import.
 
 use crate::surface::TENANT;
-use crate::{Failure, MovingArgs, machine, store};
+use crate::{Failure, MovingArgs, child, machine, scale, store};
 use clientbook_app::{App, AppError, Caller, Home, ImportTerms, NewTenant, Once};
 use clientbook_model::moving::{Format, Gather};
 use clientbook_model::tenant::{Slug, TenantName};
@@ -31,18 +31,14 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Whether all went as it should: without `--assert`, missed targets do.
 pub(crate) fn run(args: &MovingArgs) -> Result<bool, Failure> {
     let bench = Bench { args, clients: f64::from(args.clients) };
-    let from = args.directory.join(format!("scale-{}.db", args.clients));
-    if !from.exists() {
-        println!("Making a store of {} clients", args.clients);
-        let token = store::fill_only(&store::url(&from), args.clients)?;
-        std::fs::write(from.with_extension("token"), token)?;
-    }
+    let (from, _token) = scale::kept(&args.directory, args.clients)?;
     let mut peak = 0;
     for format in Format::ALL {
         let file = args.directory.join("moving").with_extension(format.as_str());
         peak = peak.max(bench.export(&from, &file)?);
-        let into = args.directory.join("moving.db");
-        empty(&into)?;
+        let path = args.directory.join("moving.db");
+        empty(&path)?;
+        let into = store::url(&path);
         peak = peak.max(bench.import(&into, &file)?);
         let again = args.directory.join("again").with_extension(format.as_str());
         peak = peak.max(bench.export(&into, &again)?);
@@ -51,7 +47,7 @@ pub(crate) fn run(args: &MovingArgs) -> Result<bool, Failure> {
         }
         println!("{}: exported, imported and exported again: the same bytes", format.as_str());
         std::fs::remove_file(&again)?;
-        store::remove(&into)?;
+        store::remove(&path)?;
     }
     let ratio = compare(&args.directory, &args.directory.join("moving.ndjson"))?;
     println!("peak memory of the commands: {peak} MiB");
@@ -64,21 +60,21 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn export(&self, from: &Path, file: &Path) -> Result<u64, Failure> {
+    fn export(&self, from: &str, file: &Path) -> Result<u64, Failure> {
         let mut command = self.command(from);
         command.arg("export").arg("--output").arg(file);
         self.timed("export", file, &mut command)
     }
 
-    fn import(&self, into: &Path, file: &Path) -> Result<u64, Failure> {
+    fn import(&self, into: &str, file: &Path) -> Result<u64, Failure> {
         let mut command = self.command(into);
         command.arg("import").arg(file);
         self.timed("import", file, &mut command)
     }
 
-    fn command(&self, store: &Path) -> Command {
-        let mut command = Command::new(&self.args.server);
-        command.env("CLIENTBOOK_DATABASE", store::url(store)).env("CLIENTBOOK_TENANT", TENANT);
+    fn command(&self, url: &str) -> Command {
+        let mut command = child::clientbook(&self.args.server, url);
+        command.env("CLIENTBOOK_TENANT", TENANT);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }

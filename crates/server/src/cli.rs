@@ -174,8 +174,13 @@ pub(crate) struct Serve {
     #[arg(long, env = "CLIENTBOOK_TELEMETRY_DAYS", value_name = "DAYS")]
     pub(crate) telemetry_days: Option<String>,
 
+    /// MiB of memory for copies of clients, from which they are read without the store. For a store
+    /// in a file; none are kept of `PostgreSQL`'s [default: 128]
+    #[arg(long, env = "CLIENTBOOK_CLIENT_CACHE", value_name = "MIB")]
+    pub(crate) client_cache: Option<String>,
+
     /// A TOML file for what is not said otherwise: listen, database, log, `rate_limit`,
-    /// `telemetry_days`, `public_url`, and the issuers whose JWTs are believed
+    /// `telemetry_days`, `client_cache`, `public_url`, and the issuers whose JWTs are believed
     #[arg(long, env = "CLIENTBOOK_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }

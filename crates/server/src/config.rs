@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) rate_limit: Option<u32>,
     /// As `--telemetry-days`.
     pub(crate) telemetry_days: Option<u32>,
+    /// As `--client-cache`.
+    pub(crate) client_cache: Option<u32>,
     /// The address that callers use, such as `https://clients.example.com`.
     pub(crate) public_url: Option<String>,
     /// Whose JWTs are believed.
@@ -297,6 +299,7 @@ mod tests {
         assert_eq!(config.rate_limit, Some(settings::DEFAULT_RATE_LIMIT));
         let days = config.telemetry_days.map(i64::from);
         assert_eq!(days, Some(clientbook_app::DEFAULT_RETENTION_DAYS));
+        assert_eq!(config.client_cache, Some(clientbook_app::DEFAULT_CLIENT_CACHE));
         let Issuer { max_role, tenant_claim, org_claim, jwks_file, .. } = &config.issuers[0];
         assert_eq!(Role::from_name(max_role), Some(issuers[0].max_role));
         assert_eq!(*tenant_claim, issuers[0].claims.tenant);

@@ -7,7 +7,9 @@ use crate::settings::{
 };
 use crate::signals::Signals;
 use crate::{cli, demo, http, jwks, log, open_files, output, store};
-use clientbook_app::{App, AppError, Bootstrap, DEFAULT_RETENTION_DAYS, Env, IssuerSettings};
+use clientbook_app::{
+    App, AppError, Bootstrap, DEFAULT_CLIENT_CACHE, DEFAULT_RETENTION_DAYS, Env, IssuerSettings,
+};
 use clientbook_model::secret::Secret;
 use std::io;
 use std::net::SocketAddr;
@@ -40,6 +42,7 @@ struct Settings {
     public_url: Option<String>,
     rate_limit: Option<NonZeroU32>,
     telemetry_days: i64,
+    client_cache: u32,
 }
 
 /// Serves until a signal says to stop.
@@ -101,6 +104,12 @@ fn check(args: cli::Serve) -> Result<(Settings, EnvFilter), String> {
         Some(days) => settings::telemetry_days(&days).map_err(telemetry_from)?,
         None => DEFAULT_RETENTION_DAYS,
     };
+    let written = config.client_cache.map(|mib| mib.to_string());
+    let cache_from = place(&args.client_cache, &written);
+    let client_cache = match args.client_cache.or(written) {
+        Some(mib) => settings::client_cache(&mib).map_err(cache_from)?,
+        None => DEFAULT_CLIENT_CACHE,
+    };
     let public_url = config.public_url.as_deref().map(settings::public_url).transpose()?;
     if let Some(url) = &database {
         settings::database(url).map_err(database_from)?;
@@ -120,6 +129,7 @@ fn check(args: cli::Serve) -> Result<(Settings, EnvFilter), String> {
         public_url,
         rate_limit,
         telemetry_days,
+        client_cache,
     };
     Ok((settings, filter))
 }
@@ -142,7 +152,10 @@ async fn serve(
     let db = store::to_serve(&url)?;
     let (app, bootstrap) = App::start(db, Env::system(), settings.bootstrap).await?;
     let fetch = jwks::fetcher().map_err(|error| Failure::Failed(error.to_string()))?;
-    let app = app.with_issuers(settings.issuers, &fetch).with_retention(settings.telemetry_days);
+    let app = app
+        .with_issuers(settings.issuers, &fetch)
+        .with_retention(settings.telemetry_days)
+        .with_client_cache(settings.client_cache);
     told(output::print(&format!("Clientbook listens on http://{address}")));
     tell_bootstrap(bootstrap, settings.demo);
     if settings.demo {

@@ -1,6 +1,6 @@
 //! Checks of settings. Each refusal is one sentence: which setting, why, and what would be right.
 
-use clientbook_app::{DEFAULT_RETENTION_DAYS, VerifyingKey};
+use clientbook_app::{DEFAULT_CLIENT_CACHE, DEFAULT_RETENTION_DAYS, VerifyingKey};
 use clientbook_model::api_token::ApiTokenName;
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::id::{ClientId, parse_uuid};
@@ -57,6 +57,21 @@ pub(crate) fn telemetry_days(text: &str) -> Result<i64, String> {
         format!(
             "--telemetry-days (CLIENTBOOK_TELEMETRY_DAYS) is {text:?}, which is not a number of \
              days from 1 to {MAX_TELEMETRY_DAYS}: write for example {DEFAULT_RETENTION_DAYS}"
+        )
+    })
+}
+
+/// A tebibyte.
+const MAX_CLIENT_CACHE: u32 = 1 << 20;
+
+/// How many MiB copies of clients may take.
+pub(crate) fn client_cache(text: &str) -> Result<u32, String> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mib = text.parse().ok().filter(|mib| plain && (1..=MAX_CLIENT_CACHE).contains(mib));
+    mib.ok_or_else(|| {
+        format!(
+            "--client-cache (CLIENTBOOK_CLIENT_CACHE) is {text:?}, which is not a number of MiB \
+             from 1 to {MAX_CLIENT_CACHE}: write for example {DEFAULT_CLIENT_CACHE}"
         )
     })
 }
@@ -345,6 +360,15 @@ mod tests {
         assert_eq!(telemetry_days("3650"), Ok(3_650));
         for wrong in ["", "0", "-1", "+5", "1.5", "90d", "3651", "99999999999999999999"] {
             assert_refused(telemetry_days(wrong), "CLIENTBOOK_TELEMETRY_DAYS", wrong, "90");
+        }
+    }
+
+    #[test]
+    fn copies_of_clients_take_mebibytes() {
+        assert_eq!(client_cache("1"), Ok(1));
+        assert_eq!(client_cache("1048576"), Ok(1_048_576));
+        for wrong in ["", "0", "-1", "+5", "1.5", "128M", "1048577", "99999999999999999999"] {
+            assert_refused(client_cache(wrong), "CLIENTBOOK_CLIENT_CACHE", wrong, "128");
         }
     }
 

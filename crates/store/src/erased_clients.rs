@@ -10,7 +10,6 @@ use crate::error::DbError;
 use crate::kept_answers;
 use crate::row::Row;
 use crate::telemetry;
-use crate::trigrams;
 use crate::tx::Tx;
 use clientbook_model::audit::{ChainHead, Entry};
 use clientbook_model::client::Client;
@@ -113,7 +112,6 @@ pub async fn unscrubbed_across_tenants(tx: &mut Tx) -> Result<Vec<(TenantId, Cli
 
 /// Says that none of an erased client is in the files any more.
 pub async fn set_scrubbed(tx: &mut Tx, tenant: TenantId, id: ClientId) -> Result<(), DbError> {
-    trigrams::forget_slowly(tx, false).await?;
     let sql = "UPDATE erased_clients SET scrubbed = NOT scrubbed
         WHERE tenant_id = $1 AND id = $2 AND NOT scrubbed";
     tx.send(&[], sql, &[tenant.into(), id.into()]).await

@@ -6,6 +6,7 @@
 //! Whoever searches looks at what is noted too, and compares each row's present text: a search sees
 //! its snapshot and nothing else. PostgreSQL's `pg_trgm` does both by itself.
 
+use crate::db::{Db, Repeat};
 use crate::error::DbError;
 use crate::row::Row;
 use crate::tx::Tx;
@@ -18,6 +19,13 @@ const PENDING: i64 = 500;
 
 /// How many changes note, for one that looks whether there are enough.
 const LOOK: u8 = 16;
+
+/// Pages that are merged in one transaction, which others wait for.
+const STEP: i64 = 100;
+
+/// How often a merge begins: the first time it may go on with one that was cut off, and leave out what
+/// was written since.
+const ROUNDS: usize = 2;
 
 /// The most trigrams that are looked up of one text. The rest is compared.
 const TRIGRAMS: usize = 12;
@@ -65,11 +73,10 @@ pub(crate) async fn change(tx: &mut Tx, client: &Client, listing: &Listing) -> R
     settle(tx, client).await
 }
 
-/// Takes a listing away, and all of it that the index has. On SQLite the index then leaves nothing
-/// behind of what it loses, which takes it fifty times as long, until `forget_slowly` says otherwise.
+/// Takes a listing away, and out of the index. What the index has said of it before lies in its older
+/// parts until those are merged: see `purge`.
 pub(crate) async fn remove(tx: &mut Tx, tenant: TenantId, id: ClientId) -> Result<(), DbError> {
     if tx.is_sqlite() {
-        forget_slowly(tx, true).await?;
         let sql = "SELECT l.place, CASE WHEN p.place IS NULL THEN l.text ELSE p.indexed END
             FROM client_listings l LEFT JOIN client_trigrams_pending p ON p.place = l.place
             WHERE l.tenant_id = $1 AND l.client_id = $2";
@@ -88,14 +95,38 @@ pub(crate) async fn remove(tx: &mut Tx, tenant: TenantId, id: ClientId) -> Resul
     tx.send(&[], sql, &[tenant.into(), id.into()]).await
 }
 
-/// Whether the index is to leave nothing behind of what it loses: FTS5's `secure-delete`. Else it
-/// keeps what is lost until its parts are merged.
-pub(crate) async fn forget_slowly(tx: &mut Tx, slowly: bool) -> Result<(), DbError> {
-    if !tx.is_sqlite() {
+/// Has the index keep nothing of what was taken out of it, in transactions that others come between:
+/// all its parts are merged into one, which takes seconds with a million clients. FTS5 could forget at
+/// once (`secure-delete`), but an index without positions, as this one is, gets damaged by it wherever
+/// a text was replaced before (SQLite 3.54).
+pub(crate) async fn purge(db: &Db) -> Result<(), DbError> {
+    if db.is_postgres() {
         return Ok(());
     }
-    let sql = "INSERT INTO client_trigrams (client_trigrams, rank) VALUES ('secure-delete', $1)";
-    tx.send(&[], sql, &[i64::from(slowly).into()]).await
+    for _ in 0..ROUNDS {
+        if !merge(db, -STEP).await? {
+            break;
+        }
+        while merge(db, STEP).await? {}
+    }
+    Ok(())
+}
+
+/// Merges some pages; whether there were any. Less than nothing begins with all parts that no merge has
+/// begun with: https://sqlite.org/fts5.html#the_merge_command
+async fn merge(db: &Db, pages: i64) -> Result<bool, DbError> {
+    let step = async move |tx: &mut Tx| {
+        let before = rows_written(tx).await?;
+        let sql = "INSERT INTO client_trigrams (client_trigrams, rank) VALUES ('merge', $1)";
+        tx.send(&[], sql, &[pages.into()]).await?;
+        // The command itself counts as one.
+        Ok::<_, DbError>(rows_written(tx).await? > before + 1)
+    };
+    db.write_many(Repeat::Harmless, step).await
+}
+
+async fn rows_written(tx: &mut Tx) -> Result<i64, DbError> {
+    tx.one("SELECT total_changes()", &[], |row| row.get(0)).await
 }
 
 // The first note of a place holds what the index has of it.
@@ -119,6 +150,12 @@ async fn settle(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
     let pending: i64 = tx.one(sql, &[PENDING.into()], |row| row.get(0)).await?;
     if pending < PENDING { Ok(()) } else { index_pending(tx).await }
 }
+
+/// Makes the index of a SQLite store anew from the listings.
+pub(crate) const REBUILD: [&str; 2] = [
+    "DELETE FROM client_trigrams_pending",
+    "INSERT INTO client_trigrams (client_trigrams) VALUES ('rebuild')",
+];
 
 /// Brings the index up to date. Old and new text of a place one after the other, places in their
 /// order: FTS5 gathers them in memory.

@@ -1,6 +1,7 @@
 //! Whether a file may be opened as a store: whose it is, and that nothing of it is visibly damaged.
 //! A file that is refused keeps every byte, and so does its log.
 
+use super::damage::is_of_an_index;
 use super::open::{self, APPLICATION_ID, refused};
 use crate::error::DbError;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -14,6 +15,9 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Instructions of SQLite between two looks at the clock.
 const STEP: i32 = 10_000;
+
+/// How SQLite says that the index of searches is damaged.
+const INDEX: [&str; 2] = ["inverted index for FTS5 table", "fts5: corruption"];
 
 /// What helps against damage, whatever it is.
 const REMEDY: &str = "put back a copy that is whole, together with its -wal file if it has one";
@@ -89,8 +93,17 @@ pub(super) fn log_is_its_own(
     Err(damaged(path, "its -wal file is that of another database"))
 }
 
+/// What a start has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// No damage, as far as it has looked.
+    NoDamage,
+    /// The index of searches is damaged, and no table before it. All of it stands in the tables.
+    DamagedIndex,
+}
+
 /// Looks for damage in what a start can look at. `connection` only reads.
-pub(super) fn undamaged(connection: &mut Connection, path: &Path) -> Result<(), DbError> {
+pub(super) fn undamaged(connection: &mut Connection, path: &Path) -> Result<Found, DbError> {
     let begun = Instant::now();
     let mut look = || {
         connection.progress_handler(STEP, Some(move || begun.elapsed() >= LOOK))?;
@@ -100,12 +113,15 @@ pub(super) fn undamaged(connection: &mut Connection, path: &Path) -> Result<(), 
     };
     let found: Result<String, _> = look();
     match found {
-        Ok(found) if found == "ok" => Ok(()),
+        Ok(found) if found == "ok" => Ok(Found::NoDamage),
+        // SQLite looks at indexes of this kind last.
+        Ok(found) if INDEX.iter().any(|it| found.contains(it)) => Ok(Found::DamagedIndex),
+        Err(error) if is_of_an_index(&error) => Ok(Found::DamagedIndex),
         Ok(found) => Err(damaged(path, &found.replace('\n', " "))),
         Err(error) => match error.sqlite_error_code() {
             Some(ErrorCode::OperationInterrupted) => {
                 tracing::info!("no damage found so far; `clientbook audit verify` looks at all");
-                Ok(())
+                Ok(Found::NoDamage)
             }
             _ => Err(unreadable(path, &error)),
         },

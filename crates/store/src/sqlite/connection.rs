@@ -1,5 +1,6 @@
 //! One connection and its statements.
 
+use super::damage::{Damage, is_of_an_index};
 use crate::cell::Cell;
 use crate::error::DbError;
 use crate::fields::Kept;
@@ -28,13 +29,14 @@ pub(crate) struct Connection {
     pub(crate) told_agents: Vec<ClientId>,
     /// Definitions of custom fields, which all connections share.
     pub(crate) fields: Kept,
+    damage: Damage,
     /// What has run so far, while somebody records it.
     #[cfg(feature = "record")]
     pub(crate) recording: Option<Recording>,
 }
 
 impl Connection {
-    pub(super) fn new(raw: rusqlite::Connection, fields: Kept) -> Self {
+    pub(super) fn new(raw: rusqlite::Connection, fields: Kept, damage: Damage) -> Self {
         // Every statement of the crate fits, so none is parsed twice.
         raw.set_prepared_statement_cache_capacity(256);
         Self {
@@ -44,6 +46,7 @@ impl Connection {
             touched: Vec::new(),
             told_agents: Vec::new(),
             fields,
+            damage,
             #[cfg(feature = "record")]
             recording: None,
         }
@@ -138,6 +141,9 @@ impl Connection {
     }
 
     fn note(&mut self, error: &rusqlite::Error) -> DbError {
+        if is_of_an_index(error) {
+            self.damage.raise();
+        }
         let error = from_sqlite(error);
         if matches!(error, DbError::Full | DbError::Unavailable(_) | DbError::Internal(_)) {
             self.fault = Some(error.clone());
@@ -245,7 +251,7 @@ mod tests {
 
     fn connection() -> Connection {
         let raw = rusqlite::Connection::open_in_memory().expect("a connection");
-        Connection::new(raw, super::Kept::default())
+        Connection::new(raw, super::Kept::default(), super::Damage::default())
     }
 
     // Release builds trust what debug builds have checked.

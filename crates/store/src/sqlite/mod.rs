@@ -6,6 +6,7 @@
 mod check;
 mod checkpoint;
 mod connection;
+mod damage;
 mod limits;
 mod open;
 mod poll;
@@ -26,6 +27,7 @@ use crate::changes::{Changes, Moment};
 use crate::db::Access;
 use crate::error::DbError;
 use crate::tx::Tx;
+use check::Found;
 use checkpoint::Checkpoints;
 use clientbook_model::id::ClientId;
 use limits::Limits;
@@ -62,8 +64,11 @@ impl Sqlite {
         let (changes, checkpoints) = (Arc::new(Changes::new()), Checkpoints::default());
         let (readers, writer) = match access {
             Access::Write => {
-                let (place, lock, connection) = open::writable(path)?;
+                let (place, lock, connection, found) = open::writable(path)?;
                 let readers = Arc::new(Readers::new(&place));
+                if found == Found::DamagedIndex {
+                    readers.damage.raise();
+                }
                 let writable = Writable::new(
                     &place,
                     connection,

@@ -1,6 +1,6 @@
 //! Opens a store file: whose it is, whether it may be opened, what it must be set to.
 
-use super::check;
+use super::check::{self, Found};
 use super::connection::from_sqlite;
 use crate::error::DbError;
 use rusqlite::config::DbConfig;
@@ -20,6 +20,10 @@ pub(super) const APPLICATION_ID: u32 = 0x436C_626B;
 /// to the log, and come back from it, several times in one transaction.
 const CACHE_KIB: i32 = -65_536;
 
+/// The same of a connection that reads: 8 MiB. All but the lowest levels of what a read of one client
+/// goes through fits, with a million clients.
+const READER_CACHE_KIB: i32 = -8_192;
+
 /// How long a statement waits for another connection, such as a checkpoint's.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -28,8 +32,8 @@ mod migrations {
 }
 
 /// Opens the store for writing: takes its lock, creates and migrates it where needed. Also says
-/// where the file is, whichever way `path` leads there.
-pub(super) fn writable(path: &Path) -> Result<(PathBuf, File, Connection), DbError> {
+/// where the file is, whichever way `path` leads there, and what a look at it has found.
+pub(super) fn writable(path: &Path) -> Result<(PathBuf, File, Connection, Found), DbError> {
     if !path.exists() {
         make(path)?;
     }
@@ -42,7 +46,7 @@ pub(super) fn writable(path: &Path) -> Result<(PathBuf, File, Connection), DbErr
     }
     let is_new = place.metadata().is_ok_and(|file| file.len() == 0);
     // Kept open to the end: else the next connection would read the whole log once more.
-    let _looking = if is_new { None } else { Some(looked_at(&place, path)?) };
+    let (_looking, found) = if is_new { (None, Found::NoDamage) } else { looked_at(&place, path)? };
     settle(&place).map_err(|error| refused(path, "its log cannot be written", &error))?;
     let mut connection = connect(&place).map_err(|error| unusable(path, &error))?;
     with_digests(&connection).map_err(|error| unusable(path, &error))?;
@@ -53,7 +57,7 @@ pub(super) fn writable(path: &Path) -> Result<(PathBuf, File, Connection), DbErr
         },
     )?;
     keep_log_on_close(&connection, false).map_err(|error| unusable(path, &error))?;
-    Ok((place, lock.file, connection))
+    Ok((place, lock.file, connection, found))
 }
 
 /// What a migration calls, as SQLite has no such function of its own.
@@ -65,12 +69,12 @@ fn with_digests(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-fn looked_at(place: &Path, path: &Path) -> Result<Connection, DbError> {
+fn looked_at(place: &Path, path: &Path) -> Result<(Option<Connection>, Found), DbError> {
     let without_log = check::key_without_log(place);
     let mut looking = reader(place).map_err(|error| unusable(path, &error))?;
     check::log_is_its_own(&looking, without_log, path)?;
-    check::undamaged(&mut looking, path)?;
-    Ok(looking)
+    let found = check::undamaged(&mut looking, path)?;
+    Ok((Some(looking), found))
 }
 
 /// A connection for writing to a store that was open before.
@@ -178,6 +182,14 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// A connection that serves reads.
+pub(super) fn server(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = reader(path)?;
+    // Apart: it reads the schema, and what is no database is to be told in other words.
+    connection.pragma_update(None, "cache_size", READER_CACHE_KIB)?;
     Ok(connection)
 }
 

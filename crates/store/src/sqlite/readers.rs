@@ -1,6 +1,7 @@
 //! Connections for reading.
 
 use super::connection::{Connection, from_sqlite};
+use super::damage::Damage;
 use super::open;
 use crate::error::DbError;
 use crate::fields::Kept;
@@ -15,6 +16,7 @@ pub(super) struct Readers {
     path: PathBuf,
     /// What all connections share.
     pub(super) fields: Kept,
+    pub(super) damage: Damage,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -36,8 +38,14 @@ pub(super) struct Closed<'a>(&'a Readers);
 
 impl Readers {
     pub(super) fn new(path: &Path) -> Self {
-        let fields = Kept::default();
-        Self { path: path.to_owned(), fields, state: Mutex::default(), changed: Condvar::new() }
+        let (fields, damage) = (Kept::default(), Damage::default());
+        Self {
+            path: path.to_owned(),
+            fields,
+            damage,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
     }
 
     /// Begins a read; waits while the readers are closed.
@@ -52,8 +60,8 @@ impl Readers {
         if let Some(tx) = idle {
             return Ok(tx);
         }
-        let raw = open::reader(&self.path).map_err(|error| from_sqlite(&error))?;
-        Ok(Tx::of_sqlite(Connection::new(raw, self.fields.clone())))
+        let raw = open::server(&self.path).map_err(|error| from_sqlite(&error))?;
+        Ok(Tx::of_sqlite(Connection::new(raw, self.fields.clone(), self.damage.clone())))
     }
 
     pub(super) fn put_back(&self, tx: Tx) {

@@ -70,7 +70,8 @@ impl Writable {
     fn watched(&self, mut connection: rusqlite::Connection) -> Result<Tx, DbError> {
         watch(&mut connection, self.limits, Arc::clone(&self.pages))
             .map_err(|error| from_sqlite(&error))?;
-        Ok(Tx::of_sqlite(Connection::new(connection, self.readers.fields.clone())))
+        let (fields, damage) = (self.readers.fields.clone(), self.readers.damage.clone());
+        Ok(Tx::of_sqlite(Connection::new(connection, fields, damage)))
     }
 
     /// The writer's transaction; after a failed sync not before the whole log has been moved.
@@ -80,7 +81,10 @@ impl Writable {
             self.doubt.dispel();
             tracing::info!("the store takes writes again: the whole log has been moved");
         }
-        self.tx.as_mut().ok_or_else(|| DbError::internal("there is no connection to write with"))
+        let tx = self.tx.as_mut();
+        let tx = tx.ok_or_else(|| DbError::internal("there is no connection to write with"))?;
+        self.readers.damage.mend(tx);
+        Ok(tx)
     }
 
     /// After a commit: has the log moved if it is long.

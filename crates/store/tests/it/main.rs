@@ -11,4 +11,5 @@ mod lists;
 mod make;
 mod opening;
 mod rules;
+mod trigrams;
 mod values;

@@ -1,0 +1,2 @@
+-- SQLite's index alone is made anew by this version.
+SELECT 1;
