@@ -5,7 +5,6 @@ use crate::api_tokens;
 use crate::caller::Caller;
 use crate::cursor::Cursors;
 use crate::env::Env;
-use crate::erase_client::scrub;
 use crate::error::AppError;
 use crate::jwt::Issuers;
 use crate::kept::Kept;
@@ -65,10 +64,6 @@ impl App {
             })
             .await?;
         list_clients(&db).await?;
-        // Whoever asked for an erasure that was cut off has no answer yet.
-        if let Err(error) = scrub(&db).await {
-            tracing::warn!(?error, "bytes of erased clients may still be in the files");
-        }
         let app = Self::over(db, env, Cursors::new(&key));
         app.go_on_deleting_fields().await?;
         Ok((app, bootstrap))

@@ -67,7 +67,7 @@ impl App {
             .await?;
         // A task of its own: whoever hangs up, or has waited too long, leaves it to end.
         let app = self.clone();
-        let scrubbed = tokio::spawn(async move { app.scrub().await });
+        let scrubbed = tokio::spawn(async move { app.finish_erasures().await });
         scrubbed.await.unwrap_or_else(|error| Err(AppError::Internal(error.to_string())))
     }
 
@@ -81,15 +81,16 @@ impl App {
         }
     }
 
-    /// One at a time: whoever waits may find it done.
-    async fn scrub(&self) -> Result<(), AppError> {
+    /// Has the bytes of erased clients leave the files, if some may be there: a server that stops, or
+    /// is killed, cuts that off, and whoever asked for the erasure has no answer then. One at a time:
+    /// who waits may find it done.
+    pub async fn finish_erasures(&self) -> Result<(), AppError> {
         let _turn = self.0.scrubs.lock().await;
         scrub(&self.0.db).await
     }
 }
 
-/// Has the bytes of erased clients leave the files, if some may be there.
-pub(crate) async fn scrub(db: &Db) -> Result<(), AppError> {
+async fn scrub(db: &Db) -> Result<(), AppError> {
     let unscrubbed =
         async |tx: &mut Tx| Ok::<_, AppError>(erased_clients::unscrubbed_across_tenants(tx).await?);
     // Those that are erased meanwhile are not in the log that is emptied, or not all of them.

@@ -176,6 +176,7 @@ async fn serve(
         info!(connections, "the limit of open files (ulimit -n) lowers that of connections");
     }
     let directory = temporary.map(|directory| directory.path().to_owned());
+    tokio::spawn(finish_erasures(app.clone()));
     tokio::spawn(forget(app.clone()));
     tokio::spawn(write_gathered(app.clone()));
     let surfaces = clientbook_api::Surfaces::new(app.clone(), options);
@@ -188,6 +189,13 @@ async fn serve(
     http::serve(listener, answers, connections, stopped).await;
     written(app.write_gathered().await);
     Ok(())
+}
+
+/// Ends what the stop of a server before has cut off. With a million clients it takes seconds.
+async fn finish_erasures(app: App) {
+    if let Err(error) = app.finish_erasures().await {
+        warn!(?error, "bytes of erased clients may still be in the files");
+    }
 }
 
 /// Writes what was gathered of agents, again and again.

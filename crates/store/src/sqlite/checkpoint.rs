@@ -2,9 +2,11 @@
 //! COMMIT the same work would stand in the tail of every write's latency.
 
 use super::limits::Limits;
-use super::open;
+use super::{open, sweep};
 use crate::error::DbError;
 use rusqlite::{Connection, ffi};
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -60,7 +62,12 @@ enum Ask {
     StartOver(SyncSender<Emptied>),
     /// To leave nothing in the log's file, and to say whether that is so.
     Truncate(SyncSender<Emptied>),
+    /// To look at a part of the database file, from a page on, while nothing is moved into it.
+    Look(Arc<File>, u64, SyncSender<io::Result<Looked>>),
 }
+
+/// Pages of which something is to be overwritten, and where to go on.
+pub(super) type Looked = (Vec<u64>, Option<u64>);
 
 /// Where the thread that runs now is asked.
 #[derive(Clone, Default)]
@@ -82,6 +89,17 @@ impl Checkpoints {
             Emptied::Busy => Ok(false),
             Emptied::Failed => Err(failed()),
         }
+    }
+
+    /// See `sweep::dirty`.
+    pub(super) fn look(&self, file: &Arc<File>, first: u64) -> Result<Looked, DbError> {
+        let failed = || DbError::Unavailable("the file cannot be looked at".into());
+        let asks = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (done, is_done) = sync_channel(1);
+        let ask = Ask::Look(Arc::clone(file), first, done);
+        asks.and_then(|asks| asks.send(ask).ok()).ok_or_else(failed)?;
+        let looked = is_done.recv().map_err(|_| failed())?;
+        looked.map_err(|error| DbError::Unavailable(error.to_string()))
     }
 }
 
@@ -157,6 +175,11 @@ fn run(connection: &Connection, woken: &Receiver<Ask>, patience: Duration, doubt
     while let Ok(ask) = woken.recv() {
         // What a failed sync may have lost counts as moved: see `Writable`.
         let done = match ask {
+            Ask::Look(file, first, answer) => {
+                // Whoever asked may be gone.
+                let _listening = answer.send(sweep::dirty(&file, first));
+                continue;
+            }
             Ask::Move if doubt.is_there() => continue,
             _ if doubt.is_there() => Ok(Emptied::Failed),
             Ask::Move => checkpoint(connection, PASSIVE),

@@ -28,10 +28,11 @@ use crate::db::Access;
 use crate::error::DbError;
 use crate::tx::Tx;
 use check::Found;
-use checkpoint::Checkpoints;
+use checkpoint::{Checkpoints, Looked};
 use clientbook_model::id::ClientId;
 use limits::Limits;
 use readers::Readers;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, broadcast};
@@ -51,8 +52,11 @@ pub(crate) struct Sqlite {
     scans: Arc<Semaphore>,
     changes: Arc<Changes>,
     checkpoints: Checkpoints,
-    // Dropped last, so that the writer's connections are the last to close the file.
+    // Dropped late, so that the writer's connections are the last to close the file.
     writer: Option<Writer>,
+    /// The file, to be looked at. To close it gives up what SQLite has locked in it for this process:
+    /// the writer's thread has it too, and lets go of it after its connections.
+    file: Option<Arc<File>>,
 }
 
 impl Sqlite {
@@ -62,9 +66,9 @@ impl Sqlite {
 
     fn open_with(path: &Path, access: Access, limits: Limits) -> Result<Self, DbError> {
         let (changes, checkpoints) = (Arc::new(Changes::new()), Checkpoints::default());
-        let (readers, writer) = match access {
+        let (readers, writer, file) = match access {
             Access::Write => {
-                let (place, lock, connection, found) = open::writable(path)?;
+                let open::Opened { place, lock, file, connection, found } = open::writable(path)?;
                 let readers = Arc::new(Readers::new(&place));
                 if found == Found::DamagedIndex {
                     readers.damage.raise();
@@ -77,15 +81,16 @@ impl Sqlite {
                     Arc::clone(&changes),
                     checkpoints.clone(),
                 )?;
-                (readers, Some(Writer::start(writable, lock, limits)?))
+                let held = (Arc::clone(&file), lock);
+                (readers, Some(Writer::start(writable, held, limits)?), Some(file))
             }
             Access::Read => {
                 open::check_readable(path)?;
-                (Arc::new(Readers::new(&open::place(path)?)), None)
+                (Arc::new(Readers::new(&open::place(path)?)), None, None)
             }
         };
         let scans = Arc::new(Semaphore::new(SCANS));
-        Ok(Self { readers, scans, changes, checkpoints, writer })
+        Ok(Self { readers, scans, changes, checkpoints, writer, file })
     }
 
     /// See `Db::moment`: only the holder of the lock sees every change.
@@ -136,19 +141,32 @@ impl Sqlite {
 
     /// See `Db::scrub`: what was freed in the file holds zeros, and nothing is left in the log.
     pub(crate) async fn scrub(this: &Arc<Self>) -> Result<bool, DbError> {
+        if !this.empty_log().await? {
+            return Ok(false);
+        }
         let mut next = Some(1);
         while let Some(first) = next {
-            let looked = async move |tx: &mut Tx| sweep::dirty(tx, first).await;
-            let (dirty, rest) = Self::scan(this, looked).await?;
+            let (dirty, rest) = this.look(first).await?;
             for part in dirty.chunks(SWEPT) {
                 let part = part.to_vec();
                 this.write(async move |tx: &mut Tx| sweep::clean(tx, &part).await).await?;
             }
             next = rest;
         }
-        let checkpoints = this.checkpoints.clone();
+        this.empty_log().await
+    }
+
+    async fn empty_log(&self) -> Result<bool, DbError> {
+        let checkpoints = self.checkpoints.clone();
         let emptied = tokio::task::spawn_blocking(move || checkpoints.truncate());
         emptied.await.unwrap_or_else(|error| Err(DbError::internal(error.to_string())))
+    }
+
+    async fn look(&self, first: u64) -> Result<Looked, DbError> {
+        let closed = || DbError::internal("the store was opened for reading");
+        let (file, checkpoints) = (self.file.clone().ok_or_else(closed)?, self.checkpoints.clone());
+        let looked = tokio::task::spawn_blocking(move || checkpoints.look(&file, first));
+        looked.await.unwrap_or_else(|error| Err(DbError::internal(error.to_string())))
     }
 
     pub(crate) async fn write<T, E, F>(&self, change: F) -> Result<T, E>

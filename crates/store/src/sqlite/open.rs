@@ -10,6 +10,7 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Marks a file as Clientbook's (`PRAGMA application_id`): "Clbk".
@@ -31,9 +32,20 @@ mod migrations {
     refinery::embed_migrations!("migrations/sqlite");
 }
 
-/// Opens the store for writing: takes its lock, creates and migrates it where needed. Also says
-/// where the file is, whichever way `path` leads there, and what a look at it has found.
-pub(super) fn writable(path: &Path) -> Result<(PathBuf, File, Connection, Found), DbError> {
+/// A store that was opened for writing.
+pub(super) struct Opened {
+    /// Where the file is, whichever way it was named.
+    pub(super) place: PathBuf,
+    /// Held by whoever may write.
+    pub(super) lock: File,
+    /// The file, to be looked at past SQLite.
+    pub(super) file: Arc<File>,
+    pub(super) connection: Connection,
+    pub(super) found: Found,
+}
+
+/// Opens the store for writing: takes its lock, creates and migrates it where needed.
+pub(super) fn writable(path: &Path) -> Result<Opened, DbError> {
     if !path.exists() {
         make(path)?;
     }
@@ -44,6 +56,9 @@ pub(super) fn writable(path: &Path) -> Result<(PathBuf, File, Connection, Found)
         lock.remove_if_made();
         return Err(refusal);
     }
+    // Before any connection, and closed after the last.
+    let file = File::open(&place);
+    let file = file.map_err(|error| refused(path, "it cannot be opened for reading", &error))?;
     let is_new = place.metadata().is_ok_and(|file| file.len() == 0);
     // Kept open to the end: else the next connection would read the whole log once more.
     let (_looking, found) = if is_new { (None, Found::NoDamage) } else { looked_at(&place, path)? };
@@ -57,7 +72,7 @@ pub(super) fn writable(path: &Path) -> Result<(PathBuf, File, Connection, Found)
         },
     )?;
     keep_log_on_close(&connection, false).map_err(|error| unusable(path, &error))?;
-    Ok((place, lock.file, connection, found))
+    Ok(Opened { place, lock: lock.file, file: Arc::new(file), connection, found })
 }
 
 /// What a migration calls, as SQLite has no such function of its own.

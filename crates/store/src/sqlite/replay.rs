@@ -18,7 +18,8 @@ pub struct Replay {
     connection: Connection,
     checkpointer: Checkpointer,
     pages: Arc<AtomicI32>,
-    // Dropped last: the store stays locked until its file is closed.
+    // Dropped last, in this order: the store stays locked until its file is closed.
+    _file: Arc<File>,
     _lock: File,
 }
 
@@ -36,7 +37,7 @@ pub struct Group {
 impl Replay {
     /// Opens the store at `path`.
     pub fn open(path: &Path) -> Result<Self, DbError> {
-        let (place, lock, mut connection) = open::writable(path)?;
+        let open::Opened { place, lock, file, mut connection, found: _ } = open::writable(path)?;
         let limits = Limits::SERVING;
         let pages = Arc::default();
         writable::watch(&mut connection, limits, Arc::clone(&pages))
@@ -44,7 +45,7 @@ impl Replay {
         let checkpointer =
             Checkpointer::start(&place, limits, Doubt::default(), Checkpoints::default())
                 .map_err(|error| DbError::Unavailable(error.to_string()))?;
-        Ok(Self { connection, checkpointer, pages, _lock: lock })
+        Ok(Self { connection, checkpointer, pages, _file: file, _lock: lock })
     }
 
     /// What the connection is set to.

@@ -17,6 +17,7 @@ use crate::changes::Changes;
 use crate::error::DbError;
 use crate::tx::Tx;
 use std::fs::File;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::SendTimeoutError;
@@ -46,14 +47,19 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread, which holds `lock` until it has closed the file.
-    pub(super) fn start(writable: Writable, lock: File, limits: Limits) -> Result<Self, DbError> {
+    /// Starts the thread, which holds the file and its lock until it has closed its connections.
+    pub(super) fn start(
+        writable: Writable,
+        (file, lock): (Arc<File>, File),
+        limits: Limits,
+    ) -> Result<Self, DbError> {
         let refuse = |error: std::io::Error| DbError::Unavailable(error.to_string());
         let (queue, waiting) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || {
                 run(writable, waiting, limits.gather);
+                drop(file);
                 // Closing the file would do, unless a process that is just being started shares it.
                 if let Err(error) = lock.unlock() {
                     tracing::error!(%error, "the store's lock could not be given back");
