@@ -142,7 +142,7 @@ async fn create(
     if caller.origin.surface.has_custom_fields() {
         violations.extend(rules.missing(&custom, &patch));
     }
-    references::check(tx, caller, &blank, &mut patch, &mut violations).await?;
+    references::check(tx, caller, &blank, None, &mut patch, &mut violations).await?;
     let (client, changes) = decide(&blank, &patch, violations)?;
     let took = authorize(caller, &changes)?;
     rules.check_unique(tx, &blank, &client, &custom).await?;

@@ -5,6 +5,7 @@ use crate::caller::Caller;
 use crate::cursor::Page;
 use crate::error::{AppError, invalid};
 use crate::load::{self, Home, Purpose};
+use crate::references;
 use clientbook_model::audit::Surface;
 use clientbook_model::client_filter::{ClientFilter, ClientWishes};
 use clientbook_model::contact::ContactMethods;
@@ -104,6 +105,7 @@ impl App {
                 let after = cursors.resume(&scope, cursor, |text| read(text, sort.order))?;
                 let page = client_lists::page(tx, &filter, sort, after.as_ref(), size).await?;
                 let rows = clients::get_all(tx, filter.tenant_id, &page.ids).await?;
+                let rows = references::all_shown_to(&caller.principal, rows);
                 let next_cursor = page.next.map(|next| cursors.write(&scope, &written(&next)));
                 let Total { count: total, is_lower_bound: total_is_lower_bound } = page.total;
                 Ok(Page { rows, total, total_is_lower_bound, next_cursor })
@@ -133,6 +135,7 @@ impl App {
                     }
                     PageShows::Account => accounts(tx, filter.tenant_id, &page.ids).await?,
                 };
+                let rows = references::all_shown_to(&caller.principal, rows);
                 let Total { count: total, is_lower_bound: total_is_lower_bound } = page.total;
                 Ok(ClientPage { rows, total, total_is_lower_bound })
             })
