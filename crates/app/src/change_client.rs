@@ -151,6 +151,7 @@ pub(crate) async fn apply(
     if changes.is_empty() {
         return Ok((record, took));
     }
+    references::check_external_id(tx, &record.client, &next).await?;
     rules.check_unique(tx, &record.client, &next, &change.custom).await?;
     let now = env.now().max(record.client.updated_at);
     let tenant_id = record.client.tenant_id;

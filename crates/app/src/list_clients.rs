@@ -180,9 +180,9 @@ pub(crate) async fn filter(
     let mut filter = ClientFilter::new(tenant.id, wishes.clone(), &caller.principal, surface);
     // The id of a record that was joined to another means that one.
     if let Some(id) = &wishes.external_id
-        && let Some(winner) = merged_clients::by_external_id(tx, tenant.id, id).await?
+        && let Some(next) = led(tx, tenant.id, id).await?
     {
-        let key = ClientKey::Id(winner);
+        let key = ClientKey::Id(next);
         let found = clients::get(tx, tenant.id, key).await?;
         let found = load::follow(tx, found, Purpose::Read).await?;
         let found = found
@@ -192,6 +192,18 @@ pub(crate) async fn filter(
         filter.clients = Some(found.into_iter().collect());
     }
     Ok(filter)
+}
+
+/// A record on the way from the external id of one that was joined to another.
+async fn led(
+    tx: &mut Tx,
+    tenant: TenantId,
+    external_id: &str,
+) -> Result<Option<ClientId>, AppError> {
+    match merged_clients::by_external_id(tx, tenant, external_id).await? {
+        None => Ok(merged_clients::giver(tx, tenant, external_id).await?),
+        next => Ok(next),
+    }
 }
 
 /// What a cursor is bound to.

@@ -320,6 +320,9 @@ async fn give_up(
         merged_clients::clear_external_id(tx, old.tenant_id, old.id).await?;
         merged_clients::clear_external_id(tx, winner.tenant_id, winner.id).await?;
     }
+    if let Some(given) = old.external_id.as_ref().filter(|_| next.external_id == old.external_id) {
+        merged_clients::keep_external_id(tx, old.tenant_id, old.id, given.as_str()).await?;
+    }
     // A value that must be unique is of the one that is left, and who deletes a field finds all.
     for (key, value) in std::mem::take(&mut client.custom_values) {
         let field = format!("custom.{key}").into();

@@ -11,7 +11,7 @@ use clientbook_model::policy::{self, ClientFacts, Decision};
 use clientbook_model::principal::{Permission, Principal};
 use clientbook_model::violation::Violation;
 use clientbook_store::clients::{ClientKey, ClientRecord};
-use clientbook_store::{Tx, client_types, clients, tenants};
+use clientbook_store::{Tx, client_types, clients, merged_clients, tenants};
 
 /// Whether `principal`, who may read the client, may not know of its parent.
 pub(crate) fn hides_parent(principal: &Principal, record: &ClientRecord) -> bool {
@@ -73,6 +73,29 @@ pub(crate) fn no_such_parent() -> Violation {
 
 pub(crate) fn circle() -> Violation {
     Violation::new("no_cycle", "must not be the client itself or one that stands below it")
+}
+
+/// An external id that leads to another client, because a record that was joined to that one had it, is
+/// taken.
+pub(crate) async fn check_external_id(
+    tx: &mut Tx,
+    old: &Client,
+    next: &Client,
+) -> Result<(), AppError> {
+    let Some(id) = next.external_id.as_ref().filter(|id| old.external_id.as_ref() != Some(id))
+    else {
+        return Ok(());
+    };
+    let Some(giver) = merged_clients::giver(tx, next.tenant_id, id.as_str()).await? else {
+        return Ok(());
+    };
+    let found = clients::get(tx, next.tenant_id, ClientKey::Id(giver)).await?;
+    let found = load::follow(tx, found, Purpose::Read).await?;
+    if found.is_some_and(|found| found.client.id == next.id) {
+        return Ok(());
+    }
+    let message = "another client of the tenant already has this external id";
+    Err(AppError::Conflict(Violation::new("unique", message).below("/external_id")))
 }
 
 /// The parent by its own number, where the one given is of a record that was joined to it. One that
