@@ -97,6 +97,7 @@ impl App {
             let precondition = &change.precondition;
             let (record, took) =
                 apply(tx, &env, &caller, operation_id, record, asked, precondition).await?;
+            let record = references::shown_to(&caller.principal, record);
             if change.dry_run {
                 return Err(Stop::DryRun(record));
             }
@@ -138,7 +139,9 @@ pub(crate) async fn apply(
     let mut patch = resolve_client_type(tx, &record, change, &mut violations).await?;
     let rules = ValueRules { tenant: &record.tenant, fields: record.fields.as_deref() };
     rules.resolve(&record.client, &change.custom, &mut patch, &mut violations);
-    references::check(tx, caller, &record.client, &mut patch, &mut violations).await?;
+    let hidden = references::hides_parent(&caller.principal, &record);
+    let shown = record.client.parent_client_id.filter(|_| !hidden);
+    references::check(tx, caller, &record.client, shown, &mut patch, &mut violations).await?;
     if leads_here(tx, &record.client, &patch).await? {
         patch.external_id = Patch::Absent;
     }
@@ -148,6 +151,7 @@ pub(crate) async fn apply(
     if changes.is_empty() {
         return Ok((record, took));
     }
+    references::check_external_id(tx, &record.client, &next).await?;
     rules.check_unique(tx, &record.client, &next, &change.custom).await?;
     let now = env.now().max(record.client.updated_at);
     let tenant_id = record.client.tenant_id;

@@ -142,9 +142,10 @@ async fn create(
     if caller.origin.surface.has_custom_fields() {
         violations.extend(rules.missing(&custom, &patch));
     }
-    references::check(tx, caller, &blank, &mut patch, &mut violations).await?;
+    references::check(tx, caller, &blank, None, &mut patch, &mut violations).await?;
     let (client, changes) = decide(&blank, &patch, violations)?;
     let took = authorize(caller, &changes)?;
+    references::check_external_id(tx, &blank, &client).await?;
     rules.check_unique(tx, &blank, &client, &custom).await?;
     let token = enrollment_tokens::fresh(env, &client, first_terms(), now);
     let recorder = Recorder { env, caller, tenant_id: tenant.id, operation_id, now };

@@ -8,7 +8,7 @@ use clientbook_model::moving::{ImportRow, ParentRef, SourceRow, TokenWish};
 use clientbook_model::patch::Patch;
 use clientbook_model::text::Text;
 use clientbook_model::violation::Violation;
-use clientbook_store::{Tx, client_keys, imports};
+use clientbook_store::{Tx, client_keys, imports, merged_clients};
 use uuid::Uuid;
 
 /// Rows that are read at a time: each may have a megabyte.
@@ -29,6 +29,10 @@ pub(crate) async fn forget(
     let told = serde_json::to_string(&[violation]);
     let told = told.map_err(|error| AppError::Internal(error.to_string()))?;
     imports::set_errors(tx, tenant, &told).await?;
+    let mut given = Vec::new();
+    for client in clients {
+        given.extend(merged_clients::given_by(tx, tenant, client.id).await?);
+    }
     let mut after = (Uuid::nil(), 0);
     loop {
         let page = imports::waiting_of_tenant(tx, tenant, after, PAGE).await?;
@@ -48,9 +52,12 @@ pub(crate) async fn forget(
             // What cannot be read may be anybody's.
             let is_theirs = row.as_deref().is_none_or(|row| {
                 let owner = known.iter().find(|(value, _)| token(row) == Some(value.as_str()));
-                clients.iter().any(|client| {
-                    names(row, client) || owner.is_some_and(|(_, owner)| *owner == client.id)
-                })
+                let is_given =
+                    row.external_id().is_some_and(|id| given.iter().any(|one| one == id));
+                is_given
+                    || clients.iter().any(|client| {
+                        names(row, client) || owner.is_some_and(|(_, owner)| *owner == client.id)
+                    })
             });
             if is_theirs {
                 imports::set_waiting(tx, tenant, *place, NOTHING).await?;

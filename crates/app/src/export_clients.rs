@@ -9,6 +9,7 @@ use crate::caller::Caller;
 use crate::error::AppError;
 use crate::list_clients::filter;
 use crate::load::{self, Home};
+use crate::references;
 use clientbook_model::client_filter::ClientWishes;
 use clientbook_model::moving::{Format, Writer, cells};
 use clientbook_model::principal::Permission;
@@ -102,6 +103,7 @@ impl Export {
             let sort = Sort { order: Order::Number, descending: false };
             let page = client_lists::page(tx, &filter, sort, after.as_ref(), PAGE).await?;
             let rows = clients::get_all(tx, filter.tenant_id, &page.ids).await?;
+            let rows = references::all_shown_to(&caller.principal, rows);
             Ok::<_, AppError>((rows, page.next, page.total))
         });
         let (rows, next, total) = read.await?;

@@ -10,13 +10,15 @@ pub(crate) use allowance::Allowance;
 use crate::App;
 use crate::caller::Caller;
 use crate::error::{AppError, Forbidden};
+use crate::load::{self, Purpose};
 use bytes::Bytes;
 use clientbook_model::audit::Hash;
-use clientbook_model::id::ClientId;
-use clientbook_model::principal::{Permissions, Principal};
+use clientbook_model::id::{ClientId, TenantId};
+use clientbook_model::policy::{self, ClientFacts, Decision};
+use clientbook_model::principal::{Permission, Permissions, Principal};
 use clientbook_model::text::ScopeId;
 use clientbook_model::time::Timestamp;
-use clientbook_store::clients::ClientRecord;
+use clientbook_store::clients::{self, ClientKey, ClientRecord};
 use clientbook_store::kept_answers::{self, Found, KeptAnswer, Scope};
 use clientbook_store::{Repeat, Tx};
 use sha2::{Digest as _, Sha256};
@@ -185,7 +187,10 @@ impl<T> Once<T> {
         };
         match kept_answers::find(tx, &key.scope).await? {
             Found::Answer(answer) if !has_ended(&answer, now) => {
-                key.told(*answer, caller).map(Some)
+                let parent = answer.parent_id;
+                let kept = key.told(*answer, caller)?;
+                admit_parent(tx, caller, key.scope.tenant_id, parent).await?;
+                Ok(Some(kept))
             }
             _ if !key.first => Err(AppError::StillRunning),
             Found::Answer(_) => {
@@ -234,6 +239,27 @@ impl<T> Once<T> {
         kept_answers::insert(tx, &key.scope, &answer).await?;
         Ok(Done::Told(told))
     }
+}
+
+/// What shows the name of a parent is told once more only to who may read that by now.
+async fn admit_parent(
+    tx: &mut Tx,
+    caller: &Caller,
+    tenant: TenantId,
+    parent: Option<ClientId>,
+) -> Result<(), AppError> {
+    let principal = &*caller.principal;
+    let sees_all = !principal.is_restricted() && principal.permissions.has(Permission::ClientsView);
+    let Some(parent) = parent.filter(|_| !sees_all) else {
+        return Ok(());
+    };
+    let found = clients::get(tx, tenant, ClientKey::Id(parent)).await?;
+    let found = load::follow(tx, found, Purpose::Read).await?;
+    let readable = found.is_some_and(|record| {
+        let facts = ClientFacts::from(&record.client);
+        policy::permits(principal, Permission::ClientsView, &facts) == Decision::Allow
+    });
+    if readable { Ok(()) } else { Err(AppError::Forbidden(Forbidden::OutsideRestriction)) }
 }
 
 fn has_ended(answer: &KeptAnswer, now: Timestamp) -> bool {

@@ -5,6 +5,7 @@ use crate::caller::Caller;
 use crate::cursor::Page;
 use crate::error::{AppError, invalid};
 use crate::load::{self, Home, Purpose};
+use crate::references;
 use clientbook_model::audit::Surface;
 use clientbook_model::client_filter::{ClientFilter, ClientWishes};
 use clientbook_model::contact::ContactMethods;
@@ -104,6 +105,7 @@ impl App {
                 let after = cursors.resume(&scope, cursor, |text| read(text, sort.order))?;
                 let page = client_lists::page(tx, &filter, sort, after.as_ref(), size).await?;
                 let rows = clients::get_all(tx, filter.tenant_id, &page.ids).await?;
+                let rows = references::all_shown_to(&caller.principal, rows);
                 let next_cursor = page.next.map(|next| cursors.write(&scope, &written(&next)));
                 let Total { count: total, is_lower_bound: total_is_lower_bound } = page.total;
                 Ok(Page { rows, total, total_is_lower_bound, next_cursor })
@@ -133,6 +135,7 @@ impl App {
                     }
                     PageShows::Account => accounts(tx, filter.tenant_id, &page.ids).await?,
                 };
+                let rows = references::all_shown_to(&caller.principal, rows);
                 let Total { count: total, is_lower_bound: total_is_lower_bound } = page.total;
                 Ok(ClientPage { rows, total, total_is_lower_bound })
             })
@@ -177,9 +180,9 @@ pub(crate) async fn filter(
     let mut filter = ClientFilter::new(tenant.id, wishes.clone(), &caller.principal, surface);
     // The id of a record that was joined to another means that one.
     if let Some(id) = &wishes.external_id
-        && let Some(winner) = merged_clients::by_external_id(tx, tenant.id, id).await?
+        && let Some(next) = led(tx, tenant.id, id).await?
     {
-        let key = ClientKey::Id(winner);
+        let key = ClientKey::Id(next);
         let found = clients::get(tx, tenant.id, key).await?;
         let found = load::follow(tx, found, Purpose::Read).await?;
         let found = found
@@ -189,6 +192,18 @@ pub(crate) async fn filter(
         filter.clients = Some(found.into_iter().collect());
     }
     Ok(filter)
+}
+
+/// A record on the way from the external id of one that was joined to another.
+async fn led(
+    tx: &mut Tx,
+    tenant: TenantId,
+    external_id: &str,
+) -> Result<Option<ClientId>, AppError> {
+    match merged_clients::by_external_id(tx, tenant, external_id).await? {
+        None => Ok(merged_clients::giver(tx, tenant, external_id).await?),
+        next => Ok(next),
+    }
 }
 
 /// What a cursor is bound to.

@@ -9,6 +9,7 @@ use crate::error::{AppError, Forbidden, Missing, enforce, invalid};
 use crate::kept_answers::{About, Done, Once};
 use crate::load::{self, ClientRef, Purpose};
 use crate::recorder::Recorder;
+use crate::references;
 use clientbook_model::audit::{Action, EntityType, Event};
 use clientbook_model::client::{Client, ClientPatch, FieldChange};
 use clientbook_model::collection::CollectionMode;
@@ -77,7 +78,8 @@ impl App {
         merge: Merge,
         once: Once<Merged>,
     ) -> Result<Done<Merged>, AppError> {
-        let (env, caller) = (self.0.env.clone(), caller.clone());
+        let (env, caller, once) =
+            (self.0.env.clone(), caller.clone(), once.within(&caller.principal));
         let operation_id = env.uuid(env.now());
         let done = self.0.db.write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
             load::still_works(tx, &caller, env.now()).await?;
@@ -151,13 +153,12 @@ impl Merging<'_> {
         without_devices(tx, &loser.client).await?;
         // Whose parent is whose must not change meanwhile.
         tenants::lock(tx, winner.client.tenant_id).await?;
-        let patch = self.patch(tx, &winner, &loser.client).await?;
+        let patch = self.patch(tx, &winner, &loser).await?;
         let (next, changes) = decide(&winner.client, &patch, Vec::new())?;
         if !policy::is_in_scope(&self.caller.principal, &ClientFacts::from(&next)) {
             return Err(AppError::Forbidden(Forbidden::OutsideRestriction));
         }
-        let differences =
-            merge::differences(&winner.client, &loser.client, &next, winner.fields.as_deref());
+        let differences = self.differences(&winner, &loser, &next);
         let now = self.env.now().max(winner.client.updated_at).max(loser.client.updated_at);
         let recorder = Recorder {
             env: self.env,
@@ -175,7 +176,27 @@ impl Merging<'_> {
         adopt(tx, &recorder, number, winner.client.number.get()).await?;
         let gone = || AppError::Internal("a client vanished while it was merged".into());
         let record = clients::get(tx, tenant, ClientKey::Id(id)).await?.ok_or_else(gone)?;
+        let record = references::shown_to(&self.caller.principal, record);
         Ok(Merged { record, loser_id, differences, permissions })
+    }
+
+    /// Where the two differ, as the caller may see it.
+    fn differences(
+        &self,
+        winner: &ClientRecord,
+        loser: &ClientRecord,
+        next: &Client,
+    ) -> Vec<Difference> {
+        let hides =
+            |record: &&ClientRecord| references::hides_parent(&self.caller.principal, record);
+        let hidden = [winner, loser].into_iter().filter(hides);
+        let hidden: Vec<_> = hidden.map(|record| record.client.parent_client_id).collect();
+        let seen = |client: &Client| {
+            let parent = client.parent_client_id.filter(|one| !hidden.contains(&Some(*one)));
+            Client { parent_client_id: parent, ..client.clone() }
+        };
+        let [before, other, after] = [&winner.client, &loser.client, next].map(seen);
+        merge::differences(&before, &other, &after, winner.fields.as_deref())
     }
 
     /// The names of the loser come to be of a record in another state: that takes what changing
@@ -217,10 +238,11 @@ impl Merging<'_> {
         &self,
         tx: &mut Tx,
         winner: &ClientRecord,
-        loser: &Client,
+        loser: &ClientRecord,
     ) -> Result<ClientPatch, AppError> {
-        let takeable = merge::takeable(loser, winner.fields.as_deref());
-        let winner = &winner.client;
+        let seen = references::shown_to(&self.caller.principal, loser.clone());
+        let takeable = merge::takeable(&seen.client, winner.fields.as_deref());
+        let (winner, loser) = (&winner.client, &loser.client);
         let mut violations = Vec::new();
         for field in &self.merge.take {
             if !takeable.contains(field) {
@@ -297,6 +319,9 @@ async fn give_up(
         changes.push(FieldChange { field: "external_id".into(), before, after });
         merged_clients::clear_external_id(tx, old.tenant_id, old.id).await?;
         merged_clients::clear_external_id(tx, winner.tenant_id, winner.id).await?;
+    }
+    if let Some(given) = old.external_id.as_ref().filter(|_| next.external_id == old.external_id) {
+        merged_clients::keep_external_id(tx, old.tenant_id, old.id, given.as_str()).await?;
     }
     // A value that must be unique is of the one that is left, and who deletes a field finds all.
     for (key, value) in std::mem::take(&mut client.custom_values) {

@@ -4,6 +4,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::error::AppError;
 use crate::load::{self, ClientRef, Home, Purpose};
+use crate::references;
 use bytes::Bytes;
 use clientbook_model::audit::Surface;
 use clientbook_model::policy::{self, ClientFacts, Decision};
@@ -60,11 +61,17 @@ impl App {
         caller: &Caller,
         target: ClientRef,
     ) -> Result<Arc<ReadClient>, AppError> {
-        match self.kept_client(caller, &target) {
-            Some(read) => Ok(read),
+        let read = match self.kept_client(caller, &target) {
+            Some(read) => read,
             // Apart: what is in memory does not carry the room that asking takes.
-            None => Box::pin(self.ask_for_client(caller, target)).await,
+            None => Box::pin(self.ask_for_client(caller, target)).await?,
+        };
+        if references::hides_parent(&caller.principal, &read.record) {
+            // What is kept is what others see.
+            let record = references::shown_to(&caller.principal, read.record.clone());
+            return Ok(Arc::new(ReadClient { record, shown: Default::default() }));
         }
+        Ok(read)
     }
 
     async fn ask_for_client(

@@ -6,6 +6,7 @@ use crate::change_client::{ClientChange, Precondition, apply};
 use crate::error::{AppError, Missing, enforce};
 use crate::kept_answers::{About, Done, Once};
 use crate::load::{self, ClientRef, Purpose};
+use crate::references;
 use clientbook_model::audit::{Action, EntityType, Entry};
 use clientbook_model::client::{ClientPatch, FieldChange};
 use clientbook_model::custom_field::{CustomWish, FieldKey};
@@ -62,6 +63,7 @@ impl App {
                 change.custom = wishes(std::mem::take(&mut change.patch.custom_values));
                 let (record, took) =
                     apply(tx, &env, &caller, operation_id, record, &change, &precondition).await?;
+                let record = references::shown_to(&caller.principal, record);
                 let about = About::from(&record).changed(took);
                 once.keep(tx, env.now(), about, record).await
             })

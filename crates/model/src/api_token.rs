@@ -2,7 +2,7 @@
 
 use crate::id::{ApiTokenId, ClientId, TenantId};
 use crate::principal::{Permissions, Reach, Role};
-use crate::text::{Label, ScopeId};
+use crate::text::{Name, ScopeId};
 use crate::time::Timestamp;
 
 /// What every API token starts with, so that people and scanners know one when they see it.
@@ -18,7 +18,7 @@ pub const LENGTH: usize = 40;
 pub const MAX_CLIENTS: usize = 100;
 
 /// A token's name: 1 to 100 characters.
-pub type ApiTokenName = Label<100>;
+pub type ApiTokenName = Name<100>;
 
 /// A role, or permissions one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,12 +3,12 @@
 use crate::client::FieldChange;
 use crate::id::{ClientId, DepartmentId, TenantId};
 use crate::patch::Patch;
-use crate::text::{Label, Text};
+use crate::text::{Name, Text};
 use crate::time::Timestamp;
 use serde_json::{Value, json};
 
 /// A department's name: 1 to 255 characters, no two of a client alike.
-pub type DepartmentName = Label<255>;
+pub type DepartmentName = Name<255>;
 
 /// What a department is for: 0 to 1,000 characters.
 pub type DepartmentDescription = Text<1_000>;

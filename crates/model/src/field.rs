@@ -7,7 +7,7 @@ use crate::id::{FieldId, ObjectId};
 use crate::number::Int;
 use crate::patch::{Parse, Patch};
 use crate::search::fold;
-use crate::text::{Label, Text, no_nul};
+use crate::text::{Label, Name, Text, no_nul};
 use crate::time::{Day, Timestamp};
 use crate::violation::Violation;
 use crate::web::WebUrl;
@@ -33,7 +33,7 @@ pub const MAX_ALL_METADATA: usize = 1 << 20;
 pub const MAX_NUMBER: i64 = (1 << 53) - 1;
 
 /// What people call a field: 1 to 255 characters after trimming.
-pub type FieldLabel = Label<255>;
+pub type FieldLabel = Name<255>;
 
 /// What a field is for: at most 1,000 characters.
 pub type FieldDescription = Text<1_000>;
@@ -143,9 +143,9 @@ impl Metadata {
         let mut seen = BTreeSet::new();
         for option in options {
             let text = option.as_str();
-            if !text
-                .is_some_and(|text| Label::<255>::new(text).is_ok_and(|own| own.as_str() == text))
-            {
+            if !text.is_some_and(|text| {
+                Label::<255, false>::new(text).is_ok_and(|own| own.as_str() == text)
+            }) {
                 let message = "must be texts of 1 to 255 characters without spaces at the ends";
                 return wrong("option", message.into());
             }

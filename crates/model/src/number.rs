@@ -31,8 +31,17 @@ impl<const MIN: i64, const MAX: i64> Parse for Int<MIN, MAX> {
         if !value.is_number() {
             return Err(Violation::not_a("a whole number"));
         }
-        value.as_i64().ok_or_else(Self::out_of_range).and_then(Self::new)
+        let whole = value.as_i64().or_else(|| without_fraction(value.as_f64()?));
+        whole.ok_or_else(Self::out_of_range).and_then(Self::new)
     }
+}
+
+/// One number, however it is written: 10.0 is 10. Beyond 2^53 a number with a fraction is another one
+/// than was written.
+fn without_fraction(number: f64) -> Option<i64> {
+    let exact = number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and within the limit")]
+    exact.then_some(number as i64)
 }
 
 /// The id of something in the customer-success tool: int64, not negative.

@@ -193,12 +193,16 @@ pub fn permission_to_see(kind: EntityType, field: &str) -> Option<Permission> {
     }
 }
 
-/// Hides of an entry what `principal`, who may read it, may not see in what it is about.
+/// Hides of an entry what `principal`, who may read it, may not see in what it is about. Whoever is
+/// restricted is not told which other clients it names: they may not be theirs.
 pub fn conceal(principal: &Principal, entry: &mut Entry) {
     let kind = entry.entity_type;
     entry.hide(|field| {
-        permission_to_see(kind, field)
-            .is_some_and(|permission| principal.permissions.has(permission))
+        let names_another =
+            kind == EntityType::Client && matches!(field, "parent_client_id" | "merged_into");
+        let permission = permission_to_see(kind, field);
+        permission.is_some_and(|permission| principal.permissions.has(permission))
+            && !(names_another && principal.is_restricted())
     });
     // The name of a token is shown to those who list tokens.
     let named = permission_to_see(EntityType::ApiToken, "name");

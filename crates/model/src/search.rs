@@ -72,14 +72,15 @@ fn letters(c: char) -> Option<&'static str> {
 pub struct Words(String);
 
 impl Words {
-    /// Folds a text of 1 to 200 characters. Spaces count: a search is for the very sequence.
+    /// Folds a text of 1 to 200 characters, without the spaces at its ends, which names have none of
+    /// either. Those within count: a search is for the very sequence.
     pub fn new(text: &str) -> Result<Self, Violation> {
         no_nul(text)?;
         if text.chars().count() > MAX_WORDS {
             let message = format!("must have at most {MAX_WORDS} characters");
             return Err(Violation::new("max_length", message));
         }
-        let folded = fold(text);
+        let folded = fold(text.trim());
         if folded.is_empty() {
             return Err(Violation::new("min_length", "must have at least 1 character"));
         }
@@ -188,7 +189,8 @@ mod tests {
     #[test]
     fn what_can_be_searched_for() {
         assert!(Words::new("%").is_ok() && Words::new(&"é".repeat(MAX_WORDS)).is_ok());
-        for bad in ["", "\u{301}", "a\0b", &"x".repeat(MAX_WORDS + 1)] {
+        assert_eq!(Words::new(" a  b\n").map(|words| words.0), Ok("a  b".into()));
+        for bad in ["", " ", "\u{301}", "a\0b", &"x".repeat(MAX_WORDS + 1)] {
             assert!(Words::new(bad).is_err(), "{bad}");
         }
     }

@@ -5,7 +5,7 @@
 
 use crate::number::{AnyInt, NpsScore, Reference};
 use crate::patch::{Parse, Patch};
-use crate::text::{Label, Text};
+use crate::text::{Label, Name, Text};
 use crate::time::{Day, TimeZoneName};
 use crate::violation::Violation;
 use serde::{Deserialize, Serialize};
@@ -234,7 +234,7 @@ impl Success {
 }
 
 /// The title of a client type: 1 to 255 characters after trimming.
-pub type TypeTitle = Label<255>;
+pub type TypeTitle = Name<255>;
 
 /// The most client types of a tenant.
 pub const MAX_TYPES: usize = 1_000;

@@ -3,7 +3,7 @@
 use crate::client::FieldChange;
 use crate::id::{ObjectId, TenantId, parse_uuid};
 use crate::patch::Parse;
-use crate::text::Label;
+use crate::text::Name;
 use crate::time::Timestamp;
 use crate::violation::Violation;
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ impl fmt::Display for Slug {
 }
 
 /// A tenant's name: 1 to 255 characters after trimming.
-pub type TenantName = Label<255>;
+pub type TenantName = Name<255>;
 
 /// A tenant. A path segment may use any of its three names.
 #[derive(Debug, Clone, PartialEq, Eq)]

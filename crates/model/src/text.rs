@@ -53,12 +53,16 @@ impl<const MAX: usize> Parse for Text<MAX> {
     }
 }
 
-/// A text of 1 to `MAX` characters after trimming, stored trimmed.
+/// A text of 1 to `MAX` characters after trimming, stored trimmed. If it `SHOWS`, one of them can be
+/// seen.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Label<const MAX: usize>(String);
+pub struct Label<const MAX: usize, const SHOWS: bool = false>(String);
 
-impl<const MAX: usize> Label<MAX> {
+/// What people call something.
+pub type Name<const MAX: usize> = Label<MAX, true>;
+
+impl<const MAX: usize, const SHOWS: bool> Label<MAX, SHOWS> {
     /// Trims and checks the limits.
     pub fn new(text: &str) -> Result<Self, Violation> {
         no_nul(text)?;
@@ -76,14 +80,46 @@ impl<const MAX: usize> Label<MAX> {
     }
 }
 
-impl<const MAX: usize> Parse for Label<MAX> {
+impl<const MAX: usize, const SHOWS: bool> Parse for Label<MAX, SHOWS> {
+    /// One that shows nothing is refused here only: a store may have some of before this was a rule.
     fn parse(value: &Value) -> Result<Self, Violation> {
-        Self::new(as_text(value)?)
+        let label = Self::new(as_text(value)?)?;
+        if !SHOWS || label.0.chars().any(shows) {
+            return Ok(label);
+        }
+        Err(Violation::new("not_blank", "must have at least 1 character that shows"))
     }
 }
 
+/// Whether a character by itself can be seen: no space, no control character, none that Unicode has
+/// ignored by default (`Default_Ignorable_Code_Point`), and no mark of annotations or blank braille.
+fn shows(c: char) -> bool {
+    let ignored = matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    );
+    !ignored && !c.is_whitespace() && !c.is_control()
+}
+
 /// A client's name: 1 to 255 characters after trimming, the same on every surface.
-pub type ClientName = Label<255>;
+pub type ClientName = Name<255>;
 
 /// An organization or project a client belongs to, or its owner: an opaque id of the caller's
 /// world, 1 to 100 characters.

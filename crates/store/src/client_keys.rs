@@ -72,12 +72,19 @@ const OBJECT_IDS: [&str; 2] = [
 const EXTERNAL_IDS: [&str; 2] = [
     led!(
         "c.external_id",
-        "clients c WHERE c.tenant_id = $1 AND c.external_id IN (SELECT value FROM json_each($2))"
+        "clients c WHERE c.tenant_id = $1 AND c.external_id IN (SELECT value FROM json_each($2))
+         UNION SELECT g.external_id, c.id, c.number, c.merged_into FROM merged_external_ids g
+         JOIN clients c ON c.tenant_id = g.tenant_id AND c.id = g.client_id
+         WHERE g.tenant_id = $1 AND g.external_id IN (SELECT value FROM json_each($2))"
     ),
     led!(
         "c.external_id",
         "clients c WHERE c.tenant_id = $1
-            AND c.external_id = ANY(ARRAY(SELECT jsonb_array_elements_text($2)))"
+            AND c.external_id = ANY(ARRAY(SELECT jsonb_array_elements_text($2)))
+         UNION SELECT g.external_id, c.id, c.number, c.merged_into FROM merged_external_ids g
+         JOIN clients c ON c.tenant_id = g.tenant_id AND c.id = g.client_id
+         WHERE g.tenant_id = $1
+            AND g.external_id = ANY(ARRAY(SELECT jsonb_array_elements_text($2)))"
     ),
 ];
 

@@ -1,5 +1,9 @@
 //! Clients, read with what every surface shows beside them.
 
+mod parent;
+
+pub use parent::Parent;
+
 use crate::error::DbError;
 use crate::fields::{self, Asked};
 use crate::row::Row;
@@ -17,7 +21,7 @@ use clientbook_model::number::Reference;
 use clientbook_model::status::Status;
 use clientbook_model::success::{ClientType, Success};
 use clientbook_model::tenant::Tenant;
-use clientbook_model::text::{ClientName, ScopeId, Text};
+use clientbook_model::text::{ScopeId, Text};
 use clientbook_model::web::WebUrl;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -41,17 +45,6 @@ pub struct ClientRecord {
     pub fields: Option<Arc<Fields>>,
 }
 
-/// What a client shows of its parent.
-#[derive(Debug, Clone)]
-pub struct Parent {
-    /// The parent's UUID.
-    pub id: ClientId,
-    /// Its number.
-    pub number: ClientNumber,
-    /// Its name.
-    pub name: ClientName,
-}
-
 /// How a caller names a client within a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ClientKey {
@@ -73,7 +66,7 @@ macro_rules! select_record {
                 c.audit_hash, t.slug, t.object_id, t.name, t.created_at, e.id, e.value,
                 e.description, e.site_id, e.max_uses, e.uses, e.expires_at, e.created_at, p.id,
                 p.number, p.name, y.id, y.title, t.version, c.workspace_deleted_at, t.strict_fields,
-                t.fields_revision, c.merged_into
+                t.fields_revision, c.merged_into, p.org_id, p.project_id, p.status
              FROM clients c
              JOIN tenants t ON t.id = c.tenant_id
              LEFT JOIN enrollment_tokens e
@@ -451,10 +444,7 @@ fn record(row: &Row<'_>) -> Result<ClientRecord, DbError> {
             revoked_at: None,
         }),
     };
-    let parent = match row.get::<Option<ClientId>>(36)? {
-        None => None,
-        Some(id) => Some(Parent { id, number: row.get(37)?, name: row.get(38)? }),
-    };
+    let parent = Parent::read(row)?;
     let client_type = match row.get::<Option<Reference>>(39)? {
         None => None,
         Some(id) => Some(ClientType { id, title: row.get(40)? }),

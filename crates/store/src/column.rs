@@ -151,7 +151,7 @@ impl<const MAX: usize> Column for Text<MAX> {
     }
 }
 
-impl<const MAX: usize> Column for Label<MAX> {
+impl<const MAX: usize, const SHOWS: bool> Column for Label<MAX, SHOWS> {
     fn read(cell: Cell<'_>) -> Option<Self> {
         text(cell).and_then(|text| Self::new(text).ok())
     }

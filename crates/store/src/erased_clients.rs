@@ -8,6 +8,7 @@ use crate::device_users;
 use crate::devices;
 use crate::error::DbError;
 use crate::kept_answers;
+use crate::merged_clients;
 use crate::row::Row;
 use crate::telemetry;
 use crate::tx::Tx;
@@ -82,6 +83,7 @@ pub async fn put(tx: &mut Tx, client: &Client, now: Timestamp) -> Result<(), DbE
     departments::erase_all(tx, client.tenant_id, client.id).await?;
     device_users::erase_all(tx, client.tenant_id, client.id).await?;
     agent_configs::remove(tx, client.tenant_id, client.id).await?;
+    merged_clients::forget(tx, client.tenant_id, client.id).await?;
     let sql = "DELETE FROM clients WHERE tenant_id = $1 AND id = $2";
     tx.send(&[client.id.0], sql, &[tenant, id]).await?;
     // Neither is given to another client.

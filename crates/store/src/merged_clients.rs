@@ -25,6 +25,42 @@ pub async fn clear_external_id(tx: &mut Tx, tenant: TenantId, id: ClientId) -> R
     tx.send(&[id.0], sql, &[tenant.into(), id.into()]).await
 }
 
+/// Keeps the external id that a client gives to the one it is joined to. One that leads there through
+/// another record already goes on doing so.
+pub async fn keep_external_id(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ClientId,
+    external_id: &str,
+) -> Result<(), DbError> {
+    let sql = "INSERT INTO merged_external_ids (tenant_id, external_id, client_id)
+        VALUES ($1, $2, $3) ON CONFLICT (tenant_id, external_id) DO NOTHING";
+    tx.send(&[], sql, &[tenant.into(), external_id.into(), id.into()]).await
+}
+
+/// The record that gave this external id to the one it was joined to.
+pub async fn giver(
+    tx: &mut Tx,
+    tenant: TenantId,
+    external_id: &str,
+) -> Result<Option<ClientId>, DbError> {
+    let sql = "SELECT client_id FROM merged_external_ids WHERE tenant_id = $1 AND external_id = $2";
+    tx.opt(sql, &[tenant.into(), external_id.into()], |row| row.get(0)).await
+}
+
+/// The external ids that a client gave away.
+pub async fn given_by(tx: &mut Tx, tenant: TenantId, id: ClientId) -> Result<Vec<String>, DbError> {
+    let sql = "SELECT external_id FROM merged_external_ids
+        WHERE tenant_id = $1 AND client_id = $2 ORDER BY external_id";
+    tx.all(sql, &[tenant.into(), id.into()], |row| row.get(0)).await
+}
+
+/// Forgets those, for its erasure.
+pub(crate) async fn forget(tx: &mut Tx, tenant: TenantId, id: ClientId) -> Result<(), DbError> {
+    let sql = "DELETE FROM merged_external_ids WHERE tenant_id = $1 AND client_id = $2";
+    tx.send(&[], sql, &[tenant.into(), id.into()]).await
+}
+
 /// The clients that lead to this one, for its erasure: they are records of it.
 pub async fn of(
     tx: &mut Tx,

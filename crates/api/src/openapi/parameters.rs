@@ -92,7 +92,7 @@ fn idempotency_key() -> Value {
             "type": "string",
             "minLength": 1,
             "maxLength": idempotency::MAX_LENGTH,
-            "pattern": "^[\\x20-\\x7e]+$",
+            "pattern": "^[\\x21-\\x7e]+$",
         },
         "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
     })

@@ -53,7 +53,7 @@ impl<const MAX: usize> Described for Text<MAX> {
     }
 }
 
-impl<const MAX: usize> Described for Label<MAX> {
+impl<const MAX: usize, const SHOWS: bool> Described for Label<MAX, SHOWS> {
     fn limits(schema: ObjectBuilder) -> ObjectBuilder {
         schema.min_length(Some(1)).max_length(Some(MAX)).pattern(Some(r"\S"))
     }

@@ -40,7 +40,7 @@ pub(crate) fn read<'h>(
         return Ok(None);
     }
     let key = value.to_str().ok().filter(|key| {
-        let visible = key.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        let visible = key.bytes().all(|byte| (b'!'..=b'~').contains(&byte));
         visible && (1..=MAX_LENGTH).contains(&key.len())
     });
     match (key, values.next()) {

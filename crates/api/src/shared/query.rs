@@ -7,7 +7,9 @@ use clientbook_model::nearest::nearest;
 use clientbook_model::number::Int;
 use clientbook_model::patch::Parse;
 use clientbook_model::violation::{Violation, step};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
+use std::borrow::Cow;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
@@ -55,16 +57,21 @@ impl Query {
             return Ok(query);
         }
         let known: Vec<_> = known.iter().map(|parameter| parameter.name).collect();
-        for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
+        for parameter in text.split('&').filter(|parameter| !parameter.is_empty()) {
             if query.violations.len() == MAX_VIOLATIONS {
                 break;
             }
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let name = decoded(name).unwrap_or_else(|| name.to_owned());
             if !known.contains(&&*name) {
                 query.violations.push(unknown(&name, &known));
             } else if query.text(&name).is_some() {
                 query.refuse(&name, Violation::new("repeated", "must be there once at most"));
+            } else if let Some(value) = decoded(value) {
+                query.values.push((name, value));
             } else {
-                query.values.push((name.into_owned(), value.into_owned()));
+                let message = "must be percent-encoded UTF-8";
+                query.refuse(&name, Violation::new("percent_encoding", message));
             }
         }
         if query.violations.is_empty() { Ok(query) } else { Err(ApiError::Query(query.violations)) }
@@ -168,6 +175,19 @@ pub(crate) fn about_parameters(error: AppError) -> ApiError {
         AppError::Invalid(fields) => ApiError::Query(fields),
         other => other.into(),
     }
+}
+
+/// A name or a value as it was meant. What is no percent-encoded UTF-8 could only be guessed at.
+fn decoded(text: &str) -> Option<String> {
+    let mut escapes = text.split('%').skip(1);
+    let is_escape = |after: &str| {
+        after.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !escapes.all(is_escape) {
+        return None;
+    }
+    let text = text.replace('+', " ");
+    percent_decode_str(&text).decode_utf8().ok().map(Cow::into_owned)
 }
 
 fn unknown(name: &str, known: &[&str]) -> Violation {

@@ -74,7 +74,7 @@ async fn a_repeat_gets_the_first_answer_and_has_no_effect() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     for (at, call) in calls("Umbrella").into_iter().enumerate() {
-        let key = format!("key {at}");
+        let key = format!("key-{at}");
         let first = call.send(&admin, &key).await;
         assert!(matches!(first.status, 200 | 201), "{}: {}", call.path, first.text);
         // Whatever happened since.

@@ -435,3 +435,36 @@ async fn clients_that_are_made_are_listed_at_once() {
     assert_eq!(found(&admin, "info@").await, Vec::<String>::new());
     assert_eq!(rows(&get(&admin, &format!("{TENANTS}?tags=new")).await).len(), 0);
 }
+
+#[tokio::test]
+async fn spaces_at_the_ends_are_searched_for_by_nobody() {
+    let app = TestApp::start().await;
+    let viewer = app.role("tenant123", "viewer").await;
+    for q in [" acme", "acme ", "\tAcme Corp \n"] {
+        assert_eq!(found(&viewer, q).await, ["Acme Corporation"], "{q:?}");
+    }
+    for blank in ["%20", "+", "%e3%80%80"] {
+        viewer.get(&format!("{V2}?q={blank}")).await.expect(400);
+    }
+}
+
+#[tokio::test]
+async fn a_query_is_percent_encoded_utf_8() {
+    let app = TestApp::start().await;
+    let viewer = app.role("tenant123", "viewer").await;
+    for broken in ["%", "%f", "%zz", "a%2", "%ff", "%C3", "%c3%28", "%ED%A0%80", "%+1"] {
+        for (path, name) in
+            [(V2, "q"), (TENANTS, "name"), (WORKSPACE, "cursor"), (SUCCESS, "externalId")]
+        {
+            let refused = viewer.get(&format!("{path}?{name}={broken}")).await.expect(400);
+            let told =
+                refused.text.contains("percent-encoded UTF-8") && refused.text.contains(name);
+            assert!(told, "{path} {broken}: {}", refused.text);
+            viewer.get(&format!("{path}?{broken}=x")).await.expect(400);
+        }
+    }
+    for (path, name) in [(V2, "%71"), (TENANTS, "n%61me")] {
+        let page = get(&viewer, &format!("{path}?&{name}=acme+c%6Frp&")).await;
+        assert_eq!(names(&page), ["Acme Corporation"], "{path}");
+    }
+}

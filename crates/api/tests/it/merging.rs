@@ -1,5 +1,6 @@
 //! `POST /v2/clients/{id}/merge`: two records of one client become one.
 
+mod outside_ids;
 mod trail;
 
 use axum::http::Method;

@@ -1,5 +1,7 @@
 //! Parents: a client of the same tenant, and never in a circle.
 
+mod hidden;
+
 use clientbook_testkit::{ACME, Actor, Answer, GLOBEX, INITECH, TestApp};
 use serde_json::{Value, json};
 

@@ -14,7 +14,7 @@ use clientbook_model::text::Text;
 use clientbook_model::violation::Violation;
 use clientbook_store::client_keys::Named;
 use clientbook_store::clients::{self, ClientRecord};
-use clientbook_store::{Tx, tenants};
+use clientbook_store::{Tx, merged_clients, tenants};
 
 impl Batch<'_> {
     pub(super) async fn change(
@@ -71,7 +71,7 @@ impl Batch<'_> {
         let old = record.client.external_id.clone();
         let now = self.now.max(record.client.updated_at);
         let record = write(tx, &self.recorder(now), record, next, changes).await?;
-        self.rename(id, old.as_ref(), &record);
+        self.rename(tx, id, old.as_ref(), &record).await?;
         Ok(Outcome::Updated)
     }
 
@@ -92,15 +92,25 @@ impl Batch<'_> {
         Ok(closes.then(circle))
     }
 
-    fn rename(&mut self, id: ClientId, old: Option<&Text<100>>, record: &ClientRecord) {
-        let names = &mut self.known.external_ids;
-        if let Some(old) = old {
+    async fn rename(
+        &mut self,
+        tx: &mut Tx,
+        id: ClientId,
+        old: Option<&Text<100>>,
+        record: &ClientRecord,
+    ) -> Result<(), AppError> {
+        let (tenant, names) = (record.client.tenant_id, &mut self.known.external_ids);
+        let changed = old.filter(|old| record.client.external_id.as_ref() != Some(old));
+        if let Some(old) = changed
+            && merged_clients::giver(tx, tenant, old.as_str()).await?.is_none()
+        {
             names.remove(old.as_str());
         }
         if let Some(new) = &record.client.external_id {
             names.insert(new.as_str().to_owned(), id);
         }
         self.known.records.insert(id, record.clone());
+        Ok(())
     }
 
     /// What a client is known by does not change: the row leaves it out, or has it as it is. The names

@@ -7,6 +7,7 @@ use clientbook_model::patch::{Parse, Patch};
 use clientbook_model::success::{Region, SuccessPatch, TeamingRole};
 use clientbook_model::text::{ClientName, Label};
 use serde_json::{Value, json};
+use std::fmt::Debug;
 
 fn number(json: &str) -> Value {
     serde_json::from_str(json).expect("JSON")
@@ -66,7 +67,7 @@ fn not_a_text<T: Parse>(name: &str, _: impl Fn(&mut ClientPatch) -> &mut Patch<T
     }
 }
 
-fn whole<T: Parse>(
+fn whole<T: Parse + PartialEq + Debug>(
     name: &str,
     field: impl Fn(&mut ClientPatch) -> &mut Patch<T>,
     good: &[&str],
@@ -81,9 +82,13 @@ fn whole<T: Parse>(
     }
 }
 
-/// An exponent or a fraction makes a number that is not whole, whatever its value.
-fn not_whole<T: Parse>(name: &str) {
-    for bad in ["1.5", "1.0", "1e2", "-1e0", "-0.5"] {
+/// One number, however it is written; a fraction makes one that is not whole, and so does one that
+/// would be rounded.
+fn not_whole<T: Parse + PartialEq + Debug>(name: &str) {
+    for same in ["10.0", "1e1", "100e-1"] {
+        assert_eq!(T::parse(&number(same)), T::parse(&number("10")), "{name} {same}");
+    }
+    for bad in ["1.5", "-0.5", "9007199254740992.0", "-1e300"] {
         assert_eq!(refused::<T>(&number(bad)), "range", "{name} {bad}");
     }
     for bad in [r#""1""#, r#""""#, "true", "null", "[1]", "{}"] {
@@ -91,13 +96,19 @@ fn not_whole<T: Parse>(name: &str) {
     }
 }
 
-fn reference<T: Parse>(name: &str, field: impl Fn(&mut ClientPatch) -> &mut Patch<T>) {
+fn reference<T: Parse + PartialEq + Debug>(
+    name: &str,
+    field: impl Fn(&mut ClientPatch) -> &mut Patch<T>,
+) {
     let good = ["0", "1", "9223372036854775807"];
     let beyond = ["-1", "9223372036854775808", "18446744073709551616", "-9223372036854775808"];
     whole(name, field, &good, &beyond);
 }
 
-fn score<T: Parse>(name: &str, field: impl Fn(&mut ClientPatch) -> &mut Patch<T>) {
+fn score<T: Parse + PartialEq + Debug>(
+    name: &str,
+    field: impl Fn(&mut ClientPatch) -> &mut Patch<T>,
+) {
     whole(name, field, &["-100", "0", "100"], &["-101", "101", "9223372036854775808"]);
 }
 

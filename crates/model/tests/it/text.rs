@@ -78,6 +78,22 @@ fn names_are_trimmed_before_they_are_counted() {
 }
 
 #[test]
+fn a_name_has_something_that_shows() {
+    for unseen in
+        ["\u{200b}", "\u{ad}", "\u{200d}\u{fe0f}", "\u{3164}", "\u{1}", "\u{2800} \u{feff}"]
+    {
+        let refused = ClientName::parse(&json!(unseen)).expect_err("nothing to see");
+        assert_eq!(refused.rule, "not_blank", "{unseen:?}");
+    }
+    for seen in ["\u{200b}x", "👩\u{200d}💻", "क\u{94d}\u{200d}ष", "❤\u{fe0f}", "\u{301}", "."]
+    {
+        assert_eq!(ClientName::parse(&json!(seen)).expect("a name").as_str(), seen);
+    }
+    // What agents report is taken as it is.
+    assert!(Label::<10, false>::parse(&json!("\u{200b}")).is_ok());
+}
+
+#[test]
 fn field_keys_have_1_to_100_characters() {
     for good in ["a", "😀", "a b", &"ü".repeat(100), &"😀".repeat(100)] {
         assert_eq!(FieldKey::new(good).expect("a key").as_str(), good);
@@ -113,7 +129,7 @@ proptest! {
 
     #[test]
     fn a_label_is_kept_trimmed(text in "\\s{0,3}\\PC{0,12}\\s{0,3}") {
-        let kept = Label::<10>::new(&text);
+        let kept = Label::<10, false>::new(&text);
         let bare = text.trim();
         prop_assert_eq!(kept.is_ok(), (1..=10).contains(&bare.chars().count()));
         if let Ok(kept) = kept {

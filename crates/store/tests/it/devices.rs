@@ -25,7 +25,7 @@ use uuid::Uuid;
 pub(crate) const OURS: u8 = 1;
 const THEIRS: u8 = 2;
 
-pub(crate) fn label<const MAX: usize>(text: &str) -> Label<MAX> {
+pub(crate) fn label<const MAX: usize, const SHOWS: bool>(text: &str) -> Label<MAX, SHOWS> {
     Label::new(text).expect("a text")
 }
 

@@ -428,6 +428,16 @@ async fn every_name_leads_to_the_end_of_its_way() {
             let found = client_keys::external_ids(tx, ours.id, std::slice::from_ref(&text)).await?;
             assert_eq!(found, [(text, end.id)]);
         }
+        let given = "given".to_owned();
+        for record in [&first, &second] {
+            merged_clients::keep_external_id(tx, ours.id, record.id, &given).await?;
+        }
+        assert_eq!(merged_clients::giver(tx, ours.id, &given).await?, Some(first.id));
+        assert_eq!(merged_clients::giver(tx, theirs.id, &given).await?, None);
+        let asked = std::slice::from_ref(&given);
+        assert_eq!(client_keys::external_ids(tx, theirs.id, asked).await?, []);
+        let found = client_keys::external_ids(tx, ours.id, asked).await?;
+        assert_eq!(found, [(given, end.id)]);
         Ok(())
     });
     checked.await.expect("queries");

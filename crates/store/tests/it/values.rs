@@ -73,6 +73,7 @@ async fn values_that_were_there_before_are_taken() {
     database.execute(&format!(
         "UPDATE enrollment_tokens SET value = '{value}';
          DROP TABLE enrollment_values;
+         DROP TABLE merged_external_ids;
          ALTER TABLE usage_days DROP COLUMN records;
          DELETE FROM refinery_schema_history WHERE version >= 12"
     ));

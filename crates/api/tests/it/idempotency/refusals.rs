@@ -60,11 +60,11 @@ async fn a_key_is_a_short_visible_text() {
     let admin = app.admin().await;
     let path = format!("/client/{ACME}");
     let long = "x".repeat(255);
-    for key in ["1", "\"8e03978e-40d5\"", "a b", long.as_str()] {
+    for key in ["1", "\"8e03978e-40d5\"", long.as_str()] {
         Call::new(Method::PATCH, &path, json!({})).send(&admin, key).await.expect(200);
     }
     let too_long = format!("{long}x");
-    for key in [too_long.as_str(), "", "\u{e4}", "a\tb"] {
+    for key in [too_long.as_str(), "", "\u{e4}", "a\tb", "a b"] {
         let refused = Call::new(Method::PATCH, &path, json!({})).send(&admin, key).await;
         assert!(refused.expect(400).text.contains("Idempotency-Key"), "{key:?}");
     }
