@@ -9,7 +9,7 @@ use crate::values::ValueRules;
 use clientbook_model::client::{Client, Refusal};
 use clientbook_model::field::Fields;
 use clientbook_model::id::ClientNumber;
-use clientbook_model::moving::{ImportRow, MAX_VIOLATIONS, ParentRef, SourceRow};
+use clientbook_model::moving::{ImportRow, MAX_NUMBER, MAX_VIOLATIONS, ParentRef, SourceRow};
 use clientbook_model::number::Reference;
 use clientbook_model::patch::Patch;
 use clientbook_model::tenant::Tenant;
@@ -270,9 +270,8 @@ impl Batch<'_> {
         number.and_then(|number| Reference::new(number.get()).ok()).map(Patch::Set)
     }
 
-    /// The number of a new client: the row's own, or the tenant's next one.
-    pub(super) fn number(&mut self, own: Option<ClientNumber>) -> Result<ClientNumber, AppError> {
-        let spent = || AppError::Internal("numbers are spent".into());
+    /// The number of a new client: the row's own, or the tenant's next one; `None` if those are spent.
+    pub(super) fn number(&mut self, own: Option<ClientNumber>) -> Option<ClientNumber> {
         let number = if let Some(own) = own {
             own.get()
         } else {
@@ -281,8 +280,9 @@ impl Batch<'_> {
             }
             self.next_number
         };
-        self.next_number = self.next_number.max(number.checked_add(1).ok_or_else(spent)?);
-        ClientNumber::new(number).ok_or_else(spent)
+        let number = ClientNumber::new(number).filter(|number| number.get() <= MAX_NUMBER)?;
+        self.next_number = self.next_number.max(number.get() + 1);
+        Some(number)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::batch::{Batch, Outcome, Stop, lacks, refused};
 use crate::create::{add_client_type, insert_client};
-use crate::create_client::first_terms;
+use crate::create_client::{first_terms, numbers_spent};
 use crate::enrollment_tokens;
 use crate::references::{no_such_parent, no_such_type};
 use clientbook_model::client::{Client, ClientPatch, Identity};
@@ -70,7 +70,10 @@ impl Batch<'_> {
         if parent.is_none() {
             return Ok(Outcome::Waits);
         }
-        client.number = self.number(row.number)?;
+        let Some(number) = self.number(row.number) else {
+            return Ok(Outcome::Failed(vec![numbers_spent()]));
+        };
+        client.number = number;
         client.updated_at =
             row.updated_at.unwrap_or(if row.created_at.is_some() { created_at } else { self.now });
         client.workspace_deleted_at = row.workspace_deleted_at;

@@ -8,7 +8,7 @@ use clientbook_app::{
 };
 use clientbook_model::client_filter::ClientWishes;
 use clientbook_model::id::TenantId;
-use clientbook_model::moving::{Batcher, Format, Gather, MatchBy};
+use clientbook_model::moving::{Batcher, Format, Gather, MAX_NUMBER, MatchBy};
 use clientbook_model::principal::{Permission, Permissions};
 use clientbook_model::tenant::{Slug, TenantName};
 use clientbook_store::{Access, Db};
@@ -415,6 +415,25 @@ async fn an_old_import_goes_on_and_a_forgotten_one_does_not() {
     while place.app.forget_imports().await.expect("a clean-up") {}
     let forgotten = place.app.import_clients(&caller(), going_on).await;
     assert!(matches!(forgotten, Err(AppError::Conflict(told)) if told.rule == "no_such_import"));
+}
+
+/// What is exported can be imported: no client has a number that a row may not have.
+#[tokio::test]
+async fn no_number_is_given_out_that_an_import_refuses() {
+    let place = Place::new().await;
+    let last = json!({ "name": "Last", "number": MAX_NUMBER });
+    let import = place.import(None, &[last.clone(), json!({ "name": "Next" })]).await;
+    assert_eq!(counts(&import), [1, 0, 0, 1]);
+    is_broken(&errors(&import).await[0], 2, "", "numbers_spent");
+    // Rows that bring their own go on.
+    let import = place.import(None, &[json!({ "name": "Own", "number": MAX_NUMBER - 1 })]).await;
+    assert_eq!(counts(&import), [1, 0, 0, 0]);
+    let file = place.export(Format::Csv).await;
+    let into = Place::new().await;
+    let import = into.import_as(&caller(), terms(None), Format::Csv, &file).await;
+    assert_eq!(counts(&import.expect("an import")), [2, 0, 0, 0]);
+    assert!(into.export(Format::Csv).await == file);
+    into.verify().await;
 }
 
 #[tokio::test]
