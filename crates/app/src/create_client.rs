@@ -119,7 +119,7 @@ async fn still_theirs(
 /// No client has a number that an import would not take: what is exported can be imported.
 pub(crate) fn numbers_spent() -> Violation {
     let message = format!("the tenant has given out its last number, {MAX_NUMBER}");
-    Violation::new("numbers_spent", message)
+    Violation::new("spent", message)
 }
 
 async fn create(

@@ -199,6 +199,7 @@ impl Batch<'_> {
     ) -> TypeWish {
         let types = &self.known.types;
         let next = types.iter().map(|known| known.id.get()).max().unwrap_or(0).checked_add(1);
+        let next = next.filter(|next| *next <= MAX_NUMBER);
         let next = next.and_then(|next| Reference::new(next).ok());
         let title = title.as_str().to_owned();
         if !self.job.holds(Permission::ClientsUpdate) {
@@ -212,7 +213,12 @@ impl Batch<'_> {
             Some(id) if types.len() < MAX_TYPES => {
                 TypeWish { id: Patch::Set(id), new: Some(ClientType { id, title }) }
             }
-            _ => {
+            None => {
+                let message = format!("the tenant has given out its last type's id, {MAX_NUMBER}");
+                broken.push(Violation::new("spent", message).below("/client_type_title"));
+                TypeWish { id: Patch::Absent, new: None }
+            }
+            Some(_) => {
                 let message = format!("a tenant has at most {MAX_TYPES} client types");
                 broken.push(Violation::new("max_items", message).below("/client_type_title"));
                 TypeWish { id: Patch::Absent, new: None }

@@ -424,7 +424,7 @@ async fn no_number_is_given_out_that_an_import_refuses() {
     let last = json!({ "name": "Last", "number": MAX_NUMBER });
     let import = place.import(None, &[last.clone(), json!({ "name": "Next" })]).await;
     assert_eq!(counts(&import), [1, 0, 0, 1]);
-    is_broken(&errors(&import).await[0], 2, "", "numbers_spent");
+    is_broken(&errors(&import).await[0], 2, "", "spent");
     // Rows that bring their own go on.
     let import = place.import(None, &[json!({ "name": "Own", "number": MAX_NUMBER - 1 })]).await;
     assert_eq!(counts(&import), [1, 0, 0, 0]);
