@@ -10,7 +10,7 @@ use crate::settings::{self, DEFAULT_DATABASE};
 use crate::signals::Signals;
 use crate::{log, output, store};
 use clientbook_app::{App, AppError, Bootstrap, Caller, Env, Import, ImportTerms};
-use clientbook_model::moving::{Format, Gather, SourceRow};
+use clientbook_model::moving::{Format, Gather, SourceRow, Unreadable};
 use clientbook_model::violation::Violation;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &cli::Import) -> Result<ExitCode, Failure> {
         let importing = async {
             // Refused before anything is kept of it.
             let begin = Begin::new(args, url).await?;
-            let state = State::of(args, &shown, &metadata)?;
+            let state = State::of(args, &shown)?;
             let mut report = Report::new(args);
             let summary = match begin.run(args, &state, source, &mut report).await {
                 Ok(summary) => summary,
@@ -178,17 +178,17 @@ async fn into_store(
     };
     let mut import = app.import_clients(&caller, terms).await?;
     let before = import.mark().read;
-    if before > 0 {
-        output::note(&format!("{before} rows are in already: going on"));
-    }
     let mut rows = Rows {
-        gather: Gather::new(source.format, before, import.batch()),
+        gather: Gather::new(source.format, import.mark().taken(), import.batch()),
         source,
         block: vec![0; BLOCK],
         read: 0,
     };
     let mut progress = Progress::begin("importing", 0, unsigned(before));
     let mut next = rows.next()?;
+    if before > 0 {
+        output::note(&format!("{before} rows are in already: going on"));
+    }
     while let Some(batch) = next {
         let read_so_far = batch.last().map_or(0, |row| row.number);
         progress.expect(rows.estimate(unsigned(read_so_far)));
@@ -266,7 +266,7 @@ struct Rows {
 impl Rows {
     fn next(&mut self) -> Result<Option<Vec<SourceRow>>, Failure> {
         loop {
-            let batch = self.gather.next_batch().map_err(|broken| header(&broken))?;
+            let batch = self.gather.next_batch().map_err(unreadable)?;
             if batch.is_some() || self.gather.has_ended() {
                 return Ok(batch);
             }
@@ -282,6 +282,13 @@ impl Rows {
     fn estimate(&self, rows: u64) -> u64 {
         let all = u128::from(rows) * u128::from(self.source.bytes) / u128::from(self.read.max(1));
         u64::try_from(all).unwrap_or(u64::MAX).max(rows)
+    }
+}
+
+fn unreadable(why: Unreadable) -> Failure {
+    match why {
+        Unreadable::Header(broken) => header(&broken),
+        Unreadable::Other(other) => Failure::Failed(other.message),
     }
 }
 

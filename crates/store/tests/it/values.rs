@@ -74,6 +74,7 @@ async fn values_that_were_there_before_are_taken() {
         "UPDATE enrollment_tokens SET value = '{value}';
          DROP TABLE enrollment_values;
          ALTER TABLE usage_days DROP COLUMN records;
+         ALTER TABLE imports DROP COLUMN read_digest;
          DELETE FROM refinery_schema_history WHERE version >= 12"
     ));
     let db = Db::open(database.url(), Access::Write).expect("a migrated store");
