@@ -222,3 +222,25 @@ async fn no_client_is_made_beyond_the_last_number() {
     assert_eq!(field["rule"], "spent", "{refused}");
     admin.get("/v2/clients/export").await.expect(200);
 }
+
+#[tokio::test]
+async fn a_header_that_cannot_be_read_tells_which_columns_there_are() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let told = async |header: &str| {
+        let refused = import(&admin, "", "text/csv", header).await.expect(400).json();
+        let fields = refused["error"]["details"]["fields"].as_array().expect("a list").clone();
+        fields
+            .iter()
+            .map(|one| one["message"].as_str().expect("text").to_owned())
+            .collect::<Vec<_>>()
+    };
+    let all = told("name,zzz,qqq\n").await;
+    assert!(
+        all[0].starts_with("is no column of a client; the columns are id, number, "),
+        "{all:?}"
+    );
+    assert_eq!(all[1], "is no column of a client");
+    let separated = "is no column of a client; commas stand between columns";
+    assert_eq!(told("name;email\n").await, [separated]);
+}

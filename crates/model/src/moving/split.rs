@@ -2,9 +2,10 @@
 //! `MAX_ROW` bytes.
 
 use super::columns::{COLUMNS, Column, column};
-use super::row::{place, unknown};
+use super::row::{MAX_VIOLATIONS, place, unknown};
 use super::seen::{Digester, Seen, Taken};
 use super::{Format, csv_cell};
+use crate::nearest::nearest;
 use crate::unique::Unique;
 use crate::violation::{Violation, step};
 use csv_core::ReadRecordResult;
@@ -326,6 +327,8 @@ impl Csv {
 
 fn header(cells: &[&str]) -> Result<Vec<&'static Column>, Vec<Violation>> {
     let (mut columns, mut violations) = (Vec::<&Column>::new(), Vec::new());
+    let names = || COLUMNS.iter().map(|column| column.name);
+    let mut tell_all = true;
     for name in cells {
         let name = name.trim();
         match column(name) {
@@ -335,11 +338,19 @@ fn header(cells: &[&str]) -> Result<Vec<&'static Column>, Vec<Violation>> {
             }
             Some(known) => columns.push(known),
             None => {
-                let broken = unknown(name, COLUMNS.iter().map(|column| column.name));
+                let mut broken = unknown(name, names());
+                if cells.len() == 1 && name.contains([';', '\t']) {
+                    broken.message.push_str("; commas stand between columns");
+                } else if nearest(name, names()).is_none() && std::mem::take(&mut tell_all) {
+                    let names = names().collect::<Vec<_>>().join(", ");
+                    broken.message.push_str("; the columns are ");
+                    broken.message.push_str(&names);
+                }
                 violations.push(broken.below(&place(name)));
             }
         }
     }
+    violations.truncate(MAX_VIOLATIONS);
     if violations.is_empty() { Ok(columns) } else { Err(violations) }
 }
 
