@@ -1,8 +1,8 @@
 //! `clientbook import`: into a store, or through a running server.
 
 use super::report::Report;
-use super::state::State;
-use super::{format_of, home, remote};
+use super::state::{State, beside};
+use super::{about_terms, format_of, home, is_file, remote, unescaped};
 use crate::cli;
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -15,8 +15,8 @@ use clientbook_model::violation::Violation;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::fs::File;
-use std::io::Read as _;
-use std::path::PathBuf;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -42,25 +42,18 @@ pub(super) struct Summary {
 pub(crate) fn run(args: &cli::Import) -> Result<ExitCode, Failure> {
     log::start(settings::log_filter("warn").map_err(Failure::Setting)?);
     let since = Instant::now();
-    let unknown = "--format (CLIENTBOOK_FORMAT) is missing, and the file's name does not end in \
-                   .ndjson, .jsonl or .csv: say which it is";
-    let format = args.format.or_else(|| format_of(&args.file));
-    let format = format.ok_or_else(|| Failure::Setting(unknown.into()))?;
-    let unreadable =
-        |error| Failure::Failed(format!("{} cannot be read: {error}", args.file.display()));
-    let file = File::open(&args.file).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
+    let source = Source::open(args)?;
+    let (is_stream, report) = (source.is_stream, source.report(args));
     let url = args.place.database.as_deref().unwrap_or(DEFAULT_DATABASE);
     let shown = settings::without_password(args.place.server.as_deref().unwrap_or(url));
-    let source = Source { file, format, bytes: metadata.len() };
     let runtime = crate::runtime()?;
     let (summary, resumed, report) = runtime.block_on(async {
         let mut signals = Signals::install()?;
         let importing = async {
             // Refused before anything is kept of it.
             let begin = Begin::new(args, url).await?;
-            let state = State::of(args, &shown)?;
-            let mut report = Report::new(args);
+            let state = State::of(args, &shown, !is_stream)?;
+            let mut report = Report::new(report);
             let summary = match begin.run(args, &state, source, &mut report).await {
                 Ok(summary) => summary,
                 Err(failure) => {
@@ -76,14 +69,20 @@ pub(crate) fn run(args: &cli::Import) -> Result<ExitCode, Failure> {
         tokio::select! {
             outcome = &mut importing => outcome,
             signal = signals.next() => {
-                Err(Failure::Failed(format!(
-                    "stopped by {signal}: what has been imported stays, and the same command goes \
-                     on from there"
-                )))
+                Err(Failure::Failed(format!("stopped by {signal}: {}", stays(!is_stream))))
             }
         }
     })?;
     tell(args, &summary, resumed, report, since)
+}
+
+/// What is said of an import that has not ended.
+pub(super) fn stays(can_be_repeated: bool) -> &'static str {
+    if can_be_repeated {
+        "what has been imported stays, and the same command goes on from there"
+    } else {
+        "what has been imported stays"
+    }
 }
 
 /// Says what came of it.
@@ -110,7 +109,10 @@ fn tell(
         Failure::Failed(format!("what was imported could not be printed: {error}"))
     })?;
     if summary.failed > 0 {
-        let told = report.map_or(String::new(), |path| format!(": {} says why", path.display()));
+        let told = match report {
+            Some(path) => format!(": {} says why", path.display()),
+            None => ": --errors FILE would say why".to_owned(),
+        };
         return Err(Failure::Failed(format!("{} rows failed{told}", summary.failed)));
     }
     Ok(ExitCode::SUCCESS)
@@ -118,9 +120,41 @@ fn tell(
 
 /// The file.
 pub(super) struct Source {
-    pub(super) file: File,
+    pub(super) file: Box<dyn Read + Send>,
     pub(super) format: Format,
+    /// How many there are; 0 of a stream.
     pub(super) bytes: u64,
+    /// It is a pipe or the like: nothing stands beside it, and it cannot be read again.
+    pub(super) is_stream: bool,
+}
+
+impl Source {
+    fn open(args: &cli::Import) -> Result<Self, Failure> {
+        let path = args.file.as_path();
+        let unknown = "--format (CLIENTBOOK_FORMAT) is missing, and the file's name does not end in \
+                       .ndjson, .jsonl or .csv: say which it is";
+        let format = args.format.or_else(|| format_of(path));
+        let format = format.ok_or_else(|| Failure::Setting(unknown.into()))?;
+        if path == Path::new("-") {
+            let file = Box::new(io::stdin());
+            return Ok(Self { file, format, bytes: 0, is_stream: true });
+        }
+        let unreadable =
+            |error| Failure::Setting(format!("{} cannot be read: {error}", path.display()));
+        let file = File::open(path).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        if metadata.is_dir() {
+            return Err(Failure::Setting(format!("{} is a directory", path.display())));
+        }
+        let is_stream = !is_file(path);
+        Ok(Self { file: Box::new(file), format, bytes: metadata.len(), is_stream })
+    }
+
+    /// Where rows that fail are told.
+    fn report(&self, args: &cli::Import) -> Option<PathBuf> {
+        let beside = || (!self.is_stream).then(|| beside(&args.file, ".errors.ndjson"));
+        args.errors.clone().or_else(beside)
+    }
 }
 
 /// Where it goes.
@@ -176,7 +210,7 @@ async fn into_store(
         resume: state.is_known,
         batch: BATCH,
     };
-    let mut import = app.import_clients(&caller, terms).await?;
+    let mut import = app.import_clients(&caller, terms).await.map_err(about_terms)?;
     let before = import.mark().read;
     let mut rows = Rows {
         gather: Gather::new(source.format, import.mark().taken(), import.batch()),
@@ -295,7 +329,7 @@ fn unreadable(why: Unreadable) -> Failure {
 fn header(broken: &[Violation]) -> Failure {
     let told = broken.iter().map(|one| match one.path.trim_start_matches('/') {
         "" => one.message.clone(),
-        name => format!("{name:?} {}", one.message),
+        name => format!("{:?} {}", unescaped(name), one.message),
     });
     let told = told.collect::<Vec<_>>().join("; ");
     Failure::Failed(format!("the file's header cannot be used: {told}"))

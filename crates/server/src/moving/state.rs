@@ -58,8 +58,13 @@ pub(super) fn beside(file: &Path, ending: &str) -> PathBuf {
 }
 
 impl State {
-    /// The import of this file: the one that has begun, or a new one. A dry run keeps nothing.
-    pub(super) fn of(args: &cli::Import, place: &str) -> Result<Self, Failure> {
+    /// The import of this file: the one that has begun, or a new one. A dry run keeps nothing, and what
+    /// is no file, such as a pipe, cannot be read again (`can_be_repeated`).
+    pub(super) fn of(
+        args: &cli::Import,
+        place: &str,
+        can_be_repeated: bool,
+    ) -> Result<Self, Failure> {
         let fresh = Env::system().random_uuid();
         let path = beside(&args.file, ".import.json");
         let mut wanted = Begun {
@@ -69,7 +74,7 @@ impl State {
             tenant: args.place.tenant.clone(),
             place: place.to_owned(),
         };
-        if args.dry_run {
+        if args.dry_run || !can_be_repeated {
             return Ok(Self::new(None, false, wanted));
         }
         let resumed = match std::fs::read(&path) {
