@@ -8,6 +8,7 @@ use crate::error::{AppError, Forbidden, invalid};
 use crate::kept_answers::{About, Done, Once};
 use crate::load::{self, Home};
 use crate::recorder::Recorder;
+use clientbook_model::moving::MAX_NUMBER;
 use clientbook_model::number::Reference;
 use clientbook_model::principal::Permission;
 use clientbook_model::success::{ClientType, MAX_TYPES, TypeTitle};
@@ -75,6 +76,8 @@ impl App {
                     let message = format!("a tenant has at most {MAX_TYPES} client types");
                     return Err(invalid("/title", "max_items", message));
                 }
+                // No larger one, as an import would refuse what an export writes.
+                let next = next.filter(|next| *next <= MAX_NUMBER);
                 let id = next.and_then(|next| Reference::new(next).ok()).ok_or_else(|| {
                     let message = "the tenant's client types have the largest id there is";
                     AppError::Conflict(Violation::new("spent", message).below("/title"))

@@ -16,6 +16,7 @@ use clientbook_model::client::{Client, ClientPatch, FieldChange, Identity};
 use clientbook_model::custom_field::CustomWish;
 use clientbook_model::field::Fields;
 use clientbook_model::id::ClientId;
+use clientbook_model::moving::MAX_NUMBER;
 use clientbook_model::patch::Patch;
 use clientbook_model::policy::{self, ClientFacts};
 use clientbook_model::principal::{Permission, Permissions, Principal};
@@ -115,6 +116,12 @@ async fn still_theirs(
     enforce(policy::permits(&caller.principal, Permission::ClientsCreate, &facts), missing)
 }
 
+/// No client has a number that an import would not take: what is exported can be imported.
+pub(crate) fn numbers_spent() -> Violation {
+    let message = format!("the tenant has given out its last number, {MAX_NUMBER}");
+    Violation::new("spent", message)
+}
+
 async fn create(
     tx: &mut Tx,
     env: &Env,
@@ -128,6 +135,9 @@ async fn create(
     let (tenant, fields) = defined(tx, tenant, &custom).await?;
     let rules = ValueRules { tenant: &tenant, fields: fields.as_deref() };
     let number = tenants::next_client_number(tx, tenant.id).await?;
+    if number.get() > MAX_NUMBER {
+        return Err(AppError::Conflict(numbers_spent()));
+    }
     let object_id = env.object_id(now);
     let identity = Identity { id, tenant_id: tenant.id, number, object_id, created_at: now };
     let name = patch.name.clone().unwrap_or_else(|| {

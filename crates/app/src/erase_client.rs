@@ -16,7 +16,7 @@ use clientbook_model::principal::Permission;
 use clientbook_model::violation::Violation;
 use clientbook_store::clients::{self, ClientKey};
 use clientbook_store::{
-    Db, Repeat, Tx, audit, client_listings, erased_clients, merged_clients, tenants,
+    Db, Repeat, Tx, audit, client_listings, erased_clients, imports, merged_clients, tenants,
 };
 
 /// The most clients that an erased one may be the parent of: each is changed with it.
@@ -48,6 +48,12 @@ impl App {
             .write(Repeat::Checked(operation_id), async move |tx: &mut Tx| {
                 load::still_works(tx, &caller, env.now()).await?;
                 let (permission, purpose) = (Permission::ClientsDelete, Purpose::Change);
+                // Values can be tried against a digest of few rows. Batches of imports take their
+                // import's row first, then clients' and the tenant's.
+                let known = load::client(tx, &caller, &target, permission, Purpose::Read).await;
+                if let Ok(record) = known {
+                    imports::forget_digests(tx, record.client.tenant_id).await?;
+                }
                 let client = match load::client(tx, &caller, &target, permission, purpose).await {
                     Err(missing @ AppError::NotFound(_)) => {
                         let erased = load::erased(tx, &caller, &target, &[permission]).await?;

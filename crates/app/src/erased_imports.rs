@@ -1,5 +1,5 @@
 //! What imports keep of clients that are erased: rows of files that wait for their parents, and what
-//! was wrong with rows, which may quote them.
+//! was wrong with rows, which may quote them. Digests of what was read go as well (`erase_client`).
 
 use crate::error::AppError;
 use clientbook_model::client::Client;

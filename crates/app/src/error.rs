@@ -2,6 +2,7 @@
 
 use crate::agents::NotCollected;
 use clientbook_model::control::ControlError;
+use clientbook_model::moving::Unreadable;
 use clientbook_model::policy::{Decision, Overreach};
 use clientbook_model::principal::Permission;
 use clientbook_model::violation::Violation;
@@ -96,6 +97,15 @@ impl From<DbError> for AppError {
             DbError::Unavailable(_) | DbError::Locked(_) => Self::Unavailable(error.to_string()),
             DbError::InDoubt(why) => Self::InDoubt(why),
             other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<Unreadable> for AppError {
+    fn from(why: Unreadable) -> Self {
+        match why {
+            Unreadable::Header(violations) => Self::Invalid(violations),
+            Unreadable::Other(violation) => Self::Conflict(violation),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::surface::TENANT;
 use crate::{Failure, MovingArgs, child, machine, scale, store};
 use clientbook_app::{App, AppError, Caller, Home, ImportTerms, NewTenant, Once};
-use clientbook_model::moving::{Format, Gather};
+use clientbook_model::moving::{Format, Gather, Taken};
 use clientbook_model::tenant::{Slug, TenantName};
 use clientbook_store::Replay;
 use std::fs::File;
@@ -202,7 +202,7 @@ async fn import(app: &App, bytes: &[u8]) -> Result<(), Failure> {
     let terms =
         ImportTerms { home, id, match_by: None, dry_run: false, resume: false, batch: BATCH };
     let mut import = app.import_clients(&caller, terms).await.map_err(told)?;
-    let mut gather = Gather::new(Format::Ndjson, 0, BATCH);
+    let mut gather = Gather::new(Format::Ndjson, Taken::default(), BATCH);
     gather.feed(bytes);
     let wrong = |broken| format!("{broken:?}");
     let mut next = gather.next_batch().map_err(wrong)?;

@@ -32,7 +32,8 @@ impl From<AppError> for Failure {
     }
 }
 
-fn sentence(error: AppError) -> String {
+/// What is told of it, without a full stop.
+pub(crate) fn sentence(error: AppError) -> String {
     match error {
         AppError::Unauthenticated(why) => match why {
             Unauthenticated::Missing => "there are no credentials".into(),

@@ -142,11 +142,21 @@ pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
 
 /// What the server's answer says, for a person.
 pub(crate) fn refusal(server: &Url, status: StatusCode, answer: &Value) -> String {
+    refusal_of(server, status, answer, |field| flag(field["path"].as_str().unwrap_or_default()))
+}
+
+/// The same, where the caller knows what a field that breaks a rule is called.
+pub(crate) fn refusal_of(
+    server: &Url,
+    status: StatusCode,
+    answer: &Value,
+    name: impl Fn(&Value) -> String,
+) -> String {
     let error = &answer["error"];
     let Some(message) = error["message"].as_str() else {
         return format!("{server} answered {status}, not as a Clientbook server does");
     };
-    let fields = fields(&error["details"]);
+    let fields = fields(&error["details"], name);
     let why = if fields.is_empty() { message.to_owned() } else { fields.join("; ") };
     let mut told = format!("{server} refused ({}): {why}", status.as_u16());
     if status == StatusCode::UNAUTHORIZED {
@@ -157,11 +167,12 @@ pub(crate) fn refusal(server: &Url, status: StatusCode, answer: &Value) -> Strin
 }
 
 /// The fields that break rules.
-fn fields(details: &Value) -> Vec<String> {
+fn fields(details: &Value, name: impl Fn(&Value) -> String) -> Vec<String> {
     let told = |field: &Value| {
         let message = field["message"].as_str()?;
         let path = field["path"].as_str().unwrap_or_default();
-        Some(if path.is_empty() { message.into() } else { format!("{} {message}", flag(path)) })
+        let name = if path.is_empty() { String::new() } else { name(field) };
+        Some(if name.is_empty() { message.into() } else { format!("{name} {message}") })
     };
     details["fields"].as_array().into_iter().flatten().filter_map(told).collect()
 }

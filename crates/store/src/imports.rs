@@ -4,7 +4,9 @@ use crate::error::DbError;
 use crate::row::Row;
 use crate::tx::Tx;
 use crate::value::Value;
+use clientbook_model::audit::Hash;
 use clientbook_model::id::TenantId;
+use clientbook_model::moving::Taken;
 use clientbook_model::time::Timestamp;
 use uuid::Uuid;
 
@@ -15,6 +17,8 @@ pub struct ImportMark {
     pub terms: String,
     /// Rows that were read, from the beginning.
     pub read: i64,
+    /// The digest of these rows; `None` where nobody knows any more what stood in them.
+    pub digest: Option<Hash>,
     /// Rows that made a client.
     pub created: i64,
     /// Rows that changed one.
@@ -28,6 +32,11 @@ pub struct ImportMark {
 }
 
 impl ImportMark {
+    /// Which rows of the file are in.
+    pub fn taken(&self) -> Taken {
+        Taken { rows: self.read, digest: self.digest }
+    }
+
     /// Rows that were read and wait for their parents. A dry run leaves them: what would have made
     /// their parents was not written.
     pub fn waiting(&self) -> i64 {
@@ -65,7 +74,7 @@ pub async fn get_for_update(
 /// How far the import has come.
 pub async fn get(tx: &mut Tx, tenant: TenantId, id: Uuid) -> Result<Option<ImportMark>, DbError> {
     let sql = "SELECT terms, read_rows, created_rows, updated_rows, unchanged_rows, failed_rows,
-            finished FROM imports WHERE tenant_id = $1 AND id = $2";
+            finished, read_digest FROM imports WHERE tenant_id = $1 AND id = $2";
     tx.opt(sql, &[tenant.into(), id.into()], |row| {
         Ok(ImportMark {
             terms: row.get(0)?,
@@ -75,6 +84,7 @@ pub async fn get(tx: &mut Tx, tenant: TenantId, id: Uuid) -> Result<Option<Impor
             unchanged: row.get(4)?,
             failed: row.get(5)?,
             finished: row.get(6)?,
+            digest: row.get(7)?,
         })
     })
     .await
@@ -89,13 +99,15 @@ pub async fn set(
     now: Timestamp,
 ) -> Result<(), DbError> {
     let sql = "UPDATE imports SET read_rows = $1, created_rows = $2, updated_rows = $3,
-            unchanged_rows = $4, failed_rows = $5, finished = $6, changed_at = $7
-        WHERE tenant_id = $8 AND id = $9";
+            unchanged_rows = $4, failed_rows = $5, finished = $6, changed_at = $7,
+            read_digest = $8
+        WHERE tenant_id = $9 AND id = $10";
     let counts = [mark.read, mark.created, mark.updated, mark.unchanged, mark.failed];
     let args: Vec<Value<'_>> = counts
         .into_iter()
         .map(Value::from)
-        .chain([mark.finished.into(), now.into(), tenant.into(), id.into()])
+        .chain([mark.finished.into(), now.into(), mark.digest.as_ref().into()])
+        .chain([tenant.into(), id.into()])
         .collect();
     tx.send(&[], sql, &args).await
 }
@@ -225,6 +237,13 @@ pub async fn set_errors(tx: &mut Tx, tenant: TenantId, violations: &str) -> Resu
     let sql = "UPDATE import_errors SET violations = $1
         WHERE tenant_id = $2 AND violations <> $1";
     tx.send(&[], sql, &[violations.into(), tenant.into()]).await
+}
+
+/// Forgets what stood in the rows that any import of the tenant has read.
+pub async fn forget_digests(tx: &mut Tx, tenant: TenantId) -> Result<(), DbError> {
+    let sql = "UPDATE imports SET read_digest = NULL
+        WHERE tenant_id = $1 AND read_digest IS NOT NULL";
+    tx.send(&[], sql, &[tenant.into()]).await
 }
 
 /// An import on which nothing was done since `before`, and its tenant. Crosses tenants, for the

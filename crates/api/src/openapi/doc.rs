@@ -66,6 +66,8 @@ pub(crate) enum Refusal {
     ClientDeleted,
     /// Another import has the id.
     OtherImport,
+    /// The import with the id has begun with other rows.
+    OtherContent,
     /// Another department of the client has the name.
     DepartmentTaken,
     /// Nothing leaves a device's state `deleted`.

@@ -15,6 +15,7 @@ use clientbook_model::control::ControlError;
 use clientbook_model::device::{CollectionState, StateTransitionError};
 use clientbook_model::device_user::{UserStatus, UserTransitionError};
 use clientbook_model::id::{DeviceId, DeviceUserId};
+use clientbook_model::moving::other_content;
 use clientbook_model::violation::Violation;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -207,6 +208,7 @@ fn refusal(refusal: Refusal) -> Sample {
             let violation = Violation::new("other_import", message).below("/import_id");
             ("conflict", AppError::Conflict(violation).into())
         }
+        Refusal::OtherContent => ("other_content", AppError::Conflict(other_content()).into()),
         Refusal::NotRevertible => {
             let message = "must be an entry that changed fields of the client";
             let violation = Violation::new("changes_fields", message).below("/entry_id");

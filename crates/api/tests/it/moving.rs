@@ -181,3 +181,66 @@ async fn a_body_may_be_large_and_a_row_may_not() {
     assert_eq!([&told[0]["row"], &told[0]["fields"][0]["rule"]], [&json!(7), &json!("max_row")]);
     assert_eq!(summary(&answer)["created"], 7);
 }
+
+#[tokio::test]
+async fn the_same_import_id_with_other_content_is_refused() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let query = format!("?import_id={ACME}");
+    let rows = "{\"name\":\"r1\"}\n{\"name\":\"\"}\n{\"name\":\"r3\"}\n";
+    let first = import(&admin, &query, NDJSON, rows).await.expect(200);
+    assert_eq!(summary(&first)["created"], 2);
+    for other in ["{\"name\":\"zz\"}\n", &rows.replace("r3", "zz"), &rows[..15], ""] {
+        let refused = import(&admin, &query, NDJSON, other).await.expect(409).json();
+        assert_eq!(refused["error"]["code"], "conflict", "{refused}");
+        let field = &refused["error"]["details"]["fields"][0];
+        assert_eq!([&field["path"], &field["rule"]], ["/import_id", "other_content"], "{field}");
+        let message = field["message"].as_str().expect("a sentence");
+        assert!(message.contains("or begin anew with another id"), "{message}");
+    }
+    assert_eq!(import(&admin, &query, NDJSON, rows).await.expect(200).text, first.text);
+    let longer = import(&admin, &query, NDJSON, &format!("{rows}{{\"name\":\"r4\"}}")).await;
+    assert_eq!(summary(&longer.expect(200))["created"], 3);
+    // The columns' names are content.
+    let query = "?import_id=0195803b-5c40-7d0f-9c1b-7a6e5d4c3b2a";
+    import(&admin, query, "text/csv", "name,city\nx,y\n").await.expect(200);
+    import(&admin, query, "text/csv", "name,state\nx,y\n").await.expect(409);
+    import(&admin, query, "text/csv", "name,city\r\nx,\"y\"").await.expect(200);
+    let listed = admin.get("/v2/clients").await.expect(200).json();
+    assert_eq!(listed["total_count"], 6);
+}
+
+/// An import may give out the last number: then a tenant makes no more clients without one.
+#[tokio::test]
+async fn no_client_is_made_beyond_the_last_number() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let row = "{\"name\":\"Last\",\"number\":4503599627370496}";
+    assert_eq!(summary(&import(&admin, "", NDJSON, row).await.expect(200))["created"], 1);
+    let refused = admin.post("/v2/clients", &json!({ "name": "Next" })).await.expect(409).json();
+    let field = &refused["error"]["details"]["fields"][0];
+    assert_eq!(field["rule"], "spent", "{refused}");
+    admin.get("/v2/clients/export").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_header_that_cannot_be_read_tells_which_columns_there_are() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let told = async |header: &str| {
+        let refused = import(&admin, "", "text/csv", header).await.expect(400).json();
+        let fields = refused["error"]["details"]["fields"].as_array().expect("a list").clone();
+        fields
+            .iter()
+            .map(|one| one["message"].as_str().expect("text").to_owned())
+            .collect::<Vec<_>>()
+    };
+    let all = told("name,zzz,qqq\n").await;
+    assert!(
+        all[0].starts_with("is no column of a client; the columns are id, number, "),
+        "{all:?}"
+    );
+    assert_eq!(all[1], "is no column of a client");
+    let separated = "is no column of a client; commas stand between columns";
+    assert_eq!(told("name;email\n").await, [separated]);
+}

@@ -9,7 +9,9 @@ use crate::values::ValueRules;
 use clientbook_model::client::{Client, Refusal};
 use clientbook_model::field::Fields;
 use clientbook_model::id::ClientNumber;
-use clientbook_model::moving::{ImportRow, MAX_VIOLATIONS, ParentRef, SourceRow};
+use clientbook_model::moving::{
+    ImportRow, MAX_NUMBER, MAX_VIOLATIONS, ParentRef, SourceRow, other_content,
+};
 use clientbook_model::number::Reference;
 use clientbook_model::patch::Patch;
 use clientbook_model::tenant::Tenant;
@@ -89,14 +91,24 @@ pub(super) async fn locked(tx: &mut Tx, job: &Job) -> Result<ImportMark, AppErro
     imports::get_for_update(tx, job.tenant_id(), job.id).await?.ok_or_else(gone)
 }
 
-/// Whether the rows are in already: an answer to a `COMMIT` can get lost.
+/// Whether the rows are in already: an answer to a `COMMIT` can get lost. Another run of the same import
+/// may have another file.
 pub(super) fn is_in(mark: &ImportMark, rows: &[SourceRow]) -> Result<bool, AppError> {
-    let (first, last) = (rows.first(), rows.last());
-    match (first.map(|row| row.number), last.map(|row| row.number)) {
-        (Some(first), Some(_)) if mark.read + 1 == first => Ok(false),
-        (Some(_), Some(last)) if mark.read >= last => Ok(true),
-        (None, None) => Ok(true),
-        _ => Err(AppError::Unavailable("the same import is running elsewhere".into())),
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+        return Ok(true);
+    };
+    let (is_in, digest) = if mark.read + 1 == first.number {
+        (false, first.seen.map(|seen| seen.before))
+    } else if mark.read == last.number {
+        (true, last.seen.map(|seen| seen.with))
+    } else if mark.read > last.number {
+        (true, None)
+    } else {
+        return Err(AppError::Unavailable("the same import is running elsewhere".into()));
+    };
+    match (mark.digest, digest) {
+        (Some(before), Some(now)) if before != now => Err(AppError::Conflict(other_content())),
+        _ => Ok(is_in),
     }
 }
 
@@ -125,7 +137,7 @@ pub(super) async fn run(
     let now = job.env.now();
     load::still_works(tx, &job.caller, now).await?;
     let mark = locked(tx, job).await?;
-    if pass == Pass::First && is_in(&mark, rows)? {
+    if pass == Pass::First && is_in(&mark, rows).map_err(Stop::Refused)? {
         return Ok(mark);
     }
     // In the order of every writer: definitions, clients, the tenant. Then numbers and names are
@@ -201,6 +213,10 @@ pub(super) async fn note(
         }
     }
     if let (Pass::First, Some(last)) = (pass, rows.last()) {
+        // What is not known of the rows before stays unknown: an erasure may have seen to that.
+        if mark.read == 0 || mark.digest.is_some() {
+            mark.digest = last.seen.map(|seen| seen.with);
+        }
         mark.read = last.number;
         // A longer file than the one that ended: its rows may have to wait, too.
         mark.finished = false;
@@ -270,9 +286,8 @@ impl Batch<'_> {
         number.and_then(|number| Reference::new(number.get()).ok()).map(Patch::Set)
     }
 
-    /// The number of a new client: the row's own, or the tenant's next one.
-    pub(super) fn number(&mut self, own: Option<ClientNumber>) -> Result<ClientNumber, AppError> {
-        let spent = || AppError::Internal("numbers are spent".into());
+    /// The number of a new client: the row's own, or the tenant's next one; `None` if those are spent.
+    pub(super) fn number(&mut self, own: Option<ClientNumber>) -> Option<ClientNumber> {
         let number = if let Some(own) = own {
             own.get()
         } else {
@@ -281,8 +296,9 @@ impl Batch<'_> {
             }
             self.next_number
         };
-        self.next_number = self.next_number.max(number.checked_add(1).ok_or_else(spent)?);
-        ClientNumber::new(number).ok_or_else(spent)
+        let number = ClientNumber::new(number).filter(|number| number.get() <= MAX_NUMBER)?;
+        self.next_number = self.next_number.max(number.get() + 1);
+        Some(number)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::batch::{Batch, Outcome, Stop, lacks, refused};
 use crate::create::{add_client_type, insert_client};
-use crate::create_client::first_terms;
+use crate::create_client::{first_terms, numbers_spent};
 use crate::enrollment_tokens;
 use crate::references::{no_such_parent, no_such_type};
 use clientbook_model::client::{Client, ClientPatch, Identity};
@@ -70,7 +70,10 @@ impl Batch<'_> {
         if parent.is_none() {
             return Ok(Outcome::Waits);
         }
-        client.number = self.number(row.number)?;
+        let Some(number) = self.number(row.number) else {
+            return Ok(Outcome::Failed(vec![numbers_spent()]));
+        };
+        client.number = number;
         client.updated_at =
             row.updated_at.unwrap_or(if row.created_at.is_some() { created_at } else { self.now });
         client.workspace_deleted_at = row.workspace_deleted_at;
@@ -196,6 +199,7 @@ impl Batch<'_> {
     ) -> TypeWish {
         let types = &self.known.types;
         let next = types.iter().map(|known| known.id.get()).max().unwrap_or(0).checked_add(1);
+        let next = next.filter(|next| *next <= MAX_NUMBER);
         let next = next.and_then(|next| Reference::new(next).ok());
         let title = title.as_str().to_owned();
         if !self.job.holds(Permission::ClientsUpdate) {
@@ -209,7 +213,12 @@ impl Batch<'_> {
             Some(id) if types.len() < MAX_TYPES => {
                 TypeWish { id: Patch::Set(id), new: Some(ClientType { id, title }) }
             }
-            _ => {
+            None => {
+                let message = format!("the tenant has given out its last type's id, {MAX_NUMBER}");
+                broken.push(Violation::new("spent", message).below("/client_type_title"));
+                TypeWish { id: Patch::Absent, new: None }
+            }
+            Some(_) => {
                 let message = format!("a tenant has at most {MAX_TYPES} client types");
                 broken.push(Violation::new("max_items", message).below("/client_type_title"));
                 TypeWish { id: Patch::Absent, new: None }

@@ -3,7 +3,8 @@
 //! Rows come in batches, each of them one transaction: what a row does, its entries in the audit
 //! trail, the rows that failed and how far the import has come. So whatever ends an import, the same
 //! import goes on from its last batch and does no row twice. A row is checked before anything of it is
-//! written: one that fails leaves nothing.
+//! written: one that fails leaves nothing. A digest of what stood in the rows is kept with how far it
+//! has come: it goes on with the same file only.
 //!
 //! A row whose parent is not there yet is kept until all rows have been read. Then they are gone
 //! through, in turn from either end, until none finds its parent any more.
@@ -189,7 +190,7 @@ impl Import {
         self.batch
     }
 
-    /// Takes the next rows in: those that follow `mark().read`, as a `Batcher` gathers them.
+    /// Takes the next rows in: those that follow `mark().taken()`, as a `Batcher` gathers them.
     pub async fn take(&mut self, rows: Vec<SourceRow>) -> Result<(), AppError> {
         self.mark = self.write(Arc::new(rows), Pass::First).await?;
         Ok(())

@@ -2,7 +2,8 @@
 
 use super::Format;
 use super::row::ImportRow;
-use super::split::{Piece, Splitter};
+use super::seen::{Seen, Taken};
+use super::split::{Piece, Splitter, Unreadable};
 use super::token::TokenWish;
 use crate::violation::Violation;
 use serde_json::{Map, Value};
@@ -20,23 +21,25 @@ pub struct SourceRow {
     pub read: Result<Box<ImportRow>, Vec<Violation>>,
     /// Its JSON, where it may have to wait for its parent's row.
     pub text: Option<String>,
+    /// Which rows it is the last of; `None` of one that had to wait.
+    pub seen: Option<Seen>,
     bytes: usize,
 }
 
 impl SourceRow {
     /// Reads a row.
     pub fn read(piece: Piece) -> Self {
-        let number = piece.number;
+        let (number, seen) = (piece.number, Some(piece.seen));
         match piece.object {
-            Ok(object) => Self::of(number, &object),
+            Ok(object) => Self::of(number, &object, seen),
             Err(violations) => {
                 let bytes = told(&violations);
-                Self { number, read: Err(violations), text: None, bytes }
+                Self { number, read: Err(violations), text: None, seen, bytes }
             }
         }
     }
 
-    fn of(number: i64, object: &Map<String, Value>) -> Self {
+    fn of(number: i64, object: &Map<String, Value>, seen: Option<Seen>) -> Self {
         let text = || serde_json::to_string(object).unwrap_or_default();
         let read = ImportRow::read(object).map(Box::new);
         let has_parent = read.as_ref().is_ok_and(|row| row.parent.is_present());
@@ -44,13 +47,13 @@ impl SourceRow {
             Ok(_) => object.iter().map(|(name, value)| name.len() + size(value)).sum(),
             Err(violations) => told(violations),
         };
-        Self { number, read, text: has_parent.then(text), bytes }
+        Self { number, read, text: has_parent.then(text), seen, bytes }
     }
 
     /// Reads a row that had to wait, from its JSON.
     pub fn waited(number: i64, text: &str) -> Option<Self> {
         let object = serde_json::from_str(text).ok()?;
-        Some(Self::of(number, &object))
+        Some(Self::of(number, &object, None))
     }
 
     /// What of it may stand once in a tenant.
@@ -140,10 +143,10 @@ pub struct Gather {
 }
 
 impl Gather {
-    /// Of a file of this form, without its first `skip` rows; batches of at most `most` rows.
-    pub fn new(format: Format, skip: i64, most: usize) -> Self {
+    /// Of a file of this form, without those of its rows that are in; batches of at most `most` rows.
+    pub fn new(format: Format, taken: Taken, most: usize) -> Self {
         let mut splitter = Splitter::new(format);
-        splitter.skip(skip);
+        splitter.skip(taken);
         Self { splitter, batcher: Batcher::new(most), ended: false }
     }
 
@@ -162,14 +165,18 @@ impl Gather {
         self.splitter.has_header()
     }
 
+    /// Whether the rows that are in have been read again, and are the same.
+    pub fn has_skipped(&self) -> bool {
+        self.splitter.has_skipped()
+    }
+
     /// Whether there are no more bytes.
     pub fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// The next batch; `None` if it takes more bytes, or nothing follows. An error is about the
-    /// header: the whole file cannot be read.
-    pub fn next_batch(&mut self) -> Result<Option<Vec<SourceRow>>, Vec<Violation>> {
+    /// The next batch; `None` if it takes more bytes, or nothing follows.
+    pub fn next_batch(&mut self) -> Result<Option<Vec<SourceRow>>, Unreadable> {
         while let Some(piece) = self.splitter.next_row()? {
             if let Some(batch) = self.batcher.push(SourceRow::read(piece)) {
                 return Ok(Some(batch));

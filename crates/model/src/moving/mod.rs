@@ -9,6 +9,7 @@ mod cells;
 mod columns;
 mod csv_cell;
 mod row;
+mod seen;
 mod split;
 mod token;
 
@@ -16,7 +17,8 @@ pub use batch::{Batcher, Gather, SourceRow};
 pub use cells::{Writer, cells};
 pub use columns::{COLUMNS, Column, Kind, column};
 pub use row::{ImportRow, MAX_NUMBER, MAX_VIOLATIONS, MatchBy, ParentRef};
-pub use split::{MAX_ROW, Piece, Splitter};
+pub use seen::{Seen, Taken};
+pub use split::{MAX_ROW, Piece, Splitter, Unreadable, other_content};
 pub use token::{TokenRow, TokenWish};
 
 /// The form of a file.

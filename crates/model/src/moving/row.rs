@@ -15,8 +15,8 @@ use crate::time::Timestamp;
 use crate::violation::{Violation, step};
 use serde_json::{Map, Value};
 
-/// The largest number that a row may give a client or a type: every JSON reader knows those exactly
-/// that come after it, too.
+/// The largest number that a client has, and that a row may give a type: every JSON reader knows those
+/// exactly that come after it, too.
 pub const MAX_NUMBER: i64 = 1 << 52;
 
 /// The most violations that are told of one row.

@@ -1,10 +1,11 @@
 //! Bytes of a file, as they come, into rows. Holds one row at a time, and no row of more than
 //! `MAX_ROW` bytes.
 
-use super::Format;
 use super::columns::{COLUMNS, Column, column};
-use super::csv_cell;
-use super::row::{place, unknown};
+use super::row::{MAX_VIOLATIONS, place, unknown};
+use super::seen::{Digester, Seen, Taken};
+use super::{Format, csv_cell};
+use crate::nearest::nearest;
 use crate::unique::Unique;
 use crate::violation::{Violation, step};
 use csv_core::ReadRecordResult;
@@ -23,6 +24,32 @@ pub struct Piece {
     pub number: i64,
     /// What stands in it.
     pub object: Result<Map<String, Value>, Vec<Violation>>,
+    /// Which rows it is the last of.
+    pub seen: Seen,
+}
+
+/// Why a file cannot be read on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreadable {
+    /// What is wrong with its header.
+    Header(Vec<Violation>),
+    /// Its first rows are not those that are in.
+    Other(Violation),
+}
+
+impl From<Vec<Violation>> for Unreadable {
+    fn from(violations: Vec<Violation>) -> Self {
+        Self::Header(violations)
+    }
+}
+
+/// The file is another one than the import has begun with.
+pub fn other_content() -> Violation {
+    let message = "the file does not begin with the rows that this import has taken in: go on with \
+                   the file as it was, with more rows behind them if you like, or begin anew with \
+                   another id, best with match; clientbook import does so once FILE.import.json is \
+                   removed";
+    Violation::new("other_content", message).below("/import_id")
 }
 
 /// Takes bytes in and gives rows out.
@@ -33,12 +60,18 @@ pub struct Splitter {
     begun: bool,
     ended: bool,
     number: i64,
-    skip: i64,
+    taken: Taken,
+    digester: Digester,
 }
 
 enum Lines {
-    Ndjson { looked: usize, too_long: bool },
+    Ndjson(Ndjson),
     Csv(Box<Csv>),
+}
+
+struct Ndjson {
+    looked: usize,
+    too_long: bool,
 }
 
 struct Csv {
@@ -68,22 +101,28 @@ impl Splitter {
     /// For a file of this form.
     pub fn new(format: Format) -> Self {
         let lines = match format {
-            Format::Ndjson => Lines::Ndjson { looked: 0, too_long: false },
+            Format::Ndjson => Lines::Ndjson(Ndjson { looked: 0, too_long: false }),
             Format::Csv => Lines::Csv(Box::new(Csv::new())),
         };
-        let (waiting, at) = (Vec::new(), 0);
-        Self { lines, waiting, at, begun: false, ended: false, number: 0, skip: 0 }
+        let (waiting, at, taken) = (Vec::new(), 0, Taken::default());
+        let digester = Digester::new(format);
+        Self { lines, waiting, at, begun: false, ended: false, number: 0, taken, digester }
     }
 
-    /// Leaves out this many rows at the beginning.
-    pub fn skip(&mut self, rows: i64) {
-        self.skip = rows;
+    /// Leaves out these rows, which must be its first.
+    pub fn skip(&mut self, taken: Taken) {
+        self.taken = taken;
+    }
+
+    /// Whether the rows to leave out have been read, and were those.
+    pub fn has_skipped(&self) -> bool {
+        self.number >= self.taken.rows
     }
 
     /// Takes the next bytes in. Ask for all rows before the next ones.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.waiting.drain(..self.at);
-        if let Lines::Ndjson { looked, .. } = &mut self.lines {
+        if let Lines::Ndjson(Ndjson { looked, .. }) = &mut self.lines {
             *looked -= self.at.min(*looked);
         }
         self.at = 0;
@@ -98,14 +137,13 @@ impl Splitter {
     /// Whether the columns are known: those of CSV stand in its first line.
     pub fn has_header(&self) -> bool {
         match &self.lines {
-            Lines::Ndjson { .. } => true,
+            Lines::Ndjson(_) => true,
             Lines::Csv(csv) => csv.header.is_some(),
         }
     }
 
-    /// The next row; `None` if it takes more bytes, or nothing follows. An error is about the header:
-    /// the whole file cannot be read.
-    pub fn next_row(&mut self) -> Result<Option<Piece>, Vec<Violation>> {
+    /// The next row; `None` if it takes more bytes, or nothing follows.
+    pub fn next_row(&mut self) -> Result<Option<Piece>, Unreadable> {
         if !self.begun {
             if self.waiting.len() < MARK.len() && !self.ended {
                 return Ok(None);
@@ -116,20 +154,27 @@ impl Splitter {
             }
         }
         loop {
-            let skipped = self.number < self.skip;
+            let skipped = !self.has_skipped();
+            let (waiting, at, digester) = (&self.waiting, &mut self.at, &mut self.digester);
             let line = match &mut self.lines {
-                Lines::Ndjson { looked, too_long } => {
-                    ndjson(&self.waiting, &mut self.at, looked, too_long, self.ended, skipped)
-                }
-                Lines::Csv(csv) => csv.step(&self.waiting, &mut self.at, self.ended, skipped)?,
+                Lines::Ndjson(lines) => lines.step(waiting, at, self.ended, skipped, digester),
+                Lines::Csv(csv) => csv.step(waiting, at, self.ended, skipped, digester)?,
             };
             match line {
+                Line::More if self.ended && skipped => {
+                    return Err(Unreadable::Other(other_content()));
+                }
                 Line::More => return Ok(None),
                 Line::Nothing => {}
                 Line::Row(object) => {
                     self.number += 1;
+                    let seen = self.digester.end();
                     if !skipped {
-                        return Ok(Some(Piece { number: self.number, object }));
+                        return Ok(Some(Piece { number: self.number, object, seen }));
+                    }
+                    let is_other = self.taken.digest.is_some_and(|digest| digest != seen.with);
+                    if self.number == self.taken.rows && is_other {
+                        return Err(Unreadable::Other(other_content()));
                     }
                 }
             }
@@ -137,49 +182,57 @@ impl Splitter {
     }
 }
 
-fn ndjson(
-    waiting: &[u8],
-    at: &mut usize,
-    looked: &mut usize,
-    is_too_long: &mut bool,
-    ended: bool,
-    skipped: bool,
-) -> Line {
-    let from = (*looked).max(*at);
-    let found = waiting[from..].iter().position(|byte| *byte == b'\n').map(|found| from + found);
-    let line = match found {
-        Some(end) => &waiting[*at..end],
-        None if ended && *at < waiting.len() => &waiting[*at..],
-        None => {
-            *looked = waiting.len();
-            if waiting.len() - *at > MAX_ROW {
-                // The rest of it is thrown away as it comes.
-                *is_too_long = true;
-                *at = waiting.len();
+impl Ndjson {
+    fn step(
+        &mut self,
+        waiting: &[u8],
+        at: &mut usize,
+        ended: bool,
+        skipped: bool,
+        digester: &mut Digester,
+    ) -> Line {
+        let from = self.looked.max(*at);
+        let found = waiting[from..].iter().position(|byte| *byte == b'\n').map(|end| from + end);
+        let line = match found {
+            Some(end) => &waiting[*at..end],
+            None if ended && *at < waiting.len() => &waiting[*at..],
+            None => {
+                self.looked = waiting.len();
+                if waiting.len() - *at > MAX_ROW {
+                    // The rest of it is thrown away as it comes.
+                    self.too_long = true;
+                }
+                if self.too_long {
+                    digester.add(&waiting[*at..]);
+                    *at = waiting.len();
+                }
+                // A last line that was thrown away has no more bytes, but is a row.
+                if ended && std::mem::take(&mut self.too_long) {
+                    return Line::Row(Err(too_long()));
+                }
+                return Line::More;
             }
-            // A last line that was thrown away has no more bytes, but is a row.
-            if ended && std::mem::take(is_too_long) {
-                return Line::Row(Err(too_long()));
-            }
-            return Line::More;
+        };
+        *at = found.map_or(waiting.len(), |end| end + 1);
+        self.looked = *at;
+        if std::mem::take(&mut self.too_long) || line.len() >= MAX_ROW {
+            digester.add(line);
+            return Line::Row(Err(too_long()));
         }
-    };
-    *at = found.map_or(waiting.len(), |end| end + 1);
-    *looked = *at;
-    if std::mem::take(is_too_long) || line.len() >= MAX_ROW {
-        return Line::Row(Err(too_long()));
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            return Line::Nothing;
+        }
+        digester.add(line);
+        if skipped {
+            return Line::Row(Err(Vec::new()));
+        }
+        Line::Row(match serde_json::from_slice::<Unique>(line) {
+            Ok(Unique(Value::Object(object))) => Ok(object),
+            Ok(_) => Err(vec![Violation::not_a("a JSON object")]),
+            Err(error) => Err(vec![Violation::new("json", format!("is not JSON: {error}"))]),
+        })
     }
-    if line.iter().all(u8::is_ascii_whitespace) {
-        return Line::Nothing;
-    }
-    if skipped {
-        return Line::Row(Err(Vec::new()));
-    }
-    Line::Row(match serde_json::from_slice::<Unique>(line) {
-        Ok(Unique(Value::Object(object))) => Ok(object),
-        Ok(_) => Err(vec![Violation::not_a("a JSON object")]),
-        Err(error) => Err(vec![Violation::new("json", format!("is not JSON: {error}"))]),
-    })
 }
 
 impl Csv {
@@ -202,6 +255,7 @@ impl Csv {
         at: &mut usize,
         ended: bool,
         skipped: bool,
+        digester: &mut Digester,
     ) -> Result<Line, Vec<Violation>> {
         // An empty input says that nothing follows.
         if self.done || (*at == waiting.len() && !ended) {
@@ -220,13 +274,14 @@ impl Csv {
             ReadRecordResult::OutputFull => {
                 // The rest of the row is written over what is there, and thrown away.
                 self.too_long = true;
+                digester.add(&self.text[..self.length]);
                 self.length = 0;
             }
             ReadRecordResult::OutputEndsFull => {
                 // More cells than columns: the row is refused by its last ones.
                 self.cells = self.ends.len() - 1;
             }
-            ReadRecordResult::Record => return self.record(skipped),
+            ReadRecordResult::Record => return self.record(skipped, digester),
             ReadRecordResult::End => {
                 self.done = true;
                 if self.header.is_none() {
@@ -238,19 +293,22 @@ impl Csv {
         Ok(Line::Nothing)
     }
 
-    fn record(&mut self, skipped: bool) -> Result<Line, Vec<Violation>> {
+    fn record(&mut self, skipped: bool, digester: &mut Digester) -> Result<Line, Vec<Violation>> {
         let cells = std::mem::take(&mut self.cells);
-        self.length = 0;
+        let length = std::mem::take(&mut self.length);
         if std::mem::take(&mut self.too_long) {
+            digester.add(&self.text[..length]);
             let refused = too_long();
             return if self.header.is_none() { Err(refused) } else { Ok(Line::Row(Err(refused))) };
         }
         let ends = &self.ends[..cells];
         let starts = std::iter::once(0).chain(ends.iter().copied());
-        let cells: Result<Vec<_>, _> = starts
-            .zip(ends)
-            .map(|(start, end)| std::str::from_utf8(&self.text[start..*end]))
-            .collect();
+        let cells = starts.zip(ends).map(|(start, end)| &self.text[start..*end]);
+        let is_header = self.header.is_none();
+        for cell in cells.clone() {
+            digester.cell(if is_header { cell.trim_ascii() } else { cell });
+        }
+        let cells: Result<Vec<_>, _> = cells.map(std::str::from_utf8).collect();
         let Ok(cells) = cells else {
             let refused = vec![Violation::new("utf8", "must be text in UTF-8")];
             return if self.header.is_none() { Err(refused) } else { Ok(Line::Row(Err(refused))) };
@@ -258,6 +316,7 @@ impl Csv {
         match &self.header {
             None => {
                 self.header = Some(header(&cells)?);
+                digester.end();
                 Ok(Line::Nothing)
             }
             Some(_) if skipped => Ok(Line::Row(Err(Vec::new()))),
@@ -268,6 +327,8 @@ impl Csv {
 
 fn header(cells: &[&str]) -> Result<Vec<&'static Column>, Vec<Violation>> {
     let (mut columns, mut violations) = (Vec::<&Column>::new(), Vec::new());
+    let names = || COLUMNS.iter().map(|column| column.name);
+    let mut tell_all = true;
     for name in cells {
         let name = name.trim();
         match column(name) {
@@ -277,11 +338,19 @@ fn header(cells: &[&str]) -> Result<Vec<&'static Column>, Vec<Violation>> {
             }
             Some(known) => columns.push(known),
             None => {
-                let broken = unknown(name, COLUMNS.iter().map(|column| column.name));
+                let mut broken = unknown(name, names());
+                if cells.len() == 1 && name.contains([';', '\t']) {
+                    broken.message.push_str("; commas stand between columns");
+                } else if nearest(name, names()).is_none() && std::mem::take(&mut tell_all) {
+                    let names = names().collect::<Vec<_>>().join(", ");
+                    broken.message.push_str("; the columns are ");
+                    broken.message.push_str(&names);
+                }
                 violations.push(broken.below(&place(name)));
             }
         }
     }
+    violations.truncate(MAX_VIOLATIONS);
     if violations.is_empty() { Ok(columns) } else { Err(violations) }
 }
 

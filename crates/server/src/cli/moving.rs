@@ -10,14 +10,17 @@ use std::path::PathBuf;
 const IMPORT_EXAMPLES: &str = "\
 A row is a client; docs/moving.md has the columns. Without --match every row makes a new client.
 Rows that fail are told in FILE.errors.ndjson, and nothing of them is written. Whatever stops an
-import (Ctrl-C, kill -9, a lost connection): repeat it, and it goes on where it was.
+import (Ctrl-C, kill -9, a lost connection): repeat it, and it goes on where it was. Standard input (-),
+pipes and devices cannot be repeated, and their failed rows are told with --errors only.
 
 Progress goes to standard error. The last line of standard output is JSON.
-Exit code 0: every row is in. 1: rows failed, or the import did not end. 2: a setting is wrong.
+Exit code 0: every row is in. 1: rows failed, the header is wrong, or the import did not end. 2: a
+setting is wrong, such as a tenant or a file that is not there.
 
 Examples:
   clientbook import clients.ndjson --tenant acme --dry-run
   clientbook import clients.csv --tenant acme --match external_id
+  clientbook import - --format csv --tenant acme --errors failed.ndjson < clients.csv
   CLIENTBOOK_TOKEN=... clientbook import clients.csv --server http://127.0.0.1:8080";
 
 const EXPORT_EXAMPLES: &str = "\
@@ -53,7 +56,7 @@ pub(crate) struct At {
 #[derive(Args)]
 #[command(after_help = IMPORT_EXAMPLES)]
 pub(crate) struct Import {
-    /// The file: NDJSON (a JSON object a line) or CSV with a header, by its ending
+    /// The file: NDJSON (a JSON object a line) or CSV with a header, by its ending; - is standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 

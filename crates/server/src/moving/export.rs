@@ -1,10 +1,10 @@
 //! `clientbook export`: from a store, or from a running server.
 
-use super::{format_of, home};
+use super::{about_terms, format_of, home, refused};
 use crate::cli;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::remote::{self, bearer, endpoint, innermost, patient_client, refusal, unreachable};
+use crate::remote::{self, bearer, endpoint, innermost, patient_client, unreachable};
 use crate::settings::{self, DEFAULT_DATABASE};
 use crate::{log, output, store};
 use clientbook_app::{App, Caller, Env, ExportTerms};
@@ -43,7 +43,8 @@ async fn from_store(args: &cli::Export, format: Format, out: &mut Out) -> Result
         ..ClientWishes::default()
     };
     let caller = Caller::cli(app.new_request_id());
-    let mut export = app.export_clients(&caller, ExportTerms { home, wishes, format }).await?;
+    let terms = ExportTerms { home, wishes, format };
+    let mut export = app.export_clients(&caller, terms).await.map_err(about_terms)?;
     let mut progress = Progress::begin("exporting", export.total(), 0);
     while let Some(bytes) = export.next().await? {
         out.write(&bytes)?;
@@ -79,7 +80,7 @@ async fn from_server(
         let status = response.status();
         let answer = remote::read(response).await.map_err(|error| broken(&error))?;
         let answer = serde_json::from_slice(&answer).unwrap_or_default();
-        return Err(Failure::Failed(refusal(&server, status, &answer)));
+        return Err(refused(&server, status, &answer));
     }
     while let Some(bytes) = response.chunk().await.map_err(|error| broken(&error))? {
         out.write(&bytes)?;

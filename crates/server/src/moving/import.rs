@@ -1,8 +1,8 @@
 //! `clientbook import`: into a store, or through a running server.
 
 use super::report::Report;
-use super::state::State;
-use super::{format_of, home, remote};
+use super::state::{State, beside};
+use super::{about_terms, format_of, home, is_file, remote, unescaped};
 use crate::cli;
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -10,13 +10,13 @@ use crate::settings::{self, DEFAULT_DATABASE};
 use crate::signals::Signals;
 use crate::{log, output, store};
 use clientbook_app::{App, AppError, Bootstrap, Caller, Env, Import, ImportTerms};
-use clientbook_model::moving::{Format, Gather, SourceRow};
+use clientbook_model::moving::{Format, Gather, SourceRow, Unreadable};
 use clientbook_model::violation::Violation;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::fs::File;
-use std::io::Read as _;
-use std::path::PathBuf;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -42,25 +42,18 @@ pub(super) struct Summary {
 pub(crate) fn run(args: &cli::Import) -> Result<ExitCode, Failure> {
     log::start(settings::log_filter("warn").map_err(Failure::Setting)?);
     let since = Instant::now();
-    let unknown = "--format (CLIENTBOOK_FORMAT) is missing, and the file's name does not end in \
-                   .ndjson, .jsonl or .csv: say which it is";
-    let format = args.format.or_else(|| format_of(&args.file));
-    let format = format.ok_or_else(|| Failure::Setting(unknown.into()))?;
-    let unreadable =
-        |error| Failure::Failed(format!("{} cannot be read: {error}", args.file.display()));
-    let file = File::open(&args.file).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
+    let source = Source::open(args)?;
+    let (is_stream, report) = (source.is_stream, source.report(args));
     let url = args.place.database.as_deref().unwrap_or(DEFAULT_DATABASE);
     let shown = settings::without_password(args.place.server.as_deref().unwrap_or(url));
-    let source = Source { file, format, bytes: metadata.len() };
     let runtime = crate::runtime()?;
     let (summary, resumed, report) = runtime.block_on(async {
         let mut signals = Signals::install()?;
         let importing = async {
             // Refused before anything is kept of it.
             let begin = Begin::new(args, url).await?;
-            let state = State::of(args, &shown, &metadata)?;
-            let mut report = Report::new(args);
+            let state = State::of(args, &shown, !is_stream)?;
+            let mut report = Report::new(report);
             let summary = match begin.run(args, &state, source, &mut report).await {
                 Ok(summary) => summary,
                 Err(failure) => {
@@ -76,14 +69,20 @@ pub(crate) fn run(args: &cli::Import) -> Result<ExitCode, Failure> {
         tokio::select! {
             outcome = &mut importing => outcome,
             signal = signals.next() => {
-                Err(Failure::Failed(format!(
-                    "stopped by {signal}: what has been imported stays, and the same command goes \
-                     on from there"
-                )))
+                Err(Failure::Failed(format!("stopped by {signal}: {}", stays(!is_stream))))
             }
         }
     })?;
     tell(args, &summary, resumed, report, since)
+}
+
+/// What is said of an import that has not ended.
+pub(super) fn stays(can_be_repeated: bool) -> &'static str {
+    if can_be_repeated {
+        "what has been imported stays, and the same command goes on from there"
+    } else {
+        "what has been imported stays"
+    }
 }
 
 /// Says what came of it.
@@ -110,7 +109,10 @@ fn tell(
         Failure::Failed(format!("what was imported could not be printed: {error}"))
     })?;
     if summary.failed > 0 {
-        let told = report.map_or(String::new(), |path| format!(": {} says why", path.display()));
+        let told = match report {
+            Some(path) => format!(": {} says why", path.display()),
+            None => ": --errors FILE would say why".to_owned(),
+        };
         return Err(Failure::Failed(format!("{} rows failed{told}", summary.failed)));
     }
     Ok(ExitCode::SUCCESS)
@@ -118,9 +120,41 @@ fn tell(
 
 /// The file.
 pub(super) struct Source {
-    pub(super) file: File,
+    pub(super) file: Box<dyn Read + Send>,
     pub(super) format: Format,
+    /// How many there are; 0 of a stream.
     pub(super) bytes: u64,
+    /// It is a pipe or the like: nothing stands beside it, and it cannot be read again.
+    pub(super) is_stream: bool,
+}
+
+impl Source {
+    fn open(args: &cli::Import) -> Result<Self, Failure> {
+        let path = args.file.as_path();
+        let unknown = "--format (CLIENTBOOK_FORMAT) is missing, and the file's name does not end in \
+                       .ndjson, .jsonl or .csv: say which it is";
+        let format = args.format.or_else(|| format_of(path));
+        let format = format.ok_or_else(|| Failure::Setting(unknown.into()))?;
+        if path == Path::new("-") {
+            let file = Box::new(io::stdin());
+            return Ok(Self { file, format, bytes: 0, is_stream: true });
+        }
+        let unreadable =
+            |error| Failure::Setting(format!("{} cannot be read: {error}", path.display()));
+        let file = File::open(path).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        if metadata.is_dir() {
+            return Err(Failure::Setting(format!("{} is a directory", path.display())));
+        }
+        let is_stream = !is_file(path);
+        Ok(Self { file: Box::new(file), format, bytes: metadata.len(), is_stream })
+    }
+
+    /// Where rows that fail are told.
+    fn report(&self, args: &cli::Import) -> Option<PathBuf> {
+        let beside = || (!self.is_stream).then(|| beside(&args.file, ".errors.ndjson"));
+        args.errors.clone().or_else(beside)
+    }
 }
 
 /// Where it goes.
@@ -176,19 +210,19 @@ async fn into_store(
         resume: state.is_known,
         batch: BATCH,
     };
-    let mut import = app.import_clients(&caller, terms).await?;
+    let mut import = app.import_clients(&caller, terms).await.map_err(about_terms)?;
     let before = import.mark().read;
-    if before > 0 {
-        output::note(&format!("{before} rows are in already: going on"));
-    }
     let mut rows = Rows {
-        gather: Gather::new(source.format, before, import.batch()),
+        gather: Gather::new(source.format, import.mark().taken(), import.batch()),
         source,
         block: vec![0; BLOCK],
         read: 0,
     };
     let mut progress = Progress::begin("importing", 0, unsigned(before));
     let mut next = rows.next()?;
+    if before > 0 {
+        output::note(&format!("{before} rows are in already: going on"));
+    }
     while let Some(batch) = next {
         let read_so_far = batch.last().map_or(0, |row| row.number);
         progress.expect(rows.estimate(unsigned(read_so_far)));
@@ -266,7 +300,7 @@ struct Rows {
 impl Rows {
     fn next(&mut self) -> Result<Option<Vec<SourceRow>>, Failure> {
         loop {
-            let batch = self.gather.next_batch().map_err(|broken| header(&broken))?;
+            let batch = self.gather.next_batch().map_err(unreadable)?;
             if batch.is_some() || self.gather.has_ended() {
                 return Ok(batch);
             }
@@ -285,10 +319,17 @@ impl Rows {
     }
 }
 
+fn unreadable(why: Unreadable) -> Failure {
+    match why {
+        Unreadable::Header(broken) => header(&broken),
+        Unreadable::Other(other) => Failure::Failed(other.message),
+    }
+}
+
 fn header(broken: &[Violation]) -> Failure {
     let told = broken.iter().map(|one| match one.path.trim_start_matches('/') {
         "" => one.message.clone(),
-        name => format!("{name:?} {}", one.message),
+        name => format!("{:?} {}", unescaped(name), one.message),
     });
     let told = told.collect::<Vec<_>>().join("; ");
     Failure::Failed(format!("the file's header cannot be used: {told}"))

@@ -1,13 +1,14 @@
 //! An import through a running server: the file goes there in one request, and lines come back.
 
-use super::import::{Source, Summary};
+use super::import::{Source, Summary, stays};
 use super::report::Report;
 use super::state::State;
+use super::{named, refused};
 use crate::cli;
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
-use crate::remote::{bearer, endpoint, innermost, patient_client, read, refusal, unreachable};
+use crate::remote::{bearer, endpoint, innermost, patient_client, read, refusal_of, unreachable};
 use crate::settings;
 use bytes::{Bytes, BytesMut};
 use reqwest::{Body, RequestBuilder, Response, StatusCode, Url};
@@ -36,7 +37,8 @@ pub(super) async fn import(
     if !settings::is_private(&server) {
         output::note("note: the token and the clients pass the network in clear; https hides them");
     }
-    let broken = |error: &reqwest::Error| broken(&server, error);
+    let stays = stays(!source.is_stream);
+    let broken = |error: &reqwest::Error| broken(&server, error, stays);
     let client = patient_client(&server).map_err(|error| broken(&error))?;
     let id = state.id.to_string();
     let mut query = vec![("import_id", id.as_str())];
@@ -52,8 +54,8 @@ pub(super) async fn import(
         .header("Authorization", bearer)
         .header("Content-Type", format.media_type())
         .body(body(source, Arc::clone(&sent)));
-    let response = begin(&server, request, state).await?;
-    let mut lines = Lines { response, waiting: BytesMut::new() };
+    let response = begin(&server, request, state, stays).await?;
+    let mut lines = Lines { response, waiting: BytesMut::new(), stays };
     let mut progress = Progress::begin("importing", 0, 0);
     while let Some(line) = lines.next(&server).await? {
         let value: Value = serde_json::from_slice(&line).unwrap_or_default();
@@ -66,60 +68,66 @@ pub(super) async fn import(
             progress.at("", rows);
         } else if value["summary"].is_object() {
             let summary: Option<Summary> = serde_json::from_value(value["summary"].clone()).ok();
-            let summary = summary.ok_or_else(|| cut_off(&server))?;
+            let summary = summary.ok_or_else(|| cut_off(&server, stays))?;
             progress.end(u64::try_from(summary.rows).unwrap_or_default());
             return Ok(summary);
         } else if value["error"].is_object() {
-            let told = refusal(&server, StatusCode::OK, &value);
-            let message = format!(
-                "{told}: what has been imported stays, and the same command goes \
-                                   on from there"
-            );
-            return Err(Failure::Failed(message));
+            let told = refusal_of(&server, StatusCode::OK, &value, named);
+            let is_other = value["error"]["details"]["fields"][0]["rule"] == "other_content";
+            let stays = if is_other { String::new() } else { format!(": {stays}") };
+            return Err(Failure::Failed(told + &stays));
         }
     }
-    Err(cut_off(&server))
+    Err(cut_off(&server, stays))
 }
 
 /// Sends the request; its answer, once it has begun. Until then nobody knows if rows are in.
-async fn begin(server: &Url, request: RequestBuilder, state: &State) -> Result<Response, Failure> {
+async fn begin(
+    server: &Url,
+    request: RequestBuilder,
+    state: &State,
+    stays: &str,
+) -> Result<Response, Failure> {
     state.may_begin();
     let response = request.send().await.map_err(|error| {
         if error.is_connect() {
             state.was_refused();
         }
-        broken(server, &error)
+        broken(server, &error, stays)
     })?;
-    let response = accepted(server, response, state).await?;
+    let response = accepted(server, response, state, stays).await?;
     state.begins()?;
     Ok(response)
 }
 
 /// The answer, unless it is a refusal. One in the server's own words says that no row is in; a proxy
 /// knows nothing of it.
-async fn accepted(server: &Url, response: Response, state: &State) -> Result<Response, Failure> {
+async fn accepted(
+    server: &Url,
+    response: Response,
+    state: &State,
+    stays: &str,
+) -> Result<Response, Failure> {
     if response.status() == StatusCode::OK {
         return Ok(response);
     }
     let status = response.status();
-    let answer = read(response).await.map_err(|error| broken(server, &error))?;
+    let answer = read(response).await.map_err(|error| broken(server, &error, stays))?;
     let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
     if answer["error"]["code"].is_string() {
         state.was_refused();
     }
-    Err(Failure::Failed(refusal(server, status, &answer)))
+    Err(refused(server, status, &answer))
 }
 
-fn cut_off(server: &Url) -> Failure {
-    let message = "what has been imported stays, and the same command goes on from there";
-    Failure::Failed(format!("{server} broke off: {message}"))
+fn cut_off(server: &Url, stays: &str) -> Failure {
+    Failure::Failed(format!("{server} broke off: {stays}"))
 }
 
-fn broken(server: &Url, error: &reqwest::Error) -> Failure {
+fn broken(server: &Url, error: &reqwest::Error, stays: &str) -> Failure {
     unreachable(server, error).unwrap_or_else(|| {
         let why = innermost(error);
-        let message = "what has been imported stays, and the same command goes on from there";
-        Failure::Failed(format!("{server} broke off ({why}): {message}"))
+        Failure::Failed(format!("{server} broke off ({why}): {stays}"))
     })
 }
 
@@ -145,6 +153,7 @@ fn body(source: Source, sent: Arc<AtomicU64>) -> Body {
 struct Lines {
     response: Response,
     waiting: BytesMut,
+    stays: &'static str,
 }
 
 impl Lines {
@@ -158,7 +167,7 @@ impl Lines {
             if self.waiting.len() > LINE {
                 return Err(Failure::Failed(format!("{server} answered a line without an end")));
             }
-            match self.response.chunk().await.map_err(|error| broken(server, &error))? {
+            match self.response.chunk().await.map_err(|error| broken(server, &error, self.stays))? {
                 Some(bytes) => self.waiting.extend_from_slice(&bytes),
                 None => return Ok(None),
             }

@@ -6,10 +6,9 @@ use clientbook_app::Env;
 use clientbook_model::moving::MatchBy;
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 use uuid::Uuid;
 
 /// The file beside the one that is imported.
@@ -32,7 +31,7 @@ pub(super) struct State {
 /// keeps it.
 const TRIED: u64 = 29 * 24 * 60 * 60;
 
-/// What stands in it. Another file, or other wishes, would be another import.
+/// What stands in it. Other wishes would be another import, as would other rows: the store knows those.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Begun {
     import_id: Uuid,
@@ -40,8 +39,6 @@ struct Begun {
     /// then the same id is tried again, which begins it or goes on.
     #[serde(default = "yes")]
     known: bool,
-    bytes: u64,
-    modified_ns: u128,
     match_by: Option<String>,
     tenant: Option<String>,
     /// Nothing of a password.
@@ -61,21 +58,23 @@ pub(super) fn beside(file: &Path, ending: &str) -> PathBuf {
 }
 
 impl State {
-    /// The import of this file: the one that has begun, or a new one. A dry run keeps nothing.
-    pub(super) fn of(args: &cli::Import, place: &str, file: &Metadata) -> Result<Self, Failure> {
+    /// The import of this file: the one that has begun, or a new one. A dry run keeps nothing, and what
+    /// is no file, such as a pipe, cannot be read again (`can_be_repeated`).
+    pub(super) fn of(
+        args: &cli::Import,
+        place: &str,
+        can_be_repeated: bool,
+    ) -> Result<Self, Failure> {
         let fresh = Env::system().random_uuid();
         let path = beside(&args.file, ".import.json");
-        let modified = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let mut wanted = Begun {
             import_id: fresh,
             known: false,
-            bytes: file.len(),
-            modified_ns: modified.unwrap_or_default().as_nanos(),
             match_by: args.match_by.map(|by| MatchBy::as_str(by).to_owned()),
             tenant: args.place.tenant.clone(),
             place: place.to_owned(),
         };
-        if args.dry_run {
+        if args.dry_run || !can_be_repeated {
             return Ok(Self::new(None, false, wanted));
         }
         let resumed = match std::fs::read(&path) {
@@ -86,9 +85,8 @@ impl State {
                 }
                 if begun.as_ref() != Some(&wanted) {
                     return Err(Failure::Failed(format!(
-                        "{} tells of an import that has begun with another content of the file, \
-                         another tenant, store or --match: repeat that one as it was, or remove \
-                         this file to begin anew",
+                        "{} tells of an import that has begun with another tenant, store or \
+                         --match: repeat that one as it was, or remove this file to begin anew",
                         path.display()
                     )));
                 }

@@ -177,25 +177,144 @@ fn what_cannot_be_imported_is_told_in_a_sentence() {
     let wrong = file("wrong.csv", "nmae\nx\n");
     let other = file("clients.txt", "");
     let missing = files.path().join("missing.csv");
-    for (path, code, told) in [
-        (&wrong, 1, "\"nmae\" is no column of a client; did you mean name?"),
-        (&other, 2, "--format (CLIENTBOOK_FORMAT) is missing"),
-        (&missing, 1, "cannot be read: "),
-    ] {
-        let ended = finish(&mut import(path, directory.path()));
+    let is_refused = |ended: &Ended, code: i32, told: &str| {
         assert_eq!((ended.code, ended.out.as_str()), (Some(code), ""), "{ended:?}");
         assert!(ended.log.contains("error: ") && ended.log.contains(told), "{ended:?}");
+    };
+    let column = "\"nmae\" is no column of a client; did you mean name?";
+    for (path, code, told) in [
+        (&wrong, 1, column),
+        (&other, 2, "--format (CLIENTBOOK_FORMAT) is missing"),
+        (&missing, 2, "cannot be read: "),
+    ] {
+        is_refused(&finish(&mut import(path, directory.path())), code, told);
     }
-    // A file that has changed since its import began is another one.
+    // What an import was begun with stays as it is.
     let begun = file("begun.csv", "name\nx\n");
-    let state = "{\"import_id\":\"00000000-0000-0000-0000-000000000007\",\"bytes\":1,
-        \"modified_ns\":1,\"match_by\":null,\"tenant\":\"tenant123\",\"place\":\"x\"}";
+    let state = "{\"import_id\":\"00000000-0000-0000-0000-000000000007\",
+        \"match_by\":null,\"tenant\":\"tenant123\",\"place\":\"x\"}";
     file("begun.csv.import.json", state);
     let ended = finish(&mut import(&begun, directory.path()));
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.log.contains("remove this file to begin anew"), "{ended:?}");
-    let tenant = finish(clientbook().args(["export", "--database", &store_url(directory.path())]));
-    assert!(tenant.log.contains("--tenant (CLIENTBOOK_TENANT) is missing"), "{tenant:?}");
+    is_refused(&ended, 1, "remove this file to begin anew");
+    let url = store_url(directory.path());
+    let export =
+        |more: &[&str]| finish(clientbook().args(["export", "--database", &url]).args(more));
+    is_refused(&export(&[]), 2, "--tenant (CLIENTBOOK_TENANT) is missing");
+    is_refused(&export(&["--tenant", "nobodys"]), 2, "--tenant ");
+    let good = file("good.csv", "name\nx\n");
+    let nobodys = |place: [&str; 2]| {
+        let mut command = clientbook();
+        command.arg("import").arg(&good).args(place).args(["--tenant", "nobodys"]);
+        finish(command.env("CLIENTBOOK_TOKEN", OPERATOR))
+    };
+    is_refused(&nobodys(["--database", &url]), 2, "--tenant ");
+    // A server says the same.
+    let server = Server::start(directory.path());
+    is_refused(&nobodys(["--server", &server.base]), 2, "--tenant ");
+    let mut through = clientbook();
+    through.arg("import").arg(&wrong).args(["--server", &server.base, "--tenant", "tenant123"]);
+    is_refused(&finish(through.env("CLIENTBOOK_TOKEN", OPERATOR)), 1, column);
+}
+
+/// The store knows which rows it has: neither the file's name nor its times say anything.
+#[test]
+fn an_import_goes_on_with_the_same_rows_whatever_file_they_are_in() {
+    let directory = TempDir::new().expect("a directory");
+    let files = TempDir::new().expect("a directory");
+    make_store(directory.path());
+    // Its report cannot be written: so the import is in, and has not ended.
+    let begin = |name: &str| {
+        let file = files.path().join(name);
+        rows(&file, 3, &[2]);
+        let report = files.path().join(format!("{name}.errors.ndjson"));
+        std::fs::create_dir(&report).expect("a directory in its way");
+        let broken = finish(&mut import(&file, directory.path()));
+        assert_eq!(broken.code, Some(1), "{broken:?}");
+        std::fs::remove_dir(&report).expect("the way is free");
+        file
+    };
+    let file = begin("clients.ndjson");
+    let text = std::fs::read_to_string(&file).expect("a file");
+    let touch = |text: &str| {
+        std::fs::write(&file, text).expect("a file");
+        let long_ago = std::time::UNIX_EPOCH;
+        std::fs::File::options()
+            .append(true)
+            .open(&file)
+            .and_then(|file| file.set_modified(long_ago))
+            .expect("a time");
+    };
+    for other in [text.replace("Client 1", "Client 9"), text[..30].to_owned()] {
+        touch(&other);
+        let refused = finish(&mut import(&file, directory.path()));
+        assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""), "{refused:?}");
+        assert!(refused.log.contains("does not begin with the rows"), "{refused:?}");
+        assert!(refused.log.contains("once FILE.import.json is removed"), "{refused:?}");
+        assert!(!refused.log.contains("going on"), "{refused:?}");
+    }
+    assert_eq!(clients(directory.path()), 2);
+    touch(&text);
+    let ended = finish(&mut import(&file, directory.path()));
+    let told = report(&ended);
+    assert_eq!([&told["rows"], &told["created"], &told["failed"]], [3, 2, 1], "{told}");
+    assert_eq!(told["resumed"], true, "{told}");
+    assert_eq!(clients(directory.path()), 2);
+    // Through a server, and longer by now.
+    let file = begin("more.ndjson");
+    let state = files.path().join("more.ndjson.import.json");
+    let server = Server::start(directory.path());
+    let kept = std::fs::read_to_string(&state).expect("what is kept");
+    let mut kept: Value = serde_json::from_str(&kept).expect("JSON");
+    kept["place"] = server.base.clone().into();
+    std::fs::write(&state, kept.to_string()).expect("what is kept");
+    let through = || {
+        let mut through = clientbook();
+        through.arg("import").arg(&file).args(["--server", &server.base, "--tenant", "tenant123"]);
+        finish(through.env("CLIENTBOOK_TOKEN", OPERATOR))
+    };
+    let text = std::fs::read_to_string(&file).expect("a file");
+    std::fs::write(&file, text.replace("Client 3", "Client 9")).expect("a file");
+    let refused = through();
+    assert!(refused.log.contains("refused (409): the file does not begin with"), "{refused:?}");
+    std::fs::write(&file, text + "{\"name\":\"Client 4\"}\n").expect("a file");
+    let told = report(&through());
+    assert_eq!([&told["rows"], &told["created"], &told["failed"]], [4, 3, 1], "{told}");
+    assert_eq!(clients(directory.path()), 5);
+}
+
+/// Nothing stands beside what is no file, and it cannot be read again.
+#[test]
+fn standard_input_is_imported_once() {
+    let directory = TempDir::new().expect("a directory");
+    let files = TempDir::new().expect("a directory");
+    make_store(directory.path());
+    let file = files.path().join("clients.ndjson");
+    rows(&file, 3, &[2]);
+    let in_dev = || names(Path::new("/dev"));
+    let before = in_dev();
+    for name in ["-", "/dev/stdin"] {
+        let from = |more: &[&str]| {
+            let mut command = import(Path::new(name), directory.path());
+            command.args(["--format", "ndjson"]).args(more).current_dir(files.path());
+            command.stdin(std::fs::File::open(&file).expect("a file"));
+            let ended = command.output().expect("the binary runs");
+            let told: Value = serde_json::from_slice(&ended.stdout).expect("JSON");
+            (told, String::from_utf8(ended.stderr).expect("text"))
+        };
+        let (told, log) = from(&[]);
+        assert_eq!([&told["created"], &told["failed"]], [2, 1], "{told}");
+        assert_eq!([&told["errors"], &told["resumed"]], [&Value::Null, &Value::from(false)]);
+        assert!(log.contains("1 rows failed: --errors FILE would say why"), "{log}");
+        assert_eq!(names(files.path()), ["clients.ndjson"]);
+        let (told, _) = from(&["--errors", "told"]);
+        assert_eq!(told["errors"], "told");
+        assert_eq!(failed_rows(&files.path().join("told")), [2]);
+        std::fs::remove_file(files.path().join("told")).expect("a report");
+        let (_, log) = from(&["--errors", "/dev/stderr"]);
+        assert!(log.contains("{\"row\":2,"), "{log}");
+    }
+    assert_eq!(in_dev(), before);
+    assert_eq!(clients(directory.path()), 12);
 }
 
 /// Passes bytes on to `to` and back, but for the first connections: of those it passes on nothing,
@@ -265,6 +384,6 @@ fn an_import_whose_first_answer_is_lost_does_no_row_twice() {
     let mut refused = clientbook();
     refused.arg("import").arg(&file).args(["--server", &base, "--tenant", "nobodys"]);
     let refused = finish(refused.env("CLIENTBOOK_TOKEN", OPERATOR));
-    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert_eq!(refused.code, Some(2), "{refused:?}");
     assert_eq!(names(files.path()), ["clients.ndjson"]);
 }

@@ -75,6 +75,7 @@ async fn values_that_were_there_before_are_taken() {
          DROP TABLE enrollment_values;
          DROP TABLE merged_external_ids;
          ALTER TABLE usage_days DROP COLUMN records;
+         ALTER TABLE imports DROP COLUMN read_digest;
          DELETE FROM refinery_schema_history WHERE version >= 12"
     ));
     let db = Db::open(database.url(), Access::Write).expect("a migrated store");

@@ -16,5 +16,5 @@ pub(in crate::organizations) fn import() -> Doc {
     Doc::new("importClients", "Makes and changes clients from the rows of a file")
         .reads(&["application/x-ndjson", "text/csv"])
         .streams(&["application/x-ndjson"], about)
-        .refuses(&[Refusal::OtherImport])
+        .refuses(&[Refusal::OtherImport, Refusal::OtherContent])
 }

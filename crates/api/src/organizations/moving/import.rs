@@ -26,6 +26,7 @@ use std::io;
 use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Rows of a transaction: a tenth of what fills one best, so that others' changes wait little.
 const BATCH: usize = 100;
@@ -49,7 +50,7 @@ pub(in crate::organizations) const IMPORT_PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "import_id",
         about: "A UUID of yours. The same request again goes on where it was interrupted, and does \
-                no row twice",
+                no row twice; a body that does not begin with the rows that are in is refused",
         schema: schema::uuid,
     },
     Parameter {
@@ -86,11 +87,12 @@ async fn begin(mut call: Call, body: &mut Incoming) -> Result<(Import, Rows), Ap
     let format =
         format.ok_or(ApiError::UnsupportedMediaType("application/x-ndjson or text/csv"))?;
     let import = call.app.import_clients(&call.caller, terms).await.map_err(about_parameters)?;
-    let mut rows =
-        Rows { gather: Gather::new(format, import.mark().read, import.batch()), first: None };
-    while !rows.gather.has_header() && !rows.gather.has_ended() {
+    let gather = Gather::new(format, import.mark().taken(), import.batch());
+    let mut rows = Rows { gather, first: None };
+    let until = Instant::now() + PROGRESS;
+    while !rows.can_begin(until) {
         rows.feed(body).await?;
-        rows.first = rows.gather.next_batch().map_err(AppError::Invalid)?;
+        rows.first = rows.gather.next_batch().map_err(AppError::from)?;
     }
     Ok((import, rows))
 }
@@ -132,6 +134,13 @@ struct Rows {
 }
 
 impl Rows {
+    /// Whether the answer can begin: the columns are known, and what was in before is in this body, too.
+    /// To read much of it again takes long: after a while the caller hears on the way what is wrong.
+    fn can_begin(&self, until: Instant) -> bool {
+        let compared = self.gather.has_skipped() || Instant::now() > until;
+        self.gather.has_ended() || (self.gather.has_header() && compared)
+    }
+
     async fn feed(&mut self, body: &mut Incoming) -> Result<(), ApiError> {
         self.gather.feed(&body.next().await?.unwrap_or_default());
         Ok(())
@@ -142,7 +151,7 @@ impl Rows {
             return Ok(Some(first));
         }
         loop {
-            let batch = self.gather.next_batch().map_err(AppError::Invalid)?;
+            let batch = self.gather.next_batch().map_err(AppError::from)?;
             if batch.is_some() || self.gather.has_ended() {
                 return Ok(batch);
             }
