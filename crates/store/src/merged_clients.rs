@@ -68,9 +68,12 @@ pub async fn of(
     winner: ClientId,
     limit: i64,
 ) -> Result<Vec<ClientId>, DbError> {
-    let sql = "SELECT id FROM clients WHERE tenant_id = $1 AND merged_into = $2
-        ORDER BY id LIMIT $3";
-    tx.all(sql, &[tenant.into(), winner.into(), limit.into()], |row| row.get(0)).await
+    // Sorted here: asked for the order, SQLite walks all of the tenant's clients in it.
+    let sql = "SELECT id FROM clients WHERE tenant_id = $1 AND merged_into = $2 LIMIT $3";
+    let args = [tenant.into(), winner.into(), limit.into()];
+    let mut found: Vec<ClientId> = tx.all(sql, &args, |row| row.get(0)).await?;
+    found.sort();
+    Ok(found)
 }
 
 /// Where the client with this external id leads, if it leads to another one.

@@ -74,6 +74,7 @@ async fn values_that_were_there_before_are_taken() {
         "UPDATE enrollment_tokens SET value = '{value}';
          DROP TABLE enrollment_values;
          DROP TABLE merged_external_ids;
+         DROP INDEX client_values_client_id;
          ALTER TABLE usage_days DROP COLUMN records;
          ALTER TABLE imports DROP COLUMN read_digest;
          DELETE FROM refinery_schema_history WHERE version >= 12"

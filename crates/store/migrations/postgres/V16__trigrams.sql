@@ -1,2 +1,0 @@
--- SQLite's index alone is made anew by this version.
-SELECT 1;
