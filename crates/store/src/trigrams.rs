@@ -113,7 +113,7 @@ pub(crate) async fn purge(db: &Db) -> Result<(), DbError> {
 }
 
 /// Merges some pages; whether there were any. Less than nothing begins with all parts that no merge has
-/// begun with: https://sqlite.org/fts5.html#the_merge_command
+/// begun with: <https://sqlite.org/fts5.html#the_merge_command>
 async fn merge(db: &Db, pages: i64) -> Result<bool, DbError> {
     let step = async move |tx: &mut Tx| {
         let before = rows_written(tx).await?;

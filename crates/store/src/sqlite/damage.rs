@@ -31,7 +31,7 @@ impl Damage {
         let begun = Instant::now();
         match rebuild(tx) {
             Ok(()) => {
-                tracing::info!(took = ?begun.elapsed(), "the index of searches is whole again")
+                tracing::info!(took = ?begun.elapsed(), "the index of searches is whole again");
             }
             Err(error) => tracing::error!(%error, "the index of searches stays damaged"),
         }

@@ -68,7 +68,7 @@ async fn change(store: &Store, old: &[Client], new: &[Client]) {
 }
 
 async fn erase(store: &Store, clients: &[Client]) {
-    for client in clients.to_vec() {
+    for client in clients.iter().cloned() {
         let erased = store.write(async move |tx: &mut Tx| {
             erased_clients::put(tx, &client, client.updated_at).await
         });
@@ -133,7 +133,6 @@ async fn the_index_survives_what_is_renamed_and_erased() {
 
 #[tokio::test]
 async fn a_damaged_index_is_made_anew() {
-    let (store, clients) = filled().await;
     let damage = "UPDATE client_trigrams_data SET block = zeroblob(length(block)) WHERE id > 10";
     for is_open in [true, false] {
         let (Store { db, database }, clients) = filled().await;
