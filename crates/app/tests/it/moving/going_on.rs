@@ -1,6 +1,6 @@
 //! Imports that are interrupted, or repeated, go on with the same rows.
 
-use super::{Place, caller, counts, errors, is_broken, lines, terms};
+use super::{Place, caller, counts, errors, lines, terms};
 use clientbook_app::{AppError, Import, ImportTerms};
 use clientbook_model::moving::{Format, Gather, MatchBy, Taken};
 use serde_json::json;
