@@ -41,8 +41,8 @@ async fn full(engine: Engine) -> TestDatabase {
         change(&app, client.id.0, ClientPatch { success, ..ClientPatch::default() }).await;
     }
     // It takes the other's, which goes on leading to it.
-    let none = ClientPatch { external_id: Patch::Clear, ..ClientPatch::default() };
-    change(&app, clients[50].id.0, none).await;
+    let cleared = ClientPatch { external_id: Patch::Clear, ..ClientPatch::default() };
+    change(&app, clients[50].id.0, cleared).await;
     merged_with_a_key(&app, clients[50].id, clients[51].id).await;
     joined(&app, clients[60].id).await;
     erased(&app, clients[60].id).await;
