@@ -27,7 +27,8 @@ const FAULTS: &[Fault] = &[
 async fn once(actor: &Actor, name: &str) -> Answer {
     let request = actor.request(Method::POST, "/v2/clients");
     let body = json!({ "name": name, "tenant": "tenant123" });
-    let sent = actor.send(request.json(&body).header("idempotency-key", name));
+    let key = name.replace(' ', "-");
+    let sent = actor.send(request.json(&body).header("idempotency-key", &key));
     tokio::time::timeout(BOUND, sent).await.unwrap_or_else(|_| panic!("{name} hangs"))
 }
 

@@ -101,7 +101,7 @@ async fn nothing_that_is_read_tells_of_it() {
 
 #[tokio::test]
 async fn a_tag_is_that_of_what_is_seen() {
-    let World { admin, bound, .. } = World::new().await;
+    let World { app: _app, admin, bound, .. } = World::new().await;
     let path = format!("/client/{ACME}");
     let conditional = async |actor: &Actor, tag: &str| {
         let request = actor.request(Method::GET, &path).header("if-none-match", tag);
@@ -196,7 +196,7 @@ async fn it_shows_as_soon_as_it_may_be_read_and_no_longer() {
 /// Kept answers are read again by whoever may still read what they tell.
 #[tokio::test]
 async fn a_repeat_tells_no_more_than_may_be_read() {
-    let World { admin, bound, .. } = World::new().await;
+    let World { app: _app, admin, bound, .. } = World::new().await;
     let of_oz = &bound[1];
     let globex = "/clients/v1/tenants/tenant123/clients/457";
     let send = async |actor: &Actor| {
