@@ -44,8 +44,8 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
         let _stays = fs::remove_dir(places.state());
         return Err(not_enrolled());
     };
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     let mut agent = Agent::start(places, enrollment, token, pace, ring)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     let gatherer = Some(agent.gatherer());
     let mut work = Work { contact: None, upload: None, upload_since: None, gatherer, job: None };
     loop {

@@ -62,7 +62,8 @@ Examples:
 const VERIFY_EXAMPLES: &str = "\
 Works beside a running server and changes nothing.
 Exit code 0: every chain is intact, and has all that the checkpoint says. 1: one is not, the
-checkpoint itself is not, or something cannot be read.
+checkpoint itself is not, or something cannot be read. 2: there is no such tenant or client, or a
+setting is wrong.
 
 Examples:
   clientbook audit verify

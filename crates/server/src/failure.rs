@@ -28,7 +28,10 @@ impl Failure {
 
 impl From<AppError> for Failure {
     fn from(error: AppError) -> Self {
-        Self::Failed(sentence(error))
+        // What the store does not know, such as a tenant, was named by a setting.
+        let is_setting = matches!(error, AppError::Invalid(_) | AppError::NotFound(_));
+        let told = sentence(error);
+        if is_setting { Self::Setting(told) } else { Self::Failed(told) }
     }
 }
 

@@ -9,7 +9,7 @@ mod state;
 pub(crate) use export::run as export;
 pub(crate) use import::run as import;
 
-use crate::failure::{Failure, flag, sentence};
+use crate::failure::{Failure, flag};
 use crate::remote::refusal_of;
 use clientbook_app::{AppError, Home};
 use clientbook_model::moving::Format;
@@ -35,13 +35,11 @@ fn is_file(path: &Path) -> bool {
     !is_system && std::fs::metadata(path).map_or(true, |found| found.is_file())
 }
 
-/// Why an import or export has not begun. What the store does not know, such as a tenant, is a wrong
-/// setting.
+/// Why an import or export has not begun.
 fn about_terms(error: AppError) -> Failure {
     match error {
         // By a name that no flag gives.
         AppError::Conflict(conflict) => Failure::Failed(conflict.message),
-        error @ AppError::Invalid(_) => Failure::Setting(sentence(error)),
         error => error.into(),
     }
 }

@@ -1,11 +1,12 @@
 //! After the answer to an erasure no file of the store holds a byte of what was erased, while the
 //! server runs and after it was killed.
 
-use crate::process::{Caller, Server, behind, run, store_url};
+use crate::process::{Caller, PATIENCE, Server, behind, run, store_url};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
+use std::time::Instant;
 use tempfile::TempDir;
 
 /// What only the client to be erased has. Each is in no other word.
@@ -135,4 +136,27 @@ async fn a_long_read_is_in_the_way_and_told() {
     assert_eq!(caller.call(Method::DELETE, &path, None).await.status(), 204);
     assert_eq!(holds(directory.path()), Vec::<String>::new());
     assert_eq!(caller.call(Method::DELETE, &path, None).await.status(), 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_ends_what_was_cut_off() {
+    let directory = TempDir::new().expect("a temporary directory");
+    let server = Server::start(directory.path());
+    let caller = Caller::new(&server);
+    let id = history(&caller, 0).await;
+    let reader = behind(directory.path());
+    reader.execute_batch("BEGIN; SELECT count(*) FROM clients").expect("a long read");
+    let answer = caller.call(Method::DELETE, &format!("/v2/clients/{id}"), None).await;
+    assert_eq!(answer.status(), 503);
+    server.kill();
+    drop(reader);
+    assert!(!holds(directory.path()).is_empty(), "the test would prove nothing");
+    let server = Server::start(directory.path());
+    let deadline = Instant::now() + PATIENCE;
+    while !holds(directory.path()).is_empty() {
+        assert!(Instant::now() < deadline, "{:?}", holds(directory.path()));
+    }
+    assert_eq!(server.stop().code, Some(0));
+    let verified = run(&["audit", "verify", "--database", &store_url(directory.path())]);
+    assert_eq!(verified.code, Some(0), "{verified:?}");
 }

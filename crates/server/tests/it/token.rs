@@ -173,24 +173,24 @@ fn a_wish_that_makes_no_sense_is_refused() {
     let of = ["--tenant", "tenant123"];
     let viewer = ["--tenant", "tenant123", "--role", "viewer"];
     let unknown = "aa7cf840-9ca9-46a3-9778-9015d6580dff";
-    for (args, more, code, parts) in [
-        (&["--role", "viewer"][..], &["--tenant", "nobody"][..], 1, ["--tenant", "slug"]),
-        (&["--role", "viewer"], &["--tenant", "not a slug"], 1, ["--tenant", "slug"]),
-        (&["--role", "viewer"], &[], 2, ["--tenant", "missing"]),
-        (&of, &[], 2, ["--role", "required"]),
-        (&of, &["--role", "owner"], 2, ["--role", "viewer, member, admin, operator"]),
-        (&of, &["--role", "operator"], 2, ["--tenant", "leave it out"]),
-        (&["--role", "operator"], &["--client", ACME], 2, ["--client", "leave it out"]),
-        (&viewer, &["--client", unknown], 1, ["--client", "of the tenant"]),
-        (&viewer, &["--client", ACME, "--client", INITECH], 1, ["--client", "of the tenant"]),
-        (&viewer, &["--client", "456"], 2, ["--client", "UUID"]),
-        (&viewer, &["--name", " "], 2, ["--name", "1 character"]),
-        (&viewer, &["--expires-at", "2020-01-01T00:00:00Z"], 1, ["--expires-at", "future"]),
-        (&viewer, &["--expires-at", "tomorrow"], 2, ["--expires-at", "2027-01-31T00:00:00Z"]),
-        (&viewer, &["--server", "http://127.0.0.1:1"], 2, ["--database", "--server"]),
+    for (args, more, parts) in [
+        (&["--role", "viewer"][..], &["--tenant", "nobody"][..], ["--tenant", "slug"]),
+        (&["--role", "viewer"], &["--tenant", "not a slug"], ["--tenant", "slug"]),
+        (&["--role", "viewer"], &[], ["--tenant", "missing"]),
+        (&of, &[], ["--role", "required"]),
+        (&of, &["--role", "owner"], ["--role", "viewer, member, admin, operator"]),
+        (&of, &["--role", "operator"], ["--tenant", "leave it out"]),
+        (&["--role", "operator"], &["--client", ACME], ["--client", "leave it out"]),
+        (&viewer, &["--client", unknown], ["--client", "of the tenant"]),
+        (&viewer, &["--client", ACME, "--client", INITECH], ["--client", "of the tenant"]),
+        (&viewer, &["--client", "456"], ["--client", "UUID"]),
+        (&viewer, &["--name", " "], ["--name", "1 character"]),
+        (&viewer, &["--expires-at", "2020-01-01T00:00:00Z"], ["--expires-at", "future"]),
+        (&viewer, &["--expires-at", "tomorrow"], ["--expires-at", "2027-01-31T00:00:00Z"]),
+        (&viewer, &["--server", "http://127.0.0.1:1"], ["--database", "--server"]),
     ] {
         let refused = create(directory.path(), &[args, more].concat());
-        assert_eq!((refused.code, refused.out.as_str()), (Some(code), ""), "{refused:?}");
+        assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""), "{refused:?}");
         assert!(refused.log.starts_with("error: "), "{}", refused.log);
         for part in parts {
             assert!(refused.log.contains(part), "{part:?} is not in {:?}", refused.log);

@@ -174,7 +174,7 @@ async fn a_scope_is_all_that_is_checked() {
         (&["--tenant", "tenant123", "--client", INITECH], "there is no client"),
     ] {
         let refused = verify(&directory, scope);
-        assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""), "{refused:?}");
+        assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""), "{refused:?}");
         assert!(refused.log.starts_with(&format!("error: {told}")), "{refused:?}");
     }
     let mut command = clientbook();
