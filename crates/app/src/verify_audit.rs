@@ -11,6 +11,7 @@ use chain::Checked;
 use clientbook_model::id::{ClientId, TenantId, parse_uuid};
 use clientbook_model::tenant::TenantKey;
 use clientbook_store::{RawId, Tx, audit, clients, tenants};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use uuid::Uuid;
 
 /// Which chains to check.
@@ -33,6 +34,18 @@ pub struct AuditFault {
     pub what: String,
 }
 
+/// A tenant, and the client or the tenant that the chain is of.
+type Chain = (RawId, RawId);
+
+fn named(tenant: TenantId, chain: Uuid) -> Chain {
+    (tenant.0.into(), chain.into())
+}
+
+/// Whether it is this tenant's; `None` is any.
+fn is_of(only: Option<TenantId>, (tenant, _): &Chain) -> bool {
+    only.is_none_or(|only| tenant.uuid() == Some(only.0))
+}
+
 /// What was checked and what was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditReport {
@@ -46,6 +59,9 @@ pub struct AuditReport {
 
 /// Chains, entries or rows read at a time.
 const PAGE: i64 = 500;
+
+/// Chains checked at a time: most of a check on PostgreSQL is waiting.
+const AT_ONCE: usize = 8;
 
 const GONE: &str = "the record that the chain belongs to is not there";
 
@@ -66,7 +82,7 @@ impl App {
                 })
                 .await?;
             let home = home.filter(|home| tenant.is_none_or(|tenant| tenant == *home));
-            self.check(home.ok_or_else(missing)?, id.0, &mut report).await?;
+            self.check(&[named(home.ok_or_else(missing)?, id.0)], &mut report).await?;
             return Ok(report);
         }
         self.check_tenants(tenant, &mut report).await?;
@@ -104,7 +120,7 @@ impl App {
         report: &mut AuditReport,
     ) -> Result<(), AppError> {
         if let Some(only) = only {
-            return self.check(only, only.0, report).await;
+            return self.check(&[named(only, only.0)], report).await;
         }
         let (mut from, mut seen) = (RawId::FIRST, 0);
         loop {
@@ -115,12 +131,8 @@ impl App {
                     Ok::<_, AppError>(audit::tenant_chains_across_tenants(tx, &from, PAGE).await?)
                 })
                 .await?;
-            for tenant in page.iter().skip(seen) {
-                match tenant.uuid() {
-                    Some(id) => self.check(TenantId(id), id, report).await?,
-                    None => report.damaged(tenant, tenant),
-                }
-            }
+            let chains = page.iter().skip(seen).map(|tenant| (tenant.clone(), tenant.clone()));
+            self.check(&chains.collect::<Vec<_>>(), report).await?;
             let Some(last) = last_if_full(page) else {
                 return Ok(());
             };
@@ -143,14 +155,11 @@ impl App {
                     Ok::<_, AppError>(audit::client_chains_across_tenants(tx, &from, PAGE).await?)
                 })
                 .await?;
-            for (tenant, client) in page.iter().skip(seen) {
-                if only.is_some_and(|only| tenant.uuid() != Some(only.0)) {
-                    return Ok(());
-                }
-                match (tenant.uuid(), client.uuid()) {
-                    (Some(tenant), Some(id)) => self.check(TenantId(tenant), id, report).await?,
-                    _ => report.damaged(tenant, client),
-                }
+            let chains = &page[seen.min(page.len())..];
+            let wanted = chains.iter().take_while(|chain| is_of(only, chain)).count();
+            self.check(&chains[..wanted], report).await?;
+            if wanted < chains.len() {
+                return Ok(());
             }
             let Some(last) = last_if_full(page) else {
                 return Ok(());
@@ -173,13 +182,8 @@ impl App {
                     Ok::<_, AppError>(audit::erased_chains_across_tenants(tx, &from, PAGE).await?)
                 })
                 .await?;
-            let wanted = |tenant: &RawId| only.is_none_or(|only| tenant.uuid() == Some(only.0));
-            for (tenant, client) in page.iter().skip(seen).filter(|(tenant, _)| wanted(tenant)) {
-                match (tenant.uuid(), client.uuid()) {
-                    (Some(tenant), Some(id)) => self.check(TenantId(tenant), id, report).await?,
-                    _ => report.damaged(tenant, client),
-                }
-            }
+            let chains = page.iter().skip(seen).filter(|chain| is_of(only, chain)).cloned();
+            self.check(&chains.collect::<Vec<_>>(), report).await?;
             let Some(last) = last_if_full(page) else {
                 return Ok(());
             };
@@ -208,29 +212,39 @@ impl App {
         Ok(())
     }
 
-    /// Checks one chain in one snapshot, so that a change beside it cannot look like a fault.
-    async fn check(
-        &self,
-        tenant_id: TenantId,
-        chain_id: Uuid,
-        report: &mut AuditReport,
-    ) -> Result<(), AppError> {
-        let checked = self
-            .0
-            .db
-            .scan(async move |tx: &mut Tx| chain::check(tx, tenant_id, chain_id).await)
-            .await
-            .or_else(unreadable)?;
-        report.chains += 1;
-        report.entries += checked.entries;
-        for what in checked.faults {
-            report.fault(tenant_id, chain_id, what);
+    /// Checks chains, some at a time; what is found stands in their order.
+    async fn check(&self, chains: &[Chain], report: &mut AuditReport) -> Result<(), AppError> {
+        let checks = chains.iter().map(|(tenant, chain)| async {
+            let (Some(tenant), Some(id)) = (tenant.uuid(), chain.uuid()) else { return Ok(None) };
+            let checked = self.check_one(TenantId(tenant), id).await?;
+            Ok::<_, AppError>(Some((TenantId(tenant), id, checked)))
+        });
+        let mut checks = stream::iter(checks).buffered(AT_ONCE);
+        for (tenant, chain) in chains {
+            match checks.try_next().await?.flatten() {
+                Some((tenant, id, checked)) => report.add(tenant, id, checked),
+                None => report.damaged(tenant, chain),
+            }
         }
         Ok(())
+    }
+
+    /// Checks one chain in one snapshot, so that a change beside it cannot look like a fault.
+    async fn check_one(&self, tenant_id: TenantId, chain_id: Uuid) -> Result<Checked, AppError> {
+        let check = async move |tx: &mut Tx| chain::check(tx, tenant_id, chain_id).await;
+        self.0.db.scan(check).await.or_else(unreadable)
     }
 }
 
 impl AuditReport {
+    fn add(&mut self, tenant_id: TenantId, chain_id: Uuid, checked: Checked) {
+        self.chains += 1;
+        self.entries += checked.entries;
+        for what in checked.faults {
+            self.fault(tenant_id, chain_id, what);
+        }
+    }
+
     fn fault(&mut self, tenant_id: TenantId, chain_id: Uuid, what: String) {
         self.faults.push(AuditFault { tenant_id, chain_id, what });
     }

@@ -133,16 +133,24 @@ pub async fn fill_across_tenants(tx: &mut Tx, limit: i64) -> Result<bool, DbErro
     // The tenant and the client that it has come to; at first there is something else.
     let id = |at: usize| reached.get(at..at + 16).and_then(|id| Uuid::from_slice(id).ok());
     let (tenant, client) = id(0).zip(id(16)).unwrap_or_default();
-    let sql = "SELECT c.tenant_id, c.id FROM clients c WHERE (c.tenant_id, c.id) > ($1, $2)
-            AND c.merged_into IS NULL
+    // Said of both sides: a merge of them would begin at the first listing.
+    let sql = "SELECT c.tenant_id, c.id, l.client_id IS NULL FROM clients c
+        LEFT JOIN client_listings l ON l.tenant_id = c.tenant_id AND l.client_id = c.id
+            AND (l.tenant_id, l.client_id) > ($1, $2)
+        WHERE (c.tenant_id, c.id) > ($1, $2) AND c.merged_into IS NULL
         ORDER BY c.tenant_id, c.id LIMIT $3";
-    let decode = |row: &Row<'_>| Ok((row.get::<TenantId>(0)?, row.get::<ClientId>(1)?));
+    let decode =
+        |row: &Row<'_>| Ok((row.get::<TenantId>(0)?, row.get::<ClientId>(1)?, row.get::<bool>(2)?));
     let found = tx.all(sql, &[tenant.into(), client.into(), limit.into()], decode).await?;
-    for (tenant, id) in &found {
-        list(tx, *tenant, *id).await?;
+    for of_one in found.chunk_by(|(one, ..), (other, ..)| one == other) {
+        let unlisted = of_one.iter().filter(|(.., is_unlisted)| *is_unlisted);
+        let ids: Vec<_> = unlisted.map(|(_, id, _)| *id).collect();
+        for record in clients::get_all(tx, of_one[0].0, &ids).await? {
+            trigrams::add(tx, &record.client, &Listing::of(&record.client)).await?;
+        }
     }
     match found.last() {
-        Some((tenant, id)) => {
+        Some((tenant, id, _)) => {
             let reached = [tenant.0.as_bytes().as_slice(), id.0.as_bytes()].concat();
             let sql = "UPDATE settings SET value = $1 WHERE name = 'unlisted'";
             tx.send(&[], sql, &[Value::Bytes(&reached)]).await?;
@@ -150,16 +158,4 @@ pub async fn fill_across_tenants(tx: &mut Tx, limit: i64) -> Result<bool, DbErro
         None => tx.send(&[], "DELETE FROM settings WHERE name = 'unlisted'", &[]).await?,
     }
     Ok(!found.is_empty())
-}
-
-/// Gives a client a listing, unless it has one.
-async fn list(tx: &mut Tx, tenant: TenantId, id: ClientId) -> Result<(), DbError> {
-    let sql = "SELECT 1 FROM client_listings WHERE tenant_id = $1 AND client_id = $2";
-    if tx.opt(sql, &[tenant.into(), id.into()], |_| Ok(())).await?.is_some() {
-        return Ok(());
-    }
-    match clients::get(tx, tenant, clients::ClientKey::Id(id)).await? {
-        Some(record) => trigrams::add(tx, &record.client, &Listing::of(&record.client)).await,
-        None => Ok(()),
-    }
 }
