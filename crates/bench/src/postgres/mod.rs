@@ -91,7 +91,7 @@ fn prepare(
     let args = &on.args;
     let url = runtime.block_on(cluster.make(TEMPLATE, None))?;
     let (clients, token) = store::fill(&url, args.clients)?;
-    runtime.block_on(cluster.analyze(TEMPLATE))?;
+    runtime.block_on(cluster.analyze(Some(TEMPLATE)))?;
     let entries = child::audited(&args.server, &url)?;
     println!("Recording what requests send");
     let recorded = runtime.block_on(cluster.make("bench_recorded", Some(TEMPLATE)))?;

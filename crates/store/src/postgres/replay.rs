@@ -233,9 +233,11 @@ impl Cluster {
         client.batch_execute(&sql).await.map_err(failed)
     }
 
-    /// Cleans up and counts the rows of the database `name`, as autovacuum would some time.
-    pub async fn analyze(&self, name: &str) -> Result<(), DbError> {
-        let client = connect(&self.url_of(name)).await?;
+    /// Cleans up and counts the rows of the database `name`, or of the one that its URL names, as
+    /// autovacuum would some time.
+    pub async fn analyze(&self, name: Option<&str>) -> Result<(), DbError> {
+        let url = name.map_or_else(|| self.url.clone(), |name| self.url_of(name));
+        let client = connect(&url).await?;
         client.batch_execute("VACUUM ANALYZE").await.map_err(failed)
     }
 
