@@ -31,9 +31,6 @@ pub enum Bootstrap {
     Differs,
 }
 
-/// Clients that are listed in one transaction, of a store from before there were lists.
-const LISTED: i64 = 500;
-
 const CURSOR_KEY: &str = "cursor_key";
 const BOOTSTRAP_DIGEST: &str = "bootstrap_digest";
 
@@ -69,7 +66,16 @@ impl App {
         Ok((app, bootstrap))
     }
 
-    /// Opens `db` to read its audit trail; changes nothing.
+    /// An error if the store is an unfinished copy: what is in it says nothing then.
+    pub async fn check_whole(&self) -> Result<(), AppError> {
+        let is_unfinished = async |tx: &mut Tx| copy::is_unfinished(tx).await;
+        if self.0.db.lookup(is_unfinished).await? {
+            return Err(AppError::Unavailable(HALF_COPIED.into()));
+        }
+        Ok(())
+    }
+
+    /// Opens `db` to read it without a server; changes nothing.
     pub fn inspect(db: Db, env: Env) -> Self {
         // Nothing that pages is asked of it, so no key is needed.
         Self::over(db, env, Cursors::new(&[]))
@@ -99,12 +105,11 @@ impl App {
 
 /// Lists the clients that are in no list: those of an older version's store, or of a copy.
 async fn list_clients(db: &Db) -> Result<(), AppError> {
-    let fill = async |tx: &mut Tx| client_listings::fill_across_tenants(tx, LISTED).await;
-    if !db.write_many(Repeat::Harmless, fill).await? {
+    if !client_listings::fill(db).await? {
         return Ok(());
     }
     tracing::info!("making the lists of all clients; with a million it takes minutes");
-    while db.write_many(Repeat::Harmless, fill).await? {}
+    while client_listings::fill(db).await? {}
     tracing::info!("the lists are made");
     Ok(())
 }

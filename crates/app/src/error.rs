@@ -105,6 +105,7 @@ impl From<Unreadable> for AppError {
     fn from(why: Unreadable) -> Self {
         match why {
             Unreadable::Header(violations) => Self::Invalid(violations),
+            Unreadable::Unclosed(violation) => Self::Invalid(vec![violation]),
             Unreadable::Other(violation) => Self::Conflict(violation),
         }
     }

@@ -15,10 +15,13 @@ use clientbook_model::moving::{Format, Writer, cells};
 use clientbook_model::principal::Permission;
 use clientbook_store::Tx;
 use clientbook_store::client_lists::{self, Order, Position, Sort};
-use clientbook_store::clients;
+use clientbook_store::{client_listings, clients};
 
 /// Rows of one transaction, at most; those of a page take no more than 1 MiB.
 const PAGE: i64 = 500;
+
+const UNLISTED: &str = "the lists of this store are not made yet: a server makes them when it starts; \
+    export once it serves";
 
 /// What to export.
 #[derive(Debug, Clone)]
@@ -99,6 +102,9 @@ impl Export {
         let now = self.app.0.env.now();
         let read = self.app.0.db.scan(async move |tx: &mut Tx| {
             load::still_works(tx, &caller, now).await?;
+            if !client_listings::are_made(tx).await? {
+                return Err(AppError::Unavailable(UNLISTED.into()));
+            }
             let filter = filter(tx, &caller, &terms.home, &terms.wishes).await?;
             let sort = Sort { order: Order::Number, descending: false };
             let page = client_lists::page(tx, &filter, sort, after.as_ref(), PAGE).await?;

@@ -10,8 +10,9 @@ use crate::violation::Violation;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// The most characters of a field's name or an actor's id to look for.
-pub const MAX_NAME: usize = 500;
+/// The most characters of a field's name or an actor's id to look for: a JWT's is its issuer and its
+/// subject, which may have 1,000 bytes.
+pub const MAX_NAME: usize = 2_000;
 
 /// What a request asks of the entries. Everything given must hold.
 #[derive(Debug, Clone, Default)]

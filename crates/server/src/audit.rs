@@ -3,9 +3,11 @@
 use crate::cli::AuditVerify;
 use crate::failure::Failure;
 use crate::{checkpoint, log, output, settings, store};
-use clientbook_app::{App, AuditFault, AuditReport, AuditScope, Env};
+use clientbook_app::{App, AppError, AuditFault, AuditReport, AuditScope, Env};
 use clientbook_model::id::TenantId;
 use serde::Serialize;
+use std::fs::File;
+use std::io::BufReader;
 use std::process::ExitCode;
 
 /// Checks the chains and prints what was found; a chain that is not intact is exit code 1.
@@ -17,17 +19,32 @@ pub(crate) fn verify(args: AuditVerify) -> Result<ExitCode, Failure> {
     if let Some(path) = against {
         checkpoint::check(path, args.public_key)?;
     }
-    let runtime = crate::runtime()?;
-    let mut report = runtime.block_on(app.verify_audit(scope.clone()))?;
-    if let Some(path) = against {
-        let file = checkpoint::open(path)?;
-        runtime.block_on(app.verify_against(file, &scope, &mut report))?;
-    }
+    let against = against.map(checkpoint::open).transpose()?;
+    let report = crate::runtime()?.block_on(look(&app, scope, against))?;
     let lines = if args.json { json(&report) } else { text(&report) };
     output::print(&lines).map_err(|error| {
         Failure::Failed(format!("what was found could not be printed: {error}"))
     })?;
     Ok(if report.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn look(
+    app: &App,
+    scope: AuditScope,
+    against: Option<BufReader<File>>,
+) -> Result<AuditReport, AppError> {
+    app.check_whole().await?;
+    let lost = match against {
+        Some(file) => app.verify_against(file, &scope).await?,
+        None => Vec::new(),
+    };
+    let mut report = match app.verify_audit(scope).await {
+        // Of a client that was removed the checkpoint alone tells.
+        Err(AppError::NotFound(_)) if !lost.is_empty() => AuditReport::default(),
+        report => report?,
+    };
+    report.faults.extend(lost);
+    Ok(report)
 }
 
 fn text(report: &AuditReport) -> String {

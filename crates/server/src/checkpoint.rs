@@ -60,7 +60,10 @@ fn tell(
         let failed = |error: io::Error| AppError::Unavailable(format!("not written: {error}"));
         out.write_all(line.as_bytes()).map_err(failed)
     };
-    Ok(crate::runtime()?.block_on(app.checkpoint(key, tenant, write))?)
+    Ok(crate::runtime()?.block_on(async {
+        app.check_whole().await?;
+        app.checkpoint(key, tenant, write).await
+    })?)
 }
 
 /// Reads a checkpoint and checks its signatures; says whose they are where nobody said whose they

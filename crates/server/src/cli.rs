@@ -92,7 +92,7 @@ Whatever stops a copy (Ctrl-C, a lost connection, a full disk): repeat it, and i
 At the end every row of both stores is compared, and the audit trail of the copy is verified.
 
 Progress goes to standard error. The last line of standard output is JSON.
-Exit code 0: everything is there. 1: it is not, or the audit trail is not intact.
+Exit code 0: everything is there. 1: it is not, or the audit trail is not intact. 2: a setting is wrong.
 
 Examples:
   clientbook copy --from sqlite:./clientbook-data/clientbook.db \\

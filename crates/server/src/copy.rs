@@ -21,7 +21,21 @@ const TO: &str = "--to (CLIENTBOOK_TO)";
 pub(crate) fn run(args: &cli::Copy) -> Result<ExitCode, Failure> {
     log::start(settings::log_filter("warn").map_err(Failure::Setting)?);
     let from = settings::place(FROM, &args.from).map_err(Failure::Setting)?;
-    settings::place(TO, &args.to).map_err(Failure::Setting)?;
+    let to = settings::place(TO, &args.to).map_err(Failure::Setting)?;
+    // Before anything is made.
+    let same = match (from, to) {
+        (Place::File(_), Place::File(_)) => Some(
+            "both stores are of SQLite: stop the server and copy the file, with its -wal file if \
+             there is one",
+        ),
+        (Place::Postgres, Place::Postgres) => {
+            Some("both stores are of PostgreSQL: use its pg_dump and pg_restore")
+        }
+        _ => None,
+    };
+    if let Some(same) = same {
+        return Err(Failure::Setting(same.into()));
+    }
     let source = open_source(&args.from, from)?;
     let target = open_target(&args.to)?;
     crate::runtime()?.block_on(async {
@@ -52,7 +66,7 @@ fn open_source(url: &str, place: Place<'_>) -> Result<Db, Failure> {
     {
         let path = path.display();
         let message = format!("there is no store at {path}: name with {FROM} the one to copy");
-        return Err(Failure::Failed(message));
+        return Err(Failure::Setting(message));
     }
     // Migrates nothing: what another version has written is refused.
     let db = Db::open(url, Access::Read).map_err(cannot)?;
@@ -121,6 +135,7 @@ async fn copy(source: Db, target: Db) -> Result<ExitCode, Failure> {
             at both with `clientbook audit verify`. The copy is not served";
         return tell(report, begun, Some(message.into()));
     }
+    output::note("making the lists of the copy; if that is stopped, the first start does it");
     copy.finish().await.map_err(failed)?;
     report.copied = true;
     let message = (faults == Faults::OfBoth).then(|| {

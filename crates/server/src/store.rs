@@ -36,7 +36,7 @@ pub(crate) fn to_read(url: &str) -> Result<Db, Failure> {
         && !path.try_exists().unwrap_or(true)
     {
         let path = path.display();
-        return Err(Failure::Failed(format!(
+        return Err(Failure::Setting(format!(
             "there is no store at {path}: start the server once first (clientbook serve), or name \
              the store with --database (CLIENTBOOK_DATABASE)"
         )));

@@ -1,7 +1,7 @@
 //! What lists keep of each client beside its record: how it is sorted, what it is found by, and how
 //! many there are. Written in the transaction that writes the record.
 
-use crate::db::Db;
+use crate::db::{Db, Repeat};
 use crate::error::DbError;
 use crate::row::Row;
 use crate::trigrams;
@@ -20,6 +20,9 @@ const SHARDS: u8 = 16;
 
 /// The setting of a store with clients from before there were listings.
 const UNLISTED: &str = "unlisted";
+
+/// Clients that are listed in one transaction, of a store that has them unlisted.
+const FILLED: i64 = 500;
 
 /// Lists a new client.
 pub(crate) async fn add(tx: &mut Tx, client: &Client) -> Result<(), DbError> {
@@ -120,6 +123,17 @@ pub(crate) async fn statuses(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Status
 /// Has the next start list every client: a copy brings the records only.
 pub(crate) async fn make_anew(tx: &mut Tx) -> Result<(), DbError> {
     settings::insert_if_absent(tx, UNLISTED, &[1]).await.map(|_| ())
+}
+
+/// Whether every client is in its lists; else they show some of them only.
+pub async fn are_made(tx: &mut Tx) -> Result<bool, DbError> {
+    Ok(settings::get(tx, UNLISTED).await?.is_none())
+}
+
+/// Lists the next clients that are in no list; whether there may be more.
+pub async fn fill(db: &Db) -> Result<bool, DbError> {
+    let fill = async |tx: &mut Tx| fill_across_tenants(tx, FILLED).await;
+    db.write_many(Repeat::Harmless, fill).await
 }
 
 /// Lists up to `limit` clients that are in no list: those from before there were any, or of a copy.

@@ -109,6 +109,16 @@ pub async fn get(
     Err(DbError::Unavailable(RESTLESS.into()))
 }
 
+/// Like `get` by UUID, but without the definitions of custom fields, which may be damaged where the
+/// client is not.
+pub async fn without_fields(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ClientId,
+) -> Result<Option<ClientRecord>, DbError> {
+    read(tx, tenant, ClientKey::Id(id)).await
+}
+
 /// How often a client is read again because its tenant's definitions changed meanwhile.
 const ATTEMPTS: usize = 20;
 

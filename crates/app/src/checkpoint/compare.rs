@@ -3,24 +3,25 @@
 use super::lines::{Told, next_chains};
 use super::{PAGE, lines};
 use crate::App;
-use crate::error::AppError;
-use crate::verify_audit::{AuditFault, AuditReport, AuditScope};
+use crate::error::{AppError, invalid};
+use crate::verify_audit::{AuditFault, AuditScope};
 use clientbook_model::id::parse_uuid;
 use clientbook_store::{Tx, audit};
 use std::io::BufRead;
 
 impl App {
-    /// Adds to `report` every chain in `scope` that has lost what the checkpoint in `file`, which
-    /// has been checked, says it had. Chains may have grown since, and new ones may have come.
+    /// Every chain in `scope` that has lost what the checkpoint in `file`, which has been checked, says
+    /// it had. Chains may have grown since, and new ones may have come; but a tenant or a client that is
+    /// asked for has to be in the checkpoint.
     pub async fn verify_against(
         &self,
         mut file: impl BufRead,
         scope: &AuditScope,
-        report: &mut AuditReport,
-    ) -> Result<(), AppError> {
+    ) -> Result<Vec<AuditFault>, AppError> {
         let tenant = self.tenant_by_name(scope.tenant.clone()).await?;
         let client = scope.client.as_deref().and_then(parse_uuid);
         let limit = usize::try_from(PAGE).unwrap_or(usize::MAX);
+        let (mut lost, mut compared) = (Vec::new(), 0);
         loop {
             let chains = next_chains(&mut file, limit);
             let chains =
@@ -31,6 +32,7 @@ impl App {
                     && client.is_none_or(|client| client == told.chain_id)
             });
             let wanted: Vec<_> = wanted.collect();
+            compared += wanted.len();
             let faults = self
                 .0
                 .db
@@ -42,12 +44,21 @@ impl App {
                     Ok::<_, AppError>(faults)
                 })
                 .await?;
-            report.faults.extend(faults);
-            if !full {
-                return Ok(());
+            lost.extend(faults);
+            if full {
+                continue;
             }
+            return match (compared, &scope.client, &scope.tenant) {
+                (0, Some(client), _) => Err(untold("client", client)),
+                (0, None, Some(tenant)) => Err(untold("tenant", tenant)),
+                _ => Ok(lost),
+            };
         }
     }
+}
+
+fn untold(kind: &str, asked: &str) -> AppError {
+    invalid("/against", "told", format!("has nothing of the {kind} {asked:?}"))
 }
 
 async fn compare(tx: &mut Tx, told: &lines::Told) -> Result<Option<AuditFault>, AppError> {

@@ -5,8 +5,7 @@ use super::{GONE, PAGE, is_full, rows};
 use crate::error::AppError;
 use clientbook_model::audit::{ChainCheck, ChainFault};
 use clientbook_model::id::{ClientId, TenantId};
-use clientbook_store::clients::{self, ClientKey};
-use clientbook_store::{Tx, audit, erased_clients, tenants};
+use clientbook_store::{Tx, audit, clients, erased_clients, tenants};
 use uuid::Uuid;
 
 /// What was found in one chain.
@@ -20,7 +19,7 @@ pub(super) async fn check(
     tenant_id: TenantId,
     chain_id: Uuid,
 ) -> Result<Checked, AppError> {
-    let client = clients::get(tx, tenant_id, ClientKey::Id(ClientId(chain_id))).await?;
+    let client = clients::without_fields(tx, tenant_id, ClientId(chain_id)).await?;
     let gone = match &client {
         Some(_) => None,
         None => erased_clients::get(tx, tenant_id, ClientId(chain_id)).await?,

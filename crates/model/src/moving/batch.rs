@@ -140,6 +140,8 @@ pub struct Gather {
     splitter: Splitter,
     batcher: Batcher,
     ended: bool,
+    /// Why nothing follows the rows that were read.
+    broken: Option<Unreadable>,
 }
 
 impl Gather {
@@ -147,7 +149,7 @@ impl Gather {
     pub fn new(format: Format, taken: Taken, most: usize) -> Self {
         let mut splitter = Splitter::new(format);
         splitter.skip(taken);
-        Self { splitter, batcher: Batcher::new(most), ended: false }
+        Self { splitter, batcher: Batcher::new(most), ended: false, broken: None }
     }
 
     /// Takes the next bytes in; an empty piece is the end. Ask for all batches before the next ones.
@@ -175,13 +177,23 @@ impl Gather {
         self.ended
     }
 
-    /// The next batch; `None` if it takes more bytes, or nothing follows.
+    /// The next batch; `None` if it takes more bytes, or nothing follows. An error comes after the rows
+    /// that stand before it.
     pub fn next_batch(&mut self) -> Result<Option<Vec<SourceRow>>, Unreadable> {
-        while let Some(piece) = self.splitter.next_row()? {
-            if let Some(batch) = self.batcher.push(SourceRow::read(piece)) {
-                return Ok(Some(batch));
+        while self.broken.is_none() {
+            match self.splitter.next_row() {
+                Ok(Some(piece)) => {
+                    if let Some(batch) = self.batcher.push(SourceRow::read(piece)) {
+                        return Ok(Some(batch));
+                    }
+                }
+                Ok(None) => return Ok(if self.ended { self.batcher.end() } else { None }),
+                Err(why) => self.broken = Some(why),
             }
         }
-        Ok(if self.ended { self.batcher.end() } else { None })
+        match (self.batcher.end(), &self.broken) {
+            (None, Some(why)) => Err(why.clone()),
+            (rows, _) => Ok(rows),
+        }
     }
 }

@@ -8,6 +8,7 @@ mod batch;
 mod cells;
 mod columns;
 mod csv_cell;
+mod quotes;
 mod row;
 mod seen;
 mod split;

@@ -2,6 +2,7 @@
 //! `MAX_ROW` bytes.
 
 use super::columns::{COLUMNS, Column, column};
+use super::quotes::Quotes;
 use super::row::{MAX_VIOLATIONS, place, unknown};
 use super::seen::{Digester, Seen, Taken};
 use super::{Format, csv_cell};
@@ -33,6 +34,8 @@ pub struct Piece {
 pub enum Unreadable {
     /// What is wrong with its header.
     Header(Vec<Violation>),
+    /// It ends within quotes.
+    Unclosed(Violation),
     /// Its first rows are not those that are in.
     Other(Violation),
 }
@@ -50,6 +53,15 @@ pub fn other_content() -> Violation {
                    another id, best with match; clientbook import does so once FILE.import.json is \
                    removed";
     Violation::new("other_content", message).below("/import_id")
+}
+
+/// What would be told as one long row: rows that follow, up to the file's end, among them.
+fn unclosed(row: i64) -> Violation {
+    let message = format!(
+        "the file ends within quotes that open in row {row}: nothing of that row and what follows \
+         is in, and the rows before it are; mend the file and repeat the import"
+    );
+    Violation::new("quotes", message)
 }
 
 /// Takes bytes in and gives rows out.
@@ -76,6 +88,7 @@ struct Ndjson {
 
 struct Csv {
     reader: csv_core::Reader,
+    quotes: Quotes,
     header: Option<Vec<&'static Column>>,
     text: Vec<u8>,
     ends: Vec<usize>,
@@ -90,6 +103,8 @@ enum Line {
     Row(Result<Map<String, Value>, Vec<Violation>>),
     Nothing,
     More,
+    /// The file ends within quotes.
+    Unclosed,
 }
 
 fn too_long() -> Vec<Violation> {
@@ -161,9 +176,10 @@ impl Splitter {
                 Lines::Csv(csv) => csv.step(waiting, at, self.ended, skipped, digester)?,
             };
             match line {
-                Line::More if self.ended && skipped => {
+                Line::More | Line::Unclosed if self.ended && skipped => {
                     return Err(Unreadable::Other(other_content()));
                 }
+                Line::Unclosed => return Err(Unreadable::Unclosed(unclosed(self.number + 1))),
                 Line::More => return Ok(None),
                 Line::Nothing => {}
                 Line::Row(object) => {
@@ -239,6 +255,7 @@ impl Csv {
     fn new() -> Self {
         Self {
             reader: csv_core::Reader::new(),
+            quotes: Quotes::default(),
             header: None,
             text: vec![0; 4096],
             ends: vec![0; COLUMNS.len() + 2],
@@ -261,8 +278,14 @@ impl Csv {
         if self.done || (*at == waiting.len() && !ended) {
             return Ok(Line::More);
         }
+        if *at == waiting.len() && self.quotes.are_open() {
+            let message = "the file ends within quotes that open in its header";
+            let broken = || vec![Violation::new("quotes", message)];
+            return if self.header.is_none() { Err(broken()) } else { Ok(Line::Unclosed) };
+        }
         let (text, ends) = (&mut self.text[self.length..], &mut self.ends[self.cells..]);
         let (result, read, written, cells) = self.reader.read_record(&waiting[*at..], text, ends);
+        self.quotes.follow(&waiting[*at..*at + read]);
         *at += read;
         self.length += written;
         self.cells += cells;
@@ -293,13 +316,18 @@ impl Csv {
         Ok(Line::Nothing)
     }
 
+    /// Of the header it is the end of the file, of a row that of the row.
+    fn refuse(&self, why: Vec<Violation>) -> Result<Line, Vec<Violation>> {
+        if self.header.is_none() { Err(why) } else { Ok(Line::Row(Err(why))) }
+    }
+
     fn record(&mut self, skipped: bool, digester: &mut Digester) -> Result<Line, Vec<Violation>> {
+        let is_broken = self.quotes.end_row();
         let cells = std::mem::take(&mut self.cells);
         let length = std::mem::take(&mut self.length);
         if std::mem::take(&mut self.too_long) {
             digester.add(&self.text[..length]);
-            let refused = too_long();
-            return if self.header.is_none() { Err(refused) } else { Ok(Line::Row(Err(refused))) };
+            return self.refuse(too_long());
         }
         let ends = &self.ends[..cells];
         let starts = std::iter::once(0).chain(ends.iter().copied());
@@ -310,9 +338,12 @@ impl Csv {
         }
         let cells: Result<Vec<_>, _> = cells.map(std::str::from_utf8).collect();
         let Ok(cells) = cells else {
-            let refused = vec![Violation::new("utf8", "must be text in UTF-8")];
-            return if self.header.is_none() { Err(refused) } else { Ok(Line::Row(Err(refused))) };
+            return self.refuse(vec![Violation::new("utf8", "must be text in UTF-8")]);
         };
+        if is_broken {
+            let message = "a closing quote must be followed by a comma or the end of the line";
+            return self.refuse(vec![Violation::new("quotes", message)]);
+        }
         match &self.header {
             None => {
                 self.header = Some(header(&cells)?);

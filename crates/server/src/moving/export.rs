@@ -36,6 +36,7 @@ async fn from_store(args: &cli::Export, format: Format, out: &mut Out) -> Result
     let home = home(args.place.tenant.as_deref())?;
     let url = args.place.database.as_deref().unwrap_or(DEFAULT_DATABASE);
     let app = App::inspect(store::to_read(url)?, Env::system());
+    app.check_whole().await?;
     let wishes = ClientWishes {
         q: args.q.as_deref().and_then(|text| Words::new(text).ok()),
         statuses: args.status.map(|status| vec![status]),

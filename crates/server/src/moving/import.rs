@@ -43,7 +43,7 @@ pub(crate) fn run(args: &cli::Import) -> Result<ExitCode, Failure> {
     log::start(settings::log_filter("warn").map_err(Failure::Setting)?);
     let since = Instant::now();
     let source = Source::open(args)?;
-    let (is_stream, report) = (source.is_stream, source.report(args));
+    let (is_stream, report) = (source.is_stream, source.report(args)?);
     let url = args.place.database.as_deref().unwrap_or(DEFAULT_DATABASE);
     let shown = settings::without_password(args.place.server.as_deref().unwrap_or(url));
     let runtime = crate::runtime()?;
@@ -151,9 +151,20 @@ impl Source {
     }
 
     /// Where rows that fail are told.
-    fn report(&self, args: &cli::Import) -> Option<PathBuf> {
-        let beside = || (!self.is_stream).then(|| beside(&args.file, ".errors.ndjson"));
-        args.errors.clone().or_else(beside)
+    fn report(&self, args: &cli::Import) -> Result<Option<PathBuf>, Failure> {
+        let Some(path) = &args.errors else {
+            return Ok((!self.is_stream).then(|| beside(&args.file, ".errors.ndjson")));
+        };
+        let refused = |why| Failure::Setting(format!("--errors (CLIENTBOOK_ERRORS) {why}"));
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if path.is_dir() || !parent.unwrap_or(Path::new(".")).is_dir() {
+            return Err(refused("names no file in a directory that is there"));
+        }
+        let place = |path: &Path| path.canonicalize().ok();
+        if !self.is_stream && place(path).is_some() && place(path) == place(&args.file) {
+            return Err(refused("names the file that is imported: it would be written over"));
+        }
+        Ok(Some(path.clone()))
     }
 }
 
@@ -322,7 +333,7 @@ impl Rows {
 fn unreadable(why: Unreadable) -> Failure {
     match why {
         Unreadable::Header(broken) => header(&broken),
-        Unreadable::Other(other) => Failure::Failed(other.message),
+        Unreadable::Unclosed(broken) | Unreadable::Other(broken) => Failure::Failed(broken.message),
     }
 }
 

@@ -57,6 +57,10 @@ impl Kept {
 
     /// Does it to a copy; what verifying against the checkpoint tells, without and with it.
     fn after(&self, sql: &[String]) -> (Ended, Ended) {
+        self.after_of(sql, &[])
+    }
+
+    fn after_of(&self, sql: &[String], scope: &[&str]) -> (Ended, Ended) {
         let copy = TempDir::new().expect("a temporary directory");
         let from = self.directory.path().join("clientbook.db");
         fs::copy(from, copy.path().join("clientbook.db")).expect("a copy");
@@ -67,8 +71,8 @@ impl Kept {
         }
         drop(store);
         let (url, against) = (store_url(copy.path()), self.at("first.ndjson"));
-        let alone = run(&["audit", "verify", "--database", &url]);
-        (alone, run(&["audit", "verify", "--database", &url, "--against", &against]))
+        let alone = [&["audit", "verify", "--database", &url], scope].concat();
+        (run(&alone), run(&[&alone[..], &["--against", &against]].concat()))
     }
 }
 
@@ -110,6 +114,12 @@ async fn what_was_there_is_there() {
     assert_eq!(told.out.matches("\"type\":\"chain\"").count(), 2);
     fs::write(kept.at("one.ndjson"), &told.out).expect("a file");
     assert_eq!(kept.verify("one.ndjson", &one).code, Some(0));
+    // It says nothing of another.
+    for scope in [["--tenant", "tenant123"], ["--client", ACME]] {
+        let refused = kept.verify("one.ndjson", &scope);
+        assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""), "{refused:?}");
+        assert!(refused.log.contains("--against has nothing of the"), "{refused:?}");
+    }
 }
 
 /// Each of these leaves a store that verifies by itself.
@@ -131,6 +141,10 @@ async fn what_was_rebuilt_is_found() {
     ];
     let (alone, against) = kept.after(&gone);
     assert_eq!(alone.code, Some(0), "{alone:?}");
+    assert_eq!(against.code, Some(1), "{against:?}");
+    assert!(against.out.contains(INITECH) && against.out.contains("it was removed"), "{against:?}");
+    let (alone, against) = kept.after_of(&gone, &["--client", INITECH]);
+    assert_eq!(alone.code, Some(2), "{alone:?}");
     assert_eq!(against.code, Some(1), "{against:?}");
     assert!(against.out.contains(INITECH) && against.out.contains("it was removed"), "{against:?}");
     // The newest entries, with the head and the row set back.

@@ -2,7 +2,7 @@
 
 use crate::process::{
     ACME, ACME_OBJECT, Caller, Ended, GLOBEX, INITECH, PATIENCE, Server, clientbook, finish,
-    make_store, run, serve, store_url,
+    make_store, names, run, serve, store_url,
 };
 use crate::written::Written;
 use clientbook_testkit::{Engine, TestDatabase};
@@ -51,6 +51,13 @@ async fn bodies(caller: &Caller) -> Vec<Value> {
     bodies
 }
 
+fn exported(url: &str) -> String {
+    let ended = run(&["export", "--tenant", "tenant123", "--database", url]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.out.lines().count(), 2, "{ended:?}");
+    ended.out
+}
+
 fn assert_refused(ended: &Ended, code: i32, parts: &[&str]) {
     assert_eq!(ended.code, Some(code), "{ended:?}");
     assert_eq!(ended.out, "", "{ended:?}");
@@ -73,6 +80,7 @@ async fn the_demo_moves_to_postgresql() {
     let refused = finish(&mut copy(directory.path(), target.url()));
     assert_refused(&refused, 1, &["in use by another clientbook process: stop it first"]);
     assert_eq!(server.stop().code, Some(0));
+    let rows = exported(&store_url(directory.path()));
 
     let copied = finish(&mut copy(directory.path(), target.url()));
     assert_eq!(copied.code, Some(0), "{copied:?}");
@@ -81,6 +89,8 @@ async fn the_demo_moves_to_postgresql() {
     assert_eq!([&report["faults"], &report["chains"]], [0, 6], "{report}");
     assert!(copied.log.contains("copying: ") && copied.log.contains("comparing: "), "{copied:?}");
     assert!(!copied.log.contains('\u{1b}'), "no bars where nobody looks: {copied:?}");
+    // Before any server has started on it.
+    assert_eq!(exported(target.url()), rows);
 
     let server = Server::launch(&mut serve_on(target.url()));
     let caller = Caller::new(&server);
@@ -95,6 +105,7 @@ async fn the_demo_moves_to_postgresql() {
     let mut command = clientbook();
     command.args(["copy", "--from", target.url(), "--to", &store_url(back.path())]);
     assert_eq!(finish(&mut command).code, Some(0));
+    assert_ne!(exported(&store_url(back.path())), rows);
     let server = Server::launch(serve().args(["--database", &store_url(back.path())]));
     let after = bodies(&Caller::new(&server)).await;
     assert_eq!(after[0]["name"], "Moved");
@@ -107,16 +118,20 @@ fn what_cannot_be_copied_is_told_in_a_sentence() {
     make_store(directory.path());
     let (from, nowhere) = (store_url(directory.path()), "postgres://a:sesame@127.0.0.1:1/a");
     let missing = store_url(&directory.path().join("missing"));
+    let new = TempDir::new().expect("a directory");
+    let other = store_url(new.path());
     for (from, to, code, told) in [
         ("clients.db", nowhere, 2, "--from (CLIENTBOOK_FROM) names no engine"),
         (&from, "mysql://a:sesame@b/c", 2, "--to (CLIENTBOOK_TO) begins with \"mysql\""),
-        (&missing, nowhere, 1, "there is no store at "),
-        (&from, &from, 1, "--to (CLIENTBOOK_TO) cannot be copied to: "),
+        (&missing, nowhere, 2, "there is no store at "),
+        (&from, &other, 2, "both stores are of SQLite"),
+        (nowhere, nowhere, 2, "both stores are of PostgreSQL"),
     ] {
         let ended = run(&["copy", "--from", from, "--to", to]);
         assert_refused(&ended, code, &["error: ", told]);
         assert!(!ended.log.contains("sesame") && ended.log.lines().count() == 1, "{ended:?}");
     }
+    assert_eq!(names(new.path()), [""; 0], "nothing was made");
     let newer =
         rusqlite::Connection::open(directory.path().join("clientbook.db")).expect("a store");
     let version = "INSERT INTO refinery_schema_history
@@ -206,7 +221,12 @@ fn a_copy_that_is_killed_or_stopped_goes_on() {
         }
         waiting.release(&target);
         let refused = finish(serve_on(target.url()).arg("--demo"));
-        assert_refused(&refused, 1, &["a copy into this store has begun and is not finished"]);
+        let unfinished = ["a copy into this store has begun and is not finished"];
+        assert_refused(&refused, 1, &unfinished);
+        for command in [&["export", "--tenant", "tenant123"][..], &["audit", "verify"]] {
+            let on = [command, &["--database", target.url()]].concat();
+            assert_refused(&run(&on), 1, &unfinished);
+        }
     }
     let copied = finish(&mut copy(directory.path(), target.url()));
     assert_eq!(copied.code, Some(0), "{copied:?}");

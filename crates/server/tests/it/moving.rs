@@ -122,6 +122,47 @@ fn an_import_that_the_store_has_forgotten_is_not_done_again() {
 }
 
 #[test]
+fn quotes_that_are_not_closed_end_the_import() {
+    let directory = TempDir::new().expect("a directory");
+    let files = TempDir::new().expect("a directory");
+    make_store(directory.path());
+    let file = files.path().join("clients.csv");
+    let rest = "Client,n\n".repeat(298);
+    let text = |note: &str| format!("name,note\nClient 1,n\nClient 2,{note}\n{rest}");
+    std::fs::write(&file, text("\"never closed")).expect("a file");
+    let broken = finish(&mut import(&file, directory.path()));
+    assert_eq!((broken.code, broken.out.as_str()), (Some(1), ""), "{broken:?}");
+    assert!(broken.log.contains("ends within quotes that open in row 2"), "{broken:?}");
+    assert_eq!(clients(directory.path()), 1);
+    // Mended, it goes on behind the row that is in.
+    std::fs::write(&file, text("\"closed\"")).expect("a file");
+    let ended = finish(&mut import(&file, directory.path()));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let told = report(&ended);
+    assert_eq!([&told["rows"], &told["created"]], [300, 300], "{told}");
+    assert_eq!(clients(directory.path()), 300);
+}
+
+#[test]
+fn failed_rows_are_not_written_over_the_file() {
+    let directory = TempDir::new().expect("a directory");
+    let files = TempDir::new().expect("a directory");
+    make_store(directory.path());
+    let file = files.path().join("clients.ndjson");
+    rows(&file, 2, &[1]);
+    let link = files.path().join("link");
+    std::os::unix::fs::symlink(&file, &link).expect("a link");
+    let before = std::fs::read(&file).expect("the file");
+    for errors in [&file, &link, &files.path().join("none/errors"), &files.path().to_owned()] {
+        let refused = finish(import(&file, directory.path()).arg("--errors").arg(errors));
+        assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""), "{refused:?}");
+        assert!(refused.log.contains("--errors (CLIENTBOOK_ERRORS) names "), "{refused:?}");
+    }
+    assert_eq!(std::fs::read(&file).expect("the file"), before);
+    assert_eq!(clients(directory.path()), 0);
+}
+
+#[test]
 fn through_a_server_it_is_the_same() {
     let directory = TempDir::new().expect("a directory");
     let files = TempDir::new().expect("a directory");

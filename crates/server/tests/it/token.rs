@@ -207,7 +207,7 @@ fn a_token_needs_a_store() {
     let default = finish(&mut command);
     let given = create(&directory.path().join("none"), &["--role", "operator"]);
     for ended in [default, given] {
-        assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{ended:?}");
+        assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{ended:?}");
         for part in ["error: there is no store at ", "clientbook serve", "CLIENTBOOK_DATABASE"] {
             assert!(ended.log.contains(part), "{part:?} is not in {:?}", ended.log);
         }

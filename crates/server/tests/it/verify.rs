@@ -196,7 +196,7 @@ fn no_store_is_not_made() {
     let mut command = clientbook();
     let default = finish(command.args(["audit", "verify"]).current_dir(directory.path()));
     for ended in [default, verify(&directory.path().join("none"), &[])] {
-        assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{ended:?}");
+        assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{ended:?}");
         for part in ["error: there is no store at ", "clientbook serve", "CLIENTBOOK_DATABASE"] {
             assert!(ended.log.contains(part), "{part:?} is not in {:?}", ended.log);
         }

@@ -152,7 +152,8 @@ impl Copy {
         Ok(None)
     }
 
-    /// Lets the target be served. To be called once everything has been copied and compared.
+    /// Lets the target be served, and makes its lists, which the next start would do otherwise. To be
+    /// called once everything has been copied and compared.
     pub async fn finish(self) -> Result<(), DbError> {
         let mark = self.mark;
         let done = self.target.write_many(Repeat::Harmless, async move |tx: &mut Tx| {
@@ -167,7 +168,9 @@ impl Copy {
                 Some(_) => Err(another()),
             }
         });
-        done.await
+        done.await?;
+        while client_listings::fill(&self.target).await? {}
+        Ok(())
     }
 
     fn next_pass(&mut self) {
@@ -222,13 +225,7 @@ async fn plan(source: &Db, target: &Db) -> Result<Plan, DbError> {
     match (source.is_postgres(), target.is_postgres()) {
         (false, true) => Plan::of(&of(source).await?, &of(target).await?),
         (true, false) => Plan::of(&of(target).await?, &of(source).await?),
-        (false, false) => Err(refused(
-            "both stores are of SQLite: stop the server and copy the file, with its -wal file if \
-             there is one",
-        )),
-        (true, true) => {
-            Err(refused("both stores are of PostgreSQL: use its pg_dump and pg_restore"))
-        }
+        _ => Err(refused("both stores are of one engine")),
     }
 }
 

@@ -109,6 +109,10 @@ fn terms(call: &mut Call) -> Result<ImportTerms, ApiError> {
             None
         }
     };
+    if parameters.flag("resume") && parameters.text("import_id").is_none() {
+        let message = "takes the import_id to go on with";
+        parameters.refuse("resume", Violation::new("needs_import_id", message));
+    }
     let terms = ImportTerms {
         home: Home::Field { asked: parameters.text("tenant").map(str::to_owned), at: "/tenant" },
         id: id.unwrap_or_else(|| call.app.new_import_id()),
