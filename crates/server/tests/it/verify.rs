@@ -4,6 +4,7 @@ use crate::process::{
     ACME, ACME_OBJECT, Caller, Ended, GLOBEX, INITECH, Server, behind, clientbook, finish, names,
     run, store_url,
 };
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -141,6 +142,31 @@ async fn tampering_is_found_and_its_place_told() {
         assert_eq!((&shown["intact"], &shown["faults"]), (&json!(false), &json!([fault])));
         assert_eq!(verified.code, Some(1));
     }
+}
+
+/// What is wrong with the tenant's definitions says nothing of its clients.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_definition_hides_no_client() {
+    let original = directory();
+    let server = Server::start(original.path());
+    let caller = Caller::new(&server);
+    let field = json!({ "label": "Colour", "type": "text" });
+    let path = "/v1/workspace/tenant123/clients/fields";
+    assert_eq!(caller.call(Method::POST, path, Some(&field)).await.status(), 201);
+    let value = json!({ "customFields": [{ "fieldKey": "colour", "value": "red" }] });
+    assert_eq!(caller.changes(ACME_OBJECT, &value).await, 200);
+    assert_eq!(server.stop().code, Some(0));
+    let copies = Copies { original, copies: directory() };
+    let damaged = copies.with("damaged", "UPDATE fields SET metadata = '{}x'");
+    let tampered = format!("UPDATE clients SET name = 'Mallory' WHERE id = {}", blob(GLOBEX));
+    assert_eq!(behind(&damaged).execute(&tampered, []).expect("a change"), 1);
+    let verified = verify(&damaged, &[]);
+    assert_eq!(verified.code, Some(1), "{verified:?}");
+    let lines: Vec<_> = verified.out.lines().collect();
+    assert_eq!(lines.len(), 3, "{verified:?}");
+    assert!(lines[0].contains(&format!("chain {OURS}: it cannot be read")), "{verified:?}");
+    assert!(lines[1].contains(GLOBEX) && lines[1].contains("behind the trail: name"));
+    assert!(lines[2].ends_with(": 2 NOT INTACT"), "{verified:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
