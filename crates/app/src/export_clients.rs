@@ -102,7 +102,7 @@ impl Export {
         let now = self.app.0.env.now();
         let read = self.app.0.db.scan(async move |tx: &mut Tx| {
             load::still_works(tx, &caller, now).await?;
-            if !client_listings::are_made(tx).await? {
+            if after.is_none() && !client_listings::are_made(tx).await? {
                 return Err(AppError::Unavailable(UNLISTED.into()));
             }
             let filter = filter(tx, &caller, &terms.home, &terms.wishes).await?;

@@ -2,7 +2,7 @@
 
 use super::report::Report;
 use super::state::{State, beside};
-use super::{about_terms, format_of, home, is_file, remote, unescaped};
+use super::{about_terms, format_of, home, is_file, parent, remote, unescaped};
 use crate::cli;
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -156,8 +156,7 @@ impl Source {
             return Ok((!self.is_stream).then(|| beside(&args.file, ".errors.ndjson")));
         };
         let refused = |why| Failure::Setting(format!("--errors (CLIENTBOOK_ERRORS) {why}"));
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        if path.is_dir() || !parent.unwrap_or(Path::new(".")).is_dir() {
+        if path.is_dir() || !parent(path).is_dir() {
             return Err(refused("names no file in a directory that is there"));
         }
         let place = |path: &Path| path.canonicalize().ok();

@@ -29,10 +29,16 @@ fn format_of(path: &Path) -> Option<Format> {
 /// Whether files can stand beside this one: not beside a pipe or a device, nor beside a name that leads
 /// to what is open, such as `/dev/stdin`.
 fn is_file(path: &Path) -> bool {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new(".")).canonicalize();
-    let is_system = parent.is_ok_and(|at| at == Path::new("/dev") || at.starts_with("/proc"));
+    let is_system = parent(path)
+        .canonicalize()
+        .is_ok_and(|at| at == Path::new("/dev") || at.starts_with("/proc"));
     !is_system && std::fs::metadata(path).map_or(true, |found| found.is_file())
+}
+
+/// The directory that a path is in.
+fn parent(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
 }
 
 /// Why an import or export has not begun.

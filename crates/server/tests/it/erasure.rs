@@ -113,16 +113,21 @@ async fn nothing_is_left_in_the_files() {
     assert_eq!(holds(directory.path()), Vec::<String>::new(), "after another start");
 }
 
-/// Another process that reads for long keeps what it may still have to read.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_long_read_is_in_the_way_and_told() {
+/// A served client to be erased, by its path, and another process that reads for long.
+async fn beside_a_reader() -> (TempDir, Server, Caller, String, rusqlite::Connection) {
     let directory = TempDir::new().expect("a temporary directory");
     let server = Server::start(directory.path());
     let caller = Caller::new(&server);
-    let id = history(&caller, 0).await;
+    let path = format!("/v2/clients/{}", history(&caller, 0).await);
     let reader = behind(directory.path());
     reader.execute_batch("BEGIN; SELECT count(*) FROM clients").expect("a long read");
-    let path = format!("/v2/clients/{id}");
+    (directory, server, caller, path, reader)
+}
+
+/// Another process that reads for long keeps what it may still have to read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_read_is_in_the_way_and_told() {
+    let (directory, _server, caller, path, reader) = beside_a_reader().await;
     for _ in 0..2 {
         let answer = caller.call(Method::DELETE, &path, None).await;
         assert_eq!(answer.status(), 503);
@@ -140,14 +145,8 @@ async fn a_long_read_is_in_the_way_and_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_ends_what_was_cut_off() {
-    let directory = TempDir::new().expect("a temporary directory");
-    let server = Server::start(directory.path());
-    let caller = Caller::new(&server);
-    let id = history(&caller, 0).await;
-    let reader = behind(directory.path());
-    reader.execute_batch("BEGIN; SELECT count(*) FROM clients").expect("a long read");
-    let answer = caller.call(Method::DELETE, &format!("/v2/clients/{id}"), None).await;
-    assert_eq!(answer.status(), 503);
+    let (directory, server, caller, path, reader) = beside_a_reader().await;
+    assert_eq!(caller.call(Method::DELETE, &path, None).await.status(), 503);
     server.kill();
     // Its end would empty the log.
     reader.execute_batch("COMMIT").expect("the end of the read");
