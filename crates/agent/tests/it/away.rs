@@ -24,10 +24,13 @@ fn with_a_spool(server: &Double) -> Device {
     device
 }
 
-/// Whether the spool holds something.
+/// Whether the spool holds something. A file that does not have its name yet is not held: a kill ends
+/// it.
 fn spools(device: &Device, text: &str) -> bool {
     let entries = std::fs::read_dir(device.state().join("spool")).into_iter().flatten();
-    let texts = entries.filter_map(|entry| std::fs::read_to_string(entry.ok()?.path()).ok());
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let named = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let texts = named.filter_map(|path| std::fs::read_to_string(path).ok());
     texts.into_iter().any(|content| content.contains(text))
 }
 
