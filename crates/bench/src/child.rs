@@ -22,8 +22,18 @@ pub(crate) struct Server {
 impl Server {
     /// Clientbook on the store at `url`, as a user starts it who lets one caller call without end.
     pub(crate) fn clientbook(binary: &Path, url: &str, log: &Path) -> Result<Self, Failure> {
+        Self::clientbook_with(binary, url, log, &[])
+    }
+
+    /// The same, with `more` arguments.
+    pub(crate) fn clientbook_with(
+        binary: &Path,
+        url: &str,
+        log: &Path,
+        more: &[&str],
+    ) -> Result<Self, Failure> {
         let mut command = clientbook(binary, url);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--rate-limit", "0"]);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--rate-limit", "0"]).args(more);
         command.stdin(Stdio::null()).stderr(File::create(log)?);
         let told = |error| -> Failure {
             let log = std::fs::read_to_string(log).unwrap_or_default();

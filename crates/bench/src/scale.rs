@@ -34,6 +34,9 @@ const ROUNDS: usize = 5;
 /// How long a start may take, in seconds.
 const START: f64 = 2.0;
 
+/// The least room for clients in memory, in MiB: next to none fit.
+const LEAST_CACHE: &str = "1";
+
 /// What the server may use of memory at most, in MiB.
 const MEMORY: u64 = 500;
 
@@ -42,7 +45,7 @@ const WALK: u32 = 500;
 
 /// Whether all went as it should: without `--assert`, missed targets do.
 pub(crate) fn run(args: &ScaleArgs) -> Result<bool, Failure> {
-    let bench = Bench::start(args, args.clients, args.database.as_deref())?;
+    let bench = Bench::start(args, args.clients, args.database.as_deref(), &[])?;
     let mut met = bench.started < START;
     println!("ready after {:.2} s{}", bench.started, mark(met));
     let walk = bench.walk(args.clients)?;
@@ -55,6 +58,9 @@ pub(crate) fn run(args: &ScaleArgs) -> Result<bool, Failure> {
     let peak = machine::peak_memory(bench.server.target().process)? >> 20;
     println!("server's peak memory: {peak} MiB{}", mark(peak < MEMORY));
     bench.server.stop()?;
+    if args.database.is_none() {
+        Bench::compare_unkept(args, &walk.ids)?;
+    }
     Ok(!args.assert || (met && peak < MEMORY))
 }
 
@@ -115,8 +121,14 @@ struct Bench {
 }
 
 impl Bench {
-    /// A server of a store with so many clients; the store is made before, if it is not there.
-    fn start(args: &ScaleArgs, clients: u32, database: Option<&str>) -> Result<Self, Failure> {
+    /// A server of a store with so many clients, with `more` arguments; the store is made before, if it is
+    /// not there.
+    fn start(
+        args: &ScaleArgs,
+        clients: u32,
+        database: Option<&str>,
+        more: &[&str],
+    ) -> Result<Self, Failure> {
         let (file, token) = kept(&args.directory, clients)?;
         let url = database.unwrap_or(&file);
         if database.is_some() {
@@ -125,13 +137,13 @@ impl Bench {
         }
         let begun = Instant::now();
         let log = args.directory.join("scale.log");
-        let server = Server::clientbook(&args.server, url, &log)?;
+        let server = Server::clientbook_with(&args.server, url, &log, more)?;
         Ok(Self { server, token, started: begun.elapsed().as_secs_f64() })
     }
 
     /// Reads of one client here beside reads on a small store, in turns.
     fn compare(&self, args: &ScaleArgs, ids: &[String]) -> Result<bool, Failure> {
-        let small = Self::start(args, SMALL, None)?;
+        let small = Self::start(args, SMALL, None, &[])?;
         let few = small.walk(SMALL)?.ids;
         let mut met = true;
         for connections in CONNECTIONS {
@@ -146,16 +158,36 @@ impl Bench {
                 same.push(part.p99 / least.p99);
                 growth.push(all.p99 / least.p99);
             }
-            let [same, growth] = [same, growth].map(|mut ratios| {
-                ratios.sort_by(f64::total_cmp);
-                ratios[ROUNDS / 2]
-            });
+            let [same, growth] = [same, growth].map(median);
             println!("p99 of the many to that of 1,000: {same:.2} where 1,000 are asked for");
             println!("    {growth:.2} where all are{}", mark(growth < GROWTH));
             met &= growth < GROWTH;
         }
         small.server.stop()?;
         Ok(met)
+    }
+
+    /// The same where both servers read next to every client from their stores: what the size of a store
+    /// does by itself.
+    fn compare_unkept(args: &ScaleArgs, ids: &[String]) -> Result<(), Failure> {
+        let start = |clients| Self::start(args, clients, None, &["--client-cache", LEAST_CACHE]);
+        let (small, large) = (start(SMALL)?, start(args.clients)?);
+        let few = small.walk(SMALL)?.ids;
+        println!("with next to none in memory:");
+        for connections in CONNECTIONS {
+            let mut growth = Vec::new();
+            for _ in 0..ROUNDS {
+                let least = small.read(connections, "GET of 1,000 clients, unkept", &few)?;
+                let all = large.read(connections, "GET of all of the many, unkept", ids)?;
+                growth.push(all.p99 / least.p99);
+            }
+            let growth = median(growth);
+            println!(
+                "p99 of the many to that of 1,000, from {connections} connections: {growth:.2}"
+            );
+        }
+        small.server.stop()?;
+        large.server.stop()
     }
 
     fn read(&self, connections: usize, what: &str, ids: &[String]) -> Result<Pace, Failure> {
@@ -234,6 +266,11 @@ impl Bench {
         );
         Ok(met)
     }
+}
+
+fn median(mut ratios: Vec<f64>) -> f64 {
+    ratios.sort_by(f64::total_cmp);
+    ratios[ratios.len() / 2]
 }
 
 fn page(size: u32, cursor: Option<&str>) -> String {
