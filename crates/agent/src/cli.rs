@@ -141,6 +141,8 @@ pub(crate) struct PaceArgs {
     scan: f64,
     #[arg(long = "pace-inventory", hide = true, default_value_t = 3600.0)]
     inventory: f64,
+    #[arg(long = "pace-alone", hide = true, default_value_t = 0.5)]
+    alone: f64,
 }
 
 impl PaceArgs {
@@ -159,6 +161,7 @@ impl PaceArgs {
             window: seconds(self.window),
             scan: seconds(self.scan),
             inventory: seconds(self.inventory),
+            alone: seconds(self.alone),
         }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Pace {
     pub(crate) scan: Duration,
     /// Between looks at what is installed.
     pub(crate) inventory: Duration,
+    /// How long something may be sent before the agent listens for a new directive meanwhile.
+    pub(crate) alone: Duration,
 }
 
 impl Pace {

@@ -19,9 +19,6 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until};
 
-/// How long something may be sent before the agent listens for a new directive meanwhile.
-const SENDS_ALONE: Duration = Duration::from_millis(500);
-
 /// How long a look that was told to stop may take to do so.
 const LOOK_ENDS: Duration = Duration::from_secs(10);
 
@@ -168,7 +165,7 @@ impl Work {
 
     fn contact_at(&self, agent: &Agent) -> Instant {
         let contact_at = agent.contact_at(self.job.is_some());
-        self.upload_since.map_or(contact_at, |since| contact_at.max(since + SENDS_ALONE))
+        self.upload_since.map_or(contact_at, |since| contact_at.max(since + agent.pace.alone))
     }
 
     async fn wait(&mut self, agent: &Agent, signals: &mut Signals) -> Event {

@@ -32,9 +32,20 @@ fn agent() -> (TempDir, Agent) {
         window: 300 * SECOND,
         scan: 300 * SECOND,
         inventory: 3_600 * SECOND,
+        alone: SECOND / 2,
     };
     let agent = Agent::start(places, enrollment, "cbd_1".into(), pace, Ring::default()).unwrap();
     (dir, agent)
+}
+
+#[test]
+fn looks_that_take_long_leave_nothing_undone() {
+    let (_dir, mut agent) = agent();
+    let (begun, pause) = (Instant::now(), agent.pace.sample);
+    // Each ends when the next is due already.
+    let orders: Vec<_> = (0..4).filter_map(|at| agent.order(begun + at * pause)).collect();
+    assert!(orders[0].sessions && orders.len() == 4, "{orders:?}");
+    assert!(orders.iter().any(|order| !order.visits.is_empty()), "{orders:?}");
 }
 
 #[test]
