@@ -26,6 +26,8 @@ const PACE: &[&str] = &[
     "--pace-window=1",
     "--pace-scan=0.2",
     "--pace-inventory=0.3",
+    // A busy disk is not a slow line.
+    "--pace-alone=5",
 ];
 
 pub(crate) struct Device {

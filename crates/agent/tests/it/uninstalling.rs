@@ -2,10 +2,10 @@
 //! agent was killed.
 
 use crate::device::Device;
-use crate::double::Double;
+use crate::double::{Double, PATIENCE};
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the agent is killed amid it; more in a longer proof.
 fn cycles() -> u32 {
@@ -71,11 +71,15 @@ fn it_tries_until_the_server_is_back() {
     server.wait_until("usage", |state| !state.records.is_empty());
     server.change(|state| state.set_mode("deleted"));
     server.wait_until("told", |state| state.told_at("deleted").is_some());
-    server.change(|state| state.away = true);
-    // Whether it had already said it is chance; if not, only this is left.
-    thread::sleep(Duration::from_millis(300));
-    if device.runs() {
-        assert_eq!(device.files(), ["token", "uninstall.json"]);
+    let said = server.change(|state| {
+        state.away = true;
+        state.last_words
+    });
+    // Whether it had already said it is chance; if not, only this is left until it has.
+    let begun = Instant::now();
+    while said == 0 && device.files() != ["token", "uninstall.json"] {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", device.files());
+        thread::sleep(Duration::from_millis(20));
     }
     server.change(|state| state.away = false);
     assert_eq!(device.wait_for_end(), Some(0));

@@ -265,8 +265,13 @@ async fn no_answer_shows_a_parent_that_is_erased_meanwhile() {
                 admin.send(request.body(body.to_string())).await.text
             });
         }
+        let mut answers = Vec::new();
+        if round == 0 {
+            // Else it could be chance that none comes before the erasure.
+            answers.push(racers.join_next().await.expect("a racer").expect("an answer"));
+        }
         admin.delete(&format!("/v2/clients/{parent}")).await.expect(204);
-        let answers = racers.join_all().await;
+        answers.extend(racers.join_all().await);
         joined += answers.iter().filter(|text| text.contains("Zebediah")).count();
         let kept = app
             .database()

@@ -18,6 +18,9 @@ use uuid::Uuid;
 /// How often revisions are asked for where the store does not tell, unless a hint comes first.
 const LOOK: Duration = Duration::from_millis(900);
 
+// An agent hears of a change through another server within a second.
+const _: () = assert!(LOOK.as_millis() < 1_000);
+
 /// How long it may take to be told hints.
 const PATIENCE: Duration = Duration::from_secs(1);
 

@@ -159,15 +159,15 @@ async fn the_same_devices_are_taken_up_and_leave() {
     assert_eq!(all["gone"], 0, "{all}");
     let devices = format!("/v2/clients/{GLOBEX}/devices");
     // No token: nobody joins.
-    let all = figures(&finish(with_state("2s").arg("--leave")));
+    let all = figures(&finish(with_state("10s").arg("--leave")));
     assert_eq!((&all["enrolled"], &all["taken_up"]), (&json!(0), &json!(5)), "{all}");
     assert_eq!((&all["gone"], &all["modes"]["saas_usage"]), (&json!(5), &json!(5)), "{all}");
     assert_eq!(Caller::new(&server).get(&devices).await["total_count"], 5);
-    let ended = finish(&mut with_state("2s"));
+    let ended = finish(&mut with_state("10s"));
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.log.contains(TOKEN), "{ended:?}");
     // Who comes back is the same device.
-    let all = figures(&finish(with_state("2s").env(TOKEN, &token)));
+    let all = figures(&finish(with_state("10s").env(TOKEN, &token)));
     assert_eq!(all["enrolled"], 5, "{all}");
     assert_eq!(Caller::new(&server).get(&devices).await["total_count"], 5);
 }
@@ -182,7 +182,7 @@ async fn only_a_server_with_a_trusted_certificate_is_spoken_to() {
     let file = directory.path().join("ca.pem");
     let simulate = |ca: Option<&Path>| {
         let mut command = simulate(&url, 3);
-        command.args(["--duration", "2s"]).env(TOKEN, &token);
+        command.args(["--duration", "10s"]).env(TOKEN, &token);
         if let Some(ca) = ca {
             command.arg("--ca").arg(ca);
         }

@@ -118,7 +118,9 @@ async fn strike(fault: Fault) {
         load.goes_on().await;
         // Every third is a single failure, and every third ends with a kill while it goes on.
         let count = if cycle % 3 == 0 { 1 } else { FOR_EVER };
-        shim.arm(fault, cycle * 7 % 13, count);
+        // The database is synced once a checkpoint: to let some pass would take long on a slow disk.
+        let is_rare = (fault.of, fault.call) == (Of::Database, Call::Sync);
+        shim.arm(fault, if is_rare { 0 } else { cycle * 7 % 13 }, count);
         load.until("failed call", |_| shim.hits() > 0).await;
         let open = if cycle % 3 == 2 {
             server.kill();
