@@ -135,7 +135,7 @@ async fn copy(source: Db, target: Db) -> Result<ExitCode, Failure> {
             at both with `clientbook audit verify`. The copy is not served";
         return tell(report, begun, Some(message.into()));
     }
-    output::note("making the lists of the copy; if that is stopped, the first start does it");
+    output::note("making the lists of the copy");
     copy.finish().await.map_err(failed)?;
     report.copied = true;
     let message = (faults == Faults::OfBoth).then(|| {

@@ -161,17 +161,19 @@ fn until_one(database: &TestDatabase, sql: &str) {
 }
 
 impl Waiting {
-    fn start(from: &Path, to: &std::sync::Arc<TestDatabase>) -> Self {
+    fn start(from: &Path, to: &std::sync::Arc<TestDatabase>, table: &str) -> Self {
         let database = std::sync::Arc::clone(to);
+        // Ends with an error when its connection is ended.
+        let lock = format!("BEGIN; LOCK TABLE {table} IN EXCLUSIVE MODE; SELECT pg_sleep(1000)");
         let holder = std::thread::spawn(move || {
-            // Ends with an error when its connection is ended.
-            let lock = "BEGIN; LOCK TABLE credentials IN EXCLUSIVE MODE; SELECT pg_sleep(1000)";
-            let locking = std::panic::AssertUnwindSafe(|| database.execute(lock));
+            let locking = std::panic::AssertUnwindSafe(|| database.execute(&lock));
             assert!(std::panic::catch_unwind(locking).is_err(), "a held table");
         });
-        let locks = "SELECT count(*) FROM pg_locks WHERE mode = 'ExclusiveLock' AND granted
-            AND relation = 'credentials'::regclass";
-        until_one(to, locks);
+        let locks = format!(
+            "SELECT count(*) FROM pg_locks WHERE mode = 'ExclusiveLock' AND granted
+            AND relation = '{table}'::regclass"
+        );
+        until_one(to, &locks);
         let mut child = copy(from, to.url())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -179,9 +181,10 @@ impl Waiting {
             .spawn()
             .expect("the binary starts");
         let log = Written::read(child.stderr.take().expect("a pipe"));
-        let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted
-            AND relation = 'credentials'::regclass";
-        until_one(to, waits);
+        let waits = format!(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '{table}'::regclass"
+        );
+        until_one(to, &waits);
         Self { child, log, holder }
     }
 
@@ -207,8 +210,14 @@ fn a_copy_that_is_killed_or_stopped_goes_on() {
             WHERE schemaname = 'public' AND tablename <> 'refinery_schema_history'
         ); END $$",
     );
-    for signal in ["KILL", "INT"] {
-        let mut waiting = Waiting::start(directory.path(), &target);
+    // While rows are copied, and while lists are made at the end.
+    for (table, signal) in [
+        ("credentials", "KILL"),
+        ("credentials", "INT"),
+        ("client_listings", "KILL"),
+        ("client_listings", "INT"),
+    ] {
+        let mut waiting = Waiting::start(directory.path(), &target, table);
         let kill = format!("kill -s {signal} {}", waiting.child.id());
         let sent = Command::new("sh").args(["-c", &kill]).status().expect("a shell");
         assert!(sent.success(), "{kill}");

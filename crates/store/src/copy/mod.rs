@@ -152,25 +152,29 @@ impl Copy {
         Ok(None)
     }
 
-    /// Lets the target be served, and makes its lists, which the next start would do otherwise. To be
-    /// called once everything has been copied and compared.
+    /// Makes the target's lists and lets it be served. To be called once everything has been copied and
+    /// compared.
     pub async fn finish(self) -> Result<(), DbError> {
-        let mark = self.mark;
-        let done = self.target.write_many(Repeat::Harmless, async move |tx: &mut Tx| {
+        let (mark, to_remove) = (self.mark.clone(), self.mark);
+        let begun = self.target.write(Repeat::Harmless, async move |tx: &mut Tx| {
             mark::lock(tx).await?;
             match mark::get(tx).await? {
-                Some(found) if found == mark => {
-                    client_listings::make_anew(tx).await?;
-                    mark::remove(tx).await
-                }
+                Some(found) if found == mark => client_listings::make_anew(tx).await,
+                _ => Err(another()),
+            }
+        });
+        begun.await?;
+        while client_listings::fill(&self.target).await? {}
+        let done = self.target.write(Repeat::Harmless, async move |tx: &mut Tx| {
+            mark::lock(tx).await?;
+            match mark::get(tx).await? {
+                Some(found) if found == to_remove => mark::remove(tx).await,
                 // Done before its answer got lost.
                 None => Ok(()),
                 Some(_) => Err(another()),
             }
         });
-        done.await?;
-        while client_listings::fill(&self.target).await? {}
-        Ok(())
+        done.await
     }
 
     fn next_pass(&mut self) {
