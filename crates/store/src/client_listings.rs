@@ -120,7 +120,7 @@ pub(crate) async fn statuses(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Status
     tx.all(sql, &[tenant.into()], |row| row.name(0)).await
 }
 
-/// Has the next start list every client: a copy brings the records only.
+/// Has `fill` list every client: a copy brings the records only.
 pub(crate) async fn make_anew(tx: &mut Tx) -> Result<(), DbError> {
     settings::insert_if_absent(tx, UNLISTED, &[1]).await.map(|_| ())
 }

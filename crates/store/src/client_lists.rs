@@ -17,11 +17,16 @@ use std::time::Duration;
 
 pub use crate::client_rows::{Key, Order, Position, Sort};
 
-/// The most clients that one index may lead to for all of them to be read.
-pub const GATHER: i64 = 10_000;
+/// The most clients that one index may lead to for all of them to be read: 10,000, and some that it
+/// leads to by what they were, until it is brought up to date.
+pub const GATHER: i64 = 11_000;
 
 /// The same, where a listing alone decides about each.
-pub const GATHER_LIGHT: i64 = 20_000;
+pub const GATHER_LIGHT: i64 = 21_000;
+
+/// The most clients of a tenant for all of them to be read where no index leads to any, and a listing
+/// alone decides about each.
+pub const SCAN_LIGHT: i64 = 40_000;
 
 /// The most clients that are compared for one page.
 pub const WALK: i64 = 5_000;
@@ -154,12 +159,16 @@ async fn gather(
     sort: Sort,
 ) -> Result<Option<Vec<Found>>, DbError> {
     let most = if is_light(filter, sort) { GATHER_LIGHT } else { GATHER };
-    let mut found = match smallest(tx, filter, most).await? {
-        Some(source) => client_sources::of(tx, filter, sort, &source, most).await?,
-        None if counted(tx, filter.tenant_id, None, None).await? <= GATHER => {
-            client_rows::walk(tx, filter, sort, None, GATHER).await?
+    let mut found = if let Some(source) = smallest(tx, filter, most).await? {
+        client_sources::of(tx, filter, sort, &source, most).await?
+    } else {
+        match counted(tx, filter.tenant_id, None, None).await? {
+            ..=SCAN_LIGHT if is_light(filter, sort) => {
+                client_sources::all_light(tx, filter, sort).await?
+            }
+            ..=GATHER => client_rows::walk(tx, filter, sort, None, GATHER).await?,
+            _ => return Ok(None),
         }
-        None => return Ok(None),
     };
     found.retain(|one| one.matches);
     found.sort_unstable_by(|a, b| sort.compare(&a.position, &b.position));

@@ -179,6 +179,28 @@ const OF_WORDS_LIGHT: [&str; 2] = [
     select_light!("client_listings l WHERE l.tenant_id = $1 AND l.text LIKE $2 LIMIT $3"),
 ];
 
+// By their places: they lie side by side.
+const ALL_LIGHT: [&str; 2] = [
+    select_light!("client_listings l WHERE l.place BETWEEN $1 AND $2"),
+    select_light!("client_listings l WHERE l.tenant_id = $1"),
+];
+
+/// All clients of a tenant, each compared by its listing alone.
+pub(crate) async fn all_light(
+    tx: &mut Tx,
+    filter: &ClientFilter,
+    sort: Sort,
+) -> Result<Vec<Found>, DbError> {
+    let tenant = filter.tenant_id;
+    let args = if tx.is_sqlite() {
+        let (first, last) = trigrams::places(tx, tenant).await?;
+        vec![first.into(), last.into()]
+    } else {
+        vec![tenant.into()]
+    };
+    tx.all(tx.worded(ALL_LIGHT), &args, |row| found_light(row, filter, sort)).await
+}
+
 macro_rules! of_column {
     ($column:literal) => {
         select!(concat!(

@@ -204,11 +204,15 @@ pub(crate) async fn lookup(
         let expression = pattern(words.as_str());
         return Ok(Some(Lookup { expression, places: (0, 0) }));
     }
+    let places = places(tx, tenant).await?;
+    Ok(Some(Lookup { expression: every(&letters), places }))
+}
+
+/// The first and the last place of a tenant on SQLite. One without places has no clients.
+pub(crate) async fn places(tx: &mut Tx, tenant: TenantId) -> Result<(i64, i64), DbError> {
     let sql = "SELECT base FROM client_places WHERE tenant_id = $1";
     let base: Option<i64> = tx.opt(sql, &[tenant.into()], |row| row.get(0)).await?;
-    // A tenant without places has no clients.
-    let places = base.map_or((1, 0), |base| (base + 1, base + PLACES));
-    Ok(Some(Lookup { expression: every(&letters), places }))
+    Ok(base.map_or((1, 0), |base| (base + 1, base + PLACES)))
 }
 
 /// Every one of the trigrams, if there are not too many; else some from all over the text.

@@ -160,6 +160,8 @@ async fn each_filter_leaves_what_it_names() {
             ClientWishes { q: Some(words("CRM-1")), statuses: status, tags: north, ..wish() },
             ClientWishes { name: Some(words("crm-1")), ..wish() },
             ClientWishes { name: Some(words("lien")), ..wish() },
+            ClientWishes { name: Some(words("li")), ..wish() },
+            ClientWishes { q: Some(words("zq")), ..wish() },
         ];
         let mut filters: Vec<_> =
             wishes.map(|wishes| ClientFilter::unrestricted(tenant(OURS).id, wishes)).into();
