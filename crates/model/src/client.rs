@@ -6,7 +6,7 @@ use crate::contact::{ContactMethods, EmailAddress};
 use crate::custom_field::{self, CustomPatch, CustomValues, FieldKey};
 use crate::id::{ClientId, ClientNumber, ObjectId, TenantId};
 use crate::number::Reference;
-use crate::patch::Patch;
+use crate::patch::{Parse as _, Patch};
 use crate::status::{Status, StatusPatch};
 use crate::success::{Success, SuccessPatch};
 use crate::text::{ClientName, ScopeId, Tag, Text};
@@ -16,7 +16,7 @@ use crate::web::WebUrl;
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A client organisation of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +91,13 @@ pub struct Identity {
 
 /// The most tags of a client.
 pub const MAX_TAGS: usize = 100;
+
+/// Reads the next of a client's tags. `seen` has those before it: none may stand there twice.
+pub fn next_tag(value: &Value, seen: &mut BTreeSet<Tag>) -> Result<Tag, Violation> {
+    let tag = Tag::parse(value)?;
+    let twice = || Violation::new("duplicate", "names a tag for the second time");
+    if seen.insert(tag.clone()) { Ok(tag) } else { Err(twice()) }
+}
 
 /// What a request asks to change, whichever surface it came through.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Reads the fields of a JSON object and collects everything that is wrong with them.
 
 use clientbook_app::{ClientRecord, Echo};
-use clientbook_model::client::MAX_TAGS;
+use clientbook_model::client::{MAX_TAGS, next_tag};
 use clientbook_model::nearest::nearest;
 use clientbook_model::patch::{Parse, Patch};
 use clientbook_model::text::Tag;
@@ -166,11 +166,7 @@ pub(crate) fn item<'a>(
 pub(crate) fn tags(fields: &mut Fields<'_>) -> Option<Vec<Tag>> {
     let mut seen = BTreeSet::new();
     fields.list("tags", MAX_TAGS, |value, at| {
-        let read = Tag::parse(value).and_then(|tag| {
-            let twice = || Violation::new("duplicate", "names a tag for the second time");
-            if seen.insert(tag.clone()) { Ok(tag) } else { Err(twice()) }
-        });
-        read.map_err(|broken| vec![broken.below(at)])
+        next_tag(value, &mut seen).map_err(|broken| vec![broken.below(at)])
     })
 }
 

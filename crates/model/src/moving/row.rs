@@ -2,7 +2,7 @@
 
 use super::columns::COLUMNS;
 use super::token::{self, TokenWish};
-use crate::client::{ClientPatch, MAX_TAGS};
+use crate::client::{ClientPatch, MAX_TAGS, next_tag};
 use crate::contact::{ContactMethod, ContactMethods, ContactType, MAX_METHODS};
 use crate::custom_field::{CustomWish, FieldKey};
 use crate::id::{ClientId, ClientNumber, ObjectId, parse_uuid};
@@ -14,6 +14,7 @@ use crate::text::Tag;
 use crate::time::Timestamp;
 use crate::violation::{Violation, step};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// The largest number that a client has, and that a row may give a type: every JSON reader knows those
 /// exactly that come after it, too.
@@ -221,7 +222,8 @@ fn tags(reader: &mut Reader<'_>) -> Option<Vec<Tag>> {
     if reader.object.get("tags")?.is_null() {
         return Some(Vec::new());
     }
-    reader.list("tags", MAX_TAGS, |value| Tag::parse(value).map_err(|broken| vec![broken]))
+    let mut seen = BTreeSet::new();
+    reader.list("tags", MAX_TAGS, |value| next_tag(value, &mut seen).map_err(|broken| vec![broken]))
 }
 
 /// A client that has any keeps some: an empty list is no wish.
@@ -326,7 +328,7 @@ impl<'a> Reader<'a> {
         &mut self,
         name: &str,
         max: usize,
-        read: impl Fn(&Value) -> Result<T, Vec<Violation>>,
+        mut read: impl FnMut(&Value) -> Result<T, Vec<Violation>>,
     ) -> Option<Vec<T>> {
         let Some(items) = self.object.get(name)?.as_array() else {
             self.refuse(name, Violation::not_a("an array"));
