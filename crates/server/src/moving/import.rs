@@ -221,7 +221,7 @@ async fn into_store(
         batch: BATCH,
     };
     let mut import = app.import_clients(&caller, terms).await.map_err(about_terms)?;
-    let before = import.mark().read;
+    let (before, can_be_repeated) = (import.mark().read, !source.is_stream);
     let mut rows = Rows {
         gather: Gather::new(source.format, import.mark().taken(), import.batch()),
         source,
@@ -239,7 +239,12 @@ async fn into_store(
         state.begins()?;
         // The next rows are read while these are written.
         let (taken, read) = tokio::join!(import.take(batch), async { rows.next() });
-        taken?;
+        taken.map_err(|error| match error {
+            AppError::StorageFull => {
+                Failure::Failed(format!("the disk is full; {}", stays(can_be_repeated)))
+            }
+            error => error.into(),
+        })?;
         next = read?;
         progress.at("", unsigned(import.mark().read));
     }

@@ -78,6 +78,7 @@ pub(in crate::organizations) async fn import(call: Call) -> Result<Answer, ApiEr
 }
 
 async fn begin(mut call: Call, body: &mut Incoming) -> Result<(Import, Rows), ApiError> {
+    body.check_encoding()?;
     let format = match body.media_type().as_str() {
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Some(Format::Ndjson),
         "text/csv" => Some(Format::Csv),
@@ -226,19 +227,25 @@ fn summary(mark: &ImportMark) -> Value {
 
 /// Why the import could not go on, as this surface tells it elsewhere: but rows are in.
 fn told(error: ApiError, rows: i64, request_id: &str) -> Value {
-    if let ApiError::App(cause) = &error {
-        tracing::error!(%request_id, rows, ?cause, "an import could not go on");
+    match &error {
+        // What the caller sent is told to the caller.
+        ApiError::App(cause @ (AppError::Invalid(_) | AppError::Conflict(_))) => {
+            tracing::info!(%request_id, rows, ?cause, "an import ended early");
+        }
+        ApiError::App(cause) => {
+            tracing::error!(%request_id, rows, ?cause, "an import could not go on");
+        }
+        _ => {}
     }
     let mut problem = Problem::from(error);
+    // Elsewhere these say that nothing was changed.
     let why = match problem.status {
-        StatusCode::SERVICE_UNAVAILABLE => Some("The store is not available"),
-        StatusCode::INSUFFICIENT_STORAGE => Some("The server's disk is full"),
-        _ => None,
+        StatusCode::SERVICE_UNAVAILABLE => "The store is not available",
+        StatusCode::INSUFFICIENT_STORAGE => "The server's disk is full",
+        _ => &problem.message,
     };
-    if let Some(why) = why {
-        let message = "rows up to this one are in, and the same import_id goes on from there";
-        problem.message = format!("{why}; {message}: {rows}");
-    }
+    let message = "rows up to this one are in, and the same import_id goes on from there";
+    problem.message = format!("{why}; {message}: {rows}");
     let told = Told { problem: &problem, request_id, path: "" };
     serde_json::from_slice(&errors::shape(&told).body).unwrap_or_default()
 }
