@@ -248,12 +248,12 @@ pub fn key_of(label: &FieldLabel) -> Option<FieldKey> {
     for c in fold(label.as_str()).chars() {
         if c.is_ascii_lowercase() || c.is_ascii_digit() {
             key.push(c);
-        } else if !key.is_empty() && !key.ends_with('_') {
+        } else if !key.ends_with('_') {
             key.push('_');
         }
     }
     key.truncate(MAX_KEY);
-    FieldKey::new(key.trim_end_matches('_')).ok()
+    FieldKey::new(&key).ok().filter(|_| key != "_")
 }
 
 impl Field {

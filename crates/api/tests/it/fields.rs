@@ -53,7 +53,7 @@ async fn a_field_is_defined_listed_and_used() {
     let id = made.json()["field"]["id"].as_str().expect("an id").to_owned();
     let field = format!(
         concat!(
-            r#"{{"id":"{}","key":"contract_end_signed","label":"Contract end (signed)","#,
+            r#"{{"id":"{}","key":"contract_end_signed_","label":"Contract end (signed)","#,
             r#""description":"As signed","type":"date","isRequired":false,"isUnique":false,"#,
             r#""isFilterable":true,"order":0,"status":"active","metadata":{{"width":2}},"#,
             r#""createdAt":"2026-03-10T14:30:00Z","updatedAt":"2026-03-10T14:30:00Z"}}"#
@@ -64,22 +64,22 @@ async fn a_field_is_defined_listed_and_used() {
     assert_eq!(id.len(), 24);
     let viewer = app.role("tenant123", "viewer").await;
     assert_eq!(viewer.get(FIELDS).await.expect(200).text, format!(r#"{{"fields":[{field}]}}"#));
-    let set = custom("contract_end_signed", "2027-12-31");
+    let set = custom("contract_end_signed_", "2027-12-31");
     let client = member.patch(CLIENT, &set).await.expect(200).json();
     let shown = json!([{
-        "fieldId": id, "fieldKey": "contract_end_signed", "value": "2027-12-31",
+        "fieldId": id, "fieldKey": "contract_end_signed_", "value": "2027-12-31",
     }]);
     assert_eq!(client["client"]["customFields"], shown);
     assert_eq!(member.get(CLIENT).await.json()["client"]["customFields"], shown);
     let other = member.get(&success()).await.expect(200).json();
-    assert_eq!(other["custom"], json!({ "contract_end_signed": "2027-12-31" }));
+    assert_eq!(other["custom"], json!({ "contract_end_signed_": "2027-12-31" }));
     for path in ["/customfield/all/CLIENT", "/v2/customfield/all/CLIENT"] {
         let request = app.anon().request(Method::GET, path);
         let listed = app.anon().send(request.header("x-api-key", viewer.token())).await;
         assert_eq!(
             listed.expect(200).text,
             concat!(
-                r#"[{"id":1,"name":"contract_end_signed","label":"Contract end (signed)","#,
+                r#"[{"id":1,"name":"contract_end_signed_","label":"Contract end (signed)","#,
                 r#""resourceType":"CLIENT","fieldType":"DATE","required":false,"active":true}]"#
             )
         );
@@ -92,9 +92,12 @@ async fn a_field_is_defined_listed_and_used() {
 async fn a_key_is_made_from_the_label_and_is_one_fields_only() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
-    for (label, key) in
-        [("Plan", "plan"), ("Größe / Łódź", "grosse_lodz"), ("  a -- B  ", "a_b"), ("№ 7!", "no_7")]
-    {
+    for (label, key) in [
+        ("Plan", "plan"),
+        ("Größe / Łódź", "grosse_lodz"),
+        ("  a -- B  ", "a_b"),
+        ("№ 7!", "no_7_"),
+    ] {
         let made = admin.post(FIELDS, &json!({ "label": label, "type": "text" })).await;
         assert_eq!(made.expect(201).json()["field"]["key"], key, "{label}");
     }

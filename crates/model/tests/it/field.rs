@@ -89,6 +89,8 @@ fn keys_of_labels() {
     let key = |label: &str| key_of(&FieldLabel::new(label).expect("a label"));
     assert_eq!(key("Contract End").expect("a key").as_str(), "contract_end");
     assert_eq!(key(&"é".repeat(255)).expect("a key").as_str(), "e".repeat(MAX_KEY));
+    assert_eq!(key("Fax (home)").expect("a key").as_str(), "fax_home_");
+    assert_eq!(key("... x").expect("a key").as_str(), "_x");
     assert_eq!(key("-- !"), None);
 }
 
