@@ -26,7 +26,6 @@ use clientbook_store::{
     Repeat, Tx, client_keys, client_listings, clients, devices, fields, merged_clients, tenants,
 };
 use serde_json::json;
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// The most clients that may stand below the one that is given up: they are moved in the same
@@ -39,7 +38,7 @@ pub struct Merge {
     /// The record that is given up.
     pub loser_id: ClientId,
     /// Fields, by their names in the audit trail, whose value is the loser's.
-    pub take: BTreeSet<String>,
+    pub take: Vec<String>,
     /// Only if this holds of the winner.
     pub precondition: Precondition,
     /// Only say what the record would become.
@@ -244,14 +243,15 @@ impl Merging<'_> {
         let takeable = merge::takeable(&seen.client, winner.fields.as_deref());
         let (winner, loser) = (&winner.client, &loser.client);
         let mut violations = Vec::new();
-        for field in &self.merge.take {
+        for (at, field) in self.merge.take.iter().enumerate() {
             if !takeable.contains(field) {
                 let names: Vec<_> = takeable.iter().map(String::as_str).collect();
-                let path = format!("/take/{field}");
+                let path = format!("/take/{at}");
                 violations.push(Violation::not_one_of(&names).below(&path));
             }
         }
-        let patch = merge::patch(winner, loser, &self.merge.take);
+        let take = self.merge.take.iter().cloned().collect();
+        let patch = merge::patch(winner, loser, &take);
         let mut patch = match patch {
             Ok(patch) if violations.is_empty() => patch,
             Ok(_) => return Err(AppError::Invalid(violations)),

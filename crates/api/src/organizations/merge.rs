@@ -14,7 +14,6 @@ use clientbook_model::time::Timestamp;
 use clientbook_model::violation::Violation;
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeSet;
 use utoipa::ToSchema;
 
 /// The most fields that can be taken from the loser.
@@ -87,7 +86,7 @@ fn wish(call: &Call) -> Result<Merge, ApiError> {
     let dry_run = fields.set("dry_run").unwrap_or(false);
     match loser_id {
         Some(loser_id) if fields.violations.is_empty() => {
-            let take: BTreeSet<_> = take.unwrap_or_default().into_iter().collect();
+            let take = take.unwrap_or_default();
             Ok(Merge { loser_id, take, precondition: call.precondition.clone(), dry_run })
         }
         _ => Err(AppError::Invalid(fields.violations).into()),

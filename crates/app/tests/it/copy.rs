@@ -19,7 +19,6 @@ use clientbook_store::copy::{Compared, Copy};
 use clientbook_store::{Access, Db, DbError};
 use clientbook_testkit::{Engine, TestDatabase};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The demo with its history and some hundred clients with every kind of field filled, closed.
@@ -141,7 +140,7 @@ async fn merged_with_a_key(app: &App, winner: ClientId, loser_id: ClientId) {
     let call = KeyedCall { key: "k", method: "POST", path: &asked, query: "", body: b"{}" };
     let key = app.key(&caller, &call);
     let target = ClientRef { tenant: None, asked, key: Some(ClientKey::Id(winner)) };
-    let (take, precondition) = (BTreeSet::new(), Precondition::None);
+    let (take, precondition) = (Vec::new(), Precondition::None);
     let merge = Merge { loser_id, take, precondition, dry_run: false };
     let told = |merged: &Merged| {
         let version = Some(merged.record.client.version);

@@ -12,7 +12,6 @@ use clientbook_model::moving::{Format, MatchBy};
 use clientbook_model::principal::Permission;
 use clientbook_model::tenant::{Slug, TenantName};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
 const OTHER: &str = "another-tenant";
@@ -46,7 +45,7 @@ async fn the_names_of_a_merged_record_lead_to_the_other_one() {
     let rows = ["a", "b"].map(|name| json!({ "name": name, "external_id": name }));
     place.import(None, &rows).await;
     let rows = place.rows().await;
-    let take = BTreeSet::new();
+    let take = Vec::new();
     let loser_id = id(&rows[1]);
     let merge = Merge { loser_id, take, precondition: Precondition::None, dry_run: false };
     let winner = target(id(&rows[0]));
