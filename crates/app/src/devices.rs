@@ -6,13 +6,14 @@ use crate::change_client::Precondition;
 use crate::control::{Controlling, cut_page};
 use crate::cursor::Page;
 use crate::echo::{self, Echo};
-use crate::error::{AppError, Missing};
+use crate::error::{AppError, Missing, enforce};
 use crate::kept_answers::{Done, Once};
 use crate::load::{self, ClientRef, Purpose};
 use clientbook_model::client::Client;
 use clientbook_model::collection::CollectionMode;
 use clientbook_model::device::{Device, DevicePatch, DeviceStatus, DeviceText, effective_mode};
 use clientbook_model::id::{DeviceId, DeviceUserId, parse_uuid};
+use clientbook_model::policy::{self, ClientFacts};
 use clientbook_model::principal::Permission;
 use clientbook_model::search::Words;
 use clientbook_model::time::Timestamp;
@@ -72,7 +73,8 @@ pub struct DeviceChange {
 
 impl App {
     /// The devices of the client that `target` names, deleted ones too. A page may have fewer rows
-    /// than asked for: it ends at 1 MiB. Needs `clients.view`.
+    /// than asked for: it ends at 1 MiB. Needs `clients.view`; which devices a user was seen on takes
+    /// `telemetry.view` too.
     pub async fn list_devices(
         &self,
         caller: &Caller,
@@ -87,6 +89,12 @@ impl App {
                 let (permission, purpose) = (Permission::ClientsView, Purpose::Read);
                 let record = load::client(tx, &caller, &target, permission, purpose).await?;
                 let client = record.client;
+                if query.user_id.is_some() {
+                    let facts = ClientFacts::from(&client);
+                    let decision =
+                        policy::permits(&caller.principal, Permission::TelemetryView, &facts);
+                    enforce(decision, || target.missing())?;
+                }
                 let mut filter = filter(&client, &query, env.now());
                 let scope = scope(&filter, query.sort);
                 let cursor = query.cursor.as_deref();

@@ -10,12 +10,12 @@ use crate::kept_answers::{About, Done, Once};
 use crate::load;
 use crate::recorder::Recorder;
 use clientbook_model::audit::{Action, EntityType, Event};
-use clientbook_model::id::{ObjectId, TenantId, parse_uuid};
+use clientbook_model::id::{ClientId, ObjectId, TenantId, parse_uuid};
 use clientbook_model::principal::{Permission, Reach};
 use clientbook_model::tenant::{Slug, Tenant, TenantKey, TenantName, TenantPatch};
 use clientbook_model::time::Timestamp;
 use clientbook_model::violation::Violation;
-use clientbook_store::{Repeat, Tx, tenants};
+use clientbook_store::{Repeat, Tx, clients, tenants};
 
 /// What a new tenant is to be.
 #[derive(Debug, Clone)]
@@ -112,6 +112,12 @@ impl App {
                 load::still_works(tx, &caller, now).await?;
                 if let Some(kept) = once.seek(tx, &caller, now).await? {
                     return Ok(Done::Told(kept.told));
+                }
+                if let Some(TenantId(id)) = new.id
+                    && clients::tenant_across_tenants(tx, ClientId(id)).await?.is_some()
+                {
+                    let taken = Violation::new("unique", "a client already has this id");
+                    return Err(AppError::Conflict(taken.below("/id")));
                 }
                 let tenant = Tenant {
                     id: new.id.unwrap_or_else(|| TenantId(env.random_uuid())),

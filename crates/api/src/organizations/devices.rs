@@ -30,7 +30,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     },
     Parameter {
         name: "user_id",
-        about: "Only devices that this user was seen on",
+        about: "Only devices that this user was seen on; takes `telemetry.view`, too",
         schema: schema::uuid,
     },
     Parameter {

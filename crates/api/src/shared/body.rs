@@ -2,7 +2,7 @@
 
 use super::error::ApiError;
 use super::operation::{BodyRule, Operation};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use bytes::{Bytes, BytesMut};
 use clientbook_model::unique::Unique;
 use http_body::Body as _;
@@ -50,6 +50,7 @@ pub(crate) async fn read(
     let bytes = Box::pin(tokio::time::timeout(PATIENCE, collect(body, limit))).await;
     let bytes = bytes.map_err(|_| ApiError::SlowBody)??;
     if !bytes.is_empty() {
+        check_encoding(headers)?;
         check_media_type(method, headers)?;
     }
     Ok(bytes)
@@ -94,6 +95,13 @@ async fn collect(mut body: axum::body::Body, limit: usize) -> Result<Body, ApiEr
         }
     }
     if seen > limit { Err(ApiError::TooLarge(limit)) } else { Ok(kept.freeze()) }
+}
+
+/// Refuses a body in an encoding: none is read here.
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    let is_plain = headers.get_all(header::CONTENT_ENCODING).iter().all(plain);
+    if is_plain { Ok(()) } else { Err(ApiError::Encoded) }
 }
 
 fn check_media_type(method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {

@@ -10,7 +10,7 @@ use super::query::Query;
 use super::rate_limit::{Allowance, RateLimit};
 use super::routes::{Found, Routes, Segments};
 use super::shape::{self, Told};
-use super::throttle::Throttle;
+use super::throttle::{self, Throttle};
 use super::{body, conditional, credentials, idempotency};
 use crate::protected_resource;
 use axum::body::Body;
@@ -393,6 +393,7 @@ fn refuse(
         }
         _ => {}
     }
+    let has_failed_logins = matches!(error, ApiError::TooManyFailedLogins(_));
     let problem = Problem::from(error);
     let shaped = shape::shape(surface, &Told { problem: &problem, request_id, path });
     let Ok(mut headers) = common(request_id) else {
@@ -408,6 +409,9 @@ fn refuse(
     }
     if let Some(seconds) = problem.retry_after {
         headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    if has_failed_logins {
+        throttle::tell(&mut headers);
     }
     response(shaped.status, headers, Body::from(shaped.body))
 }

@@ -27,6 +27,8 @@ pub(crate) enum ApiError {
     MethodNotAllowed,
     /// The body is over this limit.
     TooLarge(usize),
+    /// The body is compressed, or encoded otherwise.
+    Encoded,
     /// The body is of another media type.
     UnsupportedMediaType(&'static str),
     /// Too many failed logins from this address.
@@ -129,6 +131,10 @@ impl From<ApiError> for Problem {
             ApiError::TooLarge(limit) => {
                 let message = format!("The body is larger than {limit} bytes");
                 Self::new(S::PAYLOAD_TOO_LARGE, "payload_too_large", message)
+            }
+            ApiError::Encoded => {
+                let message = "The body must come as it is, without a Content-Encoding";
+                Self::new(S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
             }
             ApiError::UnsupportedMediaType(allowed) => {
                 let message = format!("The Content-Type must be {allowed}");

@@ -26,6 +26,11 @@ impl Incoming {
         essence.trim().to_ascii_lowercase()
     }
 
+    /// Refuses one that is encoded.
+    pub(crate) fn check_encoding(&self) -> Result<(), ApiError> {
+        body::check_encoding(&self.headers)
+    }
+
     /// The next bytes; `None` at its end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
         while let Some(frame) = self.body.frame().await {

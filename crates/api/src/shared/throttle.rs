@@ -3,6 +3,8 @@
 //! Only failures count, and only failures are refused: behind one proxy, one caller's mistakes do
 //! not lock the others out.
 
+use super::rate_limit::{POLICY, STATE};
+use axum::http::{HeaderMap, HeaderValue};
 use governor::{DefaultKeyedRateLimiter, Quota};
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -38,6 +40,18 @@ impl Throttle {
             use governor::clock::{Clock as _, DefaultClock};
             until.wait_time_from(DefaultClock::default().now())
         })
+    }
+}
+
+/// Tells of the limit to an address that has reached it, as `RateLimit::tell` does.
+pub(crate) fn tell(headers: &mut HeaderMap) {
+    // One failure comes back a second.
+    let policy = format!("\"failed-logins\";q={BURST};w={BURST}");
+    let state = format!("\"failed-logins\";r=0;t={BURST}");
+    for (name, value) in [(&POLICY, policy), (&STATE, state)] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
     }
 }
 

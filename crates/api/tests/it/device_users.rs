@@ -66,8 +66,12 @@ async fn users_take_a_permission_of_their_own() {
         let refused = viewer.get(&path(rest)).await.expect(403).json();
         assert_eq!(refused["error"]["details"]["permission"], "telemetry.view", "{rest}");
     }
+    let whose = format!("/devices?user_id={ALICE}");
+    let refused = viewer.get(&path(&whose)).await.expect(403).json();
+    assert_eq!(refused["error"]["details"]["permission"], "telemetry.view");
     let reads = json!({ "tenant": "tenant123", "permissions": ["clients.view", "telemetry.view"] });
     let reads = app.grant(&reads).await;
+    reads.get(&path(&whose)).await.expect(200);
     reads.get(&path("/users")).await.expect(200);
     let alice = path(&format!("/users/{ALICE}"));
     let refused = reads.patch(&alice, &json!({ "status": "archived" })).await.expect(403).json();

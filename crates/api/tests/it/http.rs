@@ -267,6 +267,11 @@ async fn media_types() {
             refused(&answer, &path, (415, "Unsupported Media Type", code, both));
         }
         admin.send(admin.request(Method::PATCH, &path).body(body(&path))).await.expect(415);
+        for (encoding, status) in [("gzip", 415), ("br", 415), ("identity", 200)] {
+            let request = admin.request(Method::PATCH, &path).header("content-encoding", encoding);
+            let request = request.header("content-type", "application/json");
+            admin.send(request.body(body(&path))).await.expect(status);
+        }
         for fine in [
             "application/json",
             "Application/JSON; charset=utf-8",
@@ -387,6 +392,8 @@ async fn failed_logins_are_throttled_and_nobody_else() {
         if answer.status == 429 {
             let seconds: u64 = answer.header("retry-after").parse().expect("whole seconds");
             assert!((1..=60).contains(&seconds), "{seconds}");
+            assert_eq!(answer.header("ratelimit-policy"), "\"failed-logins\";q=30;w=30");
+            assert_eq!(answer.header("ratelimit"), "\"failed-logins\";r=0;t=30");
             let message = "Too many failed logins from this address";
             refused(&answer, path, (429, "Too Many Requests", "rate_limited", message));
             throttled.push(answer);

@@ -49,6 +49,7 @@ async fn what_is_taken_or_wrong_is_refused() {
         ("slug", "tenant999"),
         ("slug", "clientbook-system"),
         ("id", RIVAL),
+        ("id", ACME),
         ("id", "00000000-0000-0000-0000-000000000000"),
         ("object_id", "65a000000000000000000999"),
     ] {

@@ -108,6 +108,9 @@ async fn what_cannot_be_imported_is_refused_before_it_begins() {
     assert_eq!(field["message"], "is no column of a client; did you mean name?");
     let bound = json!({ "tenant": "tenant123", "permissions": ["clients.create"], "org_id": "o" });
     import(&app.grant(&bound).await, "", NDJSON, row).await.expect(403);
+    let packed = admin.request(axum::http::Method::POST, "/v2/clients/import");
+    let packed = packed.header("content-encoding", "gzip");
+    admin.send(packed.header("content-type", NDJSON).body(row)).await.expect(415);
     let viewer = app.role("tenant123", "viewer").await;
     import(&viewer, "", NDJSON, row).await.expect(403);
     import(&app.anon(), "", NDJSON, row).await.expect(401);

@@ -109,6 +109,12 @@ impl Agent {
         Ok(shown)
     }
 
+    /// Refuses an agent whose client is inactive. One that is to remove itself may hear that and say when
+    /// it has, and no more.
+    fn check_active(&self) -> Result<(), AppError> {
+        if self.found.tiers.status.is_active() { Ok(()) } else { Err(SUSPENDED) }
+    }
+
     /// Refuses those of `payloads` that are not permitted.
     fn check(&self, payloads: impl IntoIterator<Item = Payload>) -> Result<(), AppError> {
         let refused: Vec<_> = payloads.into_iter().filter(|one| !self.permits(*one)).collect();

@@ -12,14 +12,17 @@ use std::io::BufRead;
 impl App {
     /// Every chain in `scope` that has lost what the checkpoint in `file`, which has been checked, says
     /// it had. Chains may have grown since, and new ones may have come; but a tenant or a client that is
-    /// asked for has to be in the checkpoint.
+    /// asked for has to be in the checkpoint, and the tenant in the store too.
     pub async fn verify_against(
         &self,
         mut file: impl BufRead,
         scope: &AuditScope,
     ) -> Result<Vec<AuditFault>, AppError> {
         let tenant = self.tenant_by_name(scope.tenant.clone()).await?;
-        let client = scope.client.as_deref().and_then(parse_uuid);
+        let client = match &scope.client {
+            Some(asked) => Some(parse_uuid(asked).ok_or_else(|| untold("client", asked))?),
+            None => None,
+        };
         let limit = usize::try_from(PAGE).unwrap_or(usize::MAX);
         let (mut lost, mut compared) = (Vec::new(), 0);
         loop {

@@ -1,7 +1,7 @@
 //! The server enforces the mode: for every mode, tier and payload, what is allowed is stored, and what
 //! is not is refused, counted, and nowhere.
 
-use super::{HERE, code, record, set_mode, set_state, set_status, user};
+use super::{HERE, SUSPEND, code, record, set_mode, set_state, set_status, user};
 use clientbook_testkit::{Answer, Device, Engine, TestApp};
 use serde_json::{Value, json};
 
@@ -142,6 +142,14 @@ async fn what_a_mode_forbids_leaves_no_trace() {
     let device = app.device(HERE, "the last").await;
     set_mode(&admin, "deleted").await;
     try_all(&app, &device, ("deleted", "enabled", false)).await;
+    // Of an inactive client an agent may hear that it is to remove itself, and no more.
+    admin.patch_empty(SUSPEND).await.expect(200);
+    for payload in ["device", "software", "app_usage", "web_usage", "logs"] {
+        let refused = send(&device, payload, "inactive", "bob").await.expect(401);
+        assert_eq!(code(&refused), "client_inactive", "{payload}");
+    }
+    device.check_in(&json!({})).await.expect(200);
+    assert_eq!(rows_with(&app, &format!("{MARK}-inactive")), 0);
     app.assert_audit_intact().await;
 }
 

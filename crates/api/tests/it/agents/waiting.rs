@@ -147,8 +147,8 @@ async fn an_erased_clients_agent_hears_that_it_must_go_until_it_is_gone() {
     admin.delete(&format!("/v2/clients/{HERE}")).await.expect(204);
     let told = device.check_in(&json!({})).await.expect(200).json();
     assert_eq!(told["directive"], "uninstall");
-    let refused = device.inventory(&json!({ "software": [] })).await.expect(403);
-    assert_eq!(code(&refused), "collection_not_permitted");
+    let refused = device.inventory(&json!({ "software": [] })).await.expect(401);
+    assert_eq!(code(&refused), "client_inactive");
     gone.check_in(&json!({})).await.expect(401);
     device.agent.post("/v2/agent/uninstalled", &json!({})).await.expect(204);
     device.check_in(&json!({})).await.expect(401);
