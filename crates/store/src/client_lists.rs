@@ -10,6 +10,7 @@ use crate::client_listings::{self, counted};
 use crate::client_rows::{self, Found, is_light};
 use crate::client_sources::{self, Source};
 use crate::error::DbError;
+use crate::trigrams;
 use crate::tx::Tx;
 use clientbook_model::client_filter::ClientFilter;
 use clientbook_model::id::ClientId;
@@ -89,7 +90,9 @@ pub async fn page(
             return walk(tx, filter, sort, after, size, exactly(count)).await;
         }
     }
-    if let Some(mut found) = gather(tx, filter, sort).await? {
+    // Where an index leads to many, a walk soon has its rows.
+    let scans = !trigrams::are_looked_up(filter);
+    if let Some(mut found) = gather(tx, filter, sort, scans).await? {
         let total = exactly(length(&found));
         if let Some(after) = after {
             found.retain(|one| sort.is_before(after, &one.position));
@@ -137,7 +140,7 @@ pub async fn numbered(
 /// What a filter leaves, by number; of the tenant's first clients only, if it may be many.
 async fn by_number(tx: &mut Tx, filter: &ClientFilter) -> Result<(Vec<Found>, Total), DbError> {
     let sort = Sort { order: Order::Number, descending: false };
-    if let Some(found) = gather(tx, filter, sort).await? {
+    if let Some(found) = gather(tx, filter, sort, true).await? {
         let total = exactly(length(&found));
         return Ok((found, total));
     }
@@ -152,18 +155,20 @@ async fn count(tx: &mut Tx, filter: &ClientFilter) -> Result<i64, DbError> {
     counted(tx, filter.tenant_id, statuses, mode).await
 }
 
-/// Every client that the filter leaves, sorted, if one of its parts leads to few.
+/// Every client that the filter leaves, sorted, if one of its parts leads to few, or the tenant has few;
+/// more of them where the tenant's listings are scanned.
 async fn gather(
     tx: &mut Tx,
     filter: &ClientFilter,
     sort: Sort,
+    scans: bool,
 ) -> Result<Option<Vec<Found>>, DbError> {
     let most = if is_light(filter, sort) { GATHER_LIGHT } else { GATHER };
     let mut found = if let Some(source) = smallest(tx, filter, most).await? {
         client_sources::of(tx, filter, sort, &source, most).await?
     } else {
         match counted(tx, filter.tenant_id, None, None).await? {
-            ..=SCAN_LIGHT if is_light(filter, sort) => {
+            ..=SCAN_LIGHT if scans && is_light(filter, sort) => {
                 client_sources::all_light(tx, filter, sort).await?
             }
             ..=GATHER => client_rows::walk(tx, filter, sort, None, GATHER).await?,

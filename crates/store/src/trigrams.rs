@@ -11,6 +11,7 @@ use crate::error::DbError;
 use crate::row::Row;
 use crate::tx::Tx;
 use clientbook_model::client::Client;
+use clientbook_model::client_filter::ClientFilter;
 use clientbook_model::id::{ClientId, TenantId};
 use clientbook_model::search::{Listing, Words};
 
@@ -190,16 +191,26 @@ pub(crate) struct Lookup {
     pub(crate) places: (i64, i64),
 }
 
+/// Whether a text of a filter can be looked up.
+pub(crate) fn are_looked_up(filter: &ClientFilter) -> bool {
+    let mut texts = filter.wishes.q.iter().chain(&filter.wishes.name);
+    texts.any(is_looked_up)
+}
+
+fn is_looked_up(words: &Words) -> bool {
+    words.as_str().chars().nth(2).is_some()
+}
+
 /// How to look up `words` among a tenant's clients; `None` for a text without three letters.
 pub(crate) async fn lookup(
     tx: &mut Tx,
     tenant: TenantId,
     words: &Words,
 ) -> Result<Option<Lookup>, DbError> {
-    let letters: Vec<char> = words.as_str().chars().collect();
-    if letters.len() < 3 {
+    if !is_looked_up(words) {
         return Ok(None);
     }
+    let letters: Vec<char> = words.as_str().chars().collect();
     if !tx.is_sqlite() {
         let expression = pattern(words.as_str());
         return Ok(Some(Lookup { expression, places: (0, 0) }));
