@@ -19,7 +19,7 @@ use uuid::Uuid;
 const SHARDS: u8 = 16;
 
 /// The setting of a store with clients from before there were listings.
-const UNLISTED: &str = "unlisted";
+pub(crate) const UNLISTED: &str = "unlisted";
 
 /// Clients that are listed in one transaction, of a store that has them unlisted.
 const FILLED: i64 = 500;

@@ -3,6 +3,7 @@
 use super::field::Field;
 use super::mark;
 use super::plan::{Rows, Table};
+use crate::client_listings::UNLISTED;
 use crate::db::Db;
 use crate::error::DbError;
 use crate::row::Row;
@@ -82,17 +83,17 @@ async fn read(
         bytes += fields.iter().map(Field::size).sum::<usize>();
         count += 1;
         last = Some(fields[..table.keys].to_vec());
-        Ok(Some(fields).filter(|fields| !is_mark(table, fields)))
+        Ok(Some(fields).filter(|fields| !is_own(table, fields)))
     };
     let rows = tx.all(sql, &args, decode).await?;
     let rows = rows.into_iter().flatten().collect();
     Ok(Page { rows, last, more: is_cut || count == limit, is_cut })
 }
 
-/// The copy's own row, which the source does not have.
-fn is_mark(table: &Table, fields: &[Field]) -> bool {
+/// A row that a store has for itself: how far it has come as a copy, and with its lists.
+fn is_own(table: &Table, fields: &[Field]) -> bool {
     table.name == "settings"
-        && matches!(fields.first(), Some(Field::Text(name)) if name == mark::NAME)
+        && matches!(fields.first(), Some(Field::Text(name)) if [mark::NAME, UNLISTED].contains(&&**name))
 }
 
 fn fields(row: &Row<'_>, table: &Table) -> Result<Vec<Field>, DbError> {
