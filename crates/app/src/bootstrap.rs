@@ -103,7 +103,7 @@ impl App {
     }
 }
 
-/// Lists the clients that are in no list: those of an older version's store, or of a copy.
+/// Lists the clients that are in no list: those of an older version's store.
 async fn list_clients(db: &Db) -> Result<(), AppError> {
     if !client_listings::fill(db).await? {
         return Ok(());

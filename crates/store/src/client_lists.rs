@@ -1,8 +1,9 @@
 //! Lists of clients: which clients stand on a page, and how many there are in all.
 //!
 //! A page costs about the same wherever it stands and however many clients there are. Where an
-//! index leads to few clients (`GATHER`), all of them are read, compared with the filter and sorted:
-//! everything about the list is known then. Else the list's order is walked from where the page
+//! index leads to few clients, or the tenant has few (`GATHER`; more of both where listings alone
+//! decide), all of them are read, compared with the filter and sorted: everything about the list is
+//! known then. Else the list's order is walked from where the page
 //! begins, and each client on the way compared; after `WALK` clients the page ends as it is, with
 //! fewer rows and a position to go on from.
 

@@ -2,7 +2,7 @@
 
 use super::error::ApiError;
 use super::operation::{BodyRule, Operation};
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, Method, header};
 use bytes::{Bytes, BytesMut};
 use clientbook_model::unique::Unique;
 use http_body::Body as _;
@@ -99,9 +99,13 @@ async fn collect(mut body: axum::body::Body, limit: usize) -> Result<Body, ApiEr
 
 /// Refuses a body in an encoding: none is read here.
 pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
-    let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-    let is_plain = headers.get_all(header::CONTENT_ENCODING).iter().all(plain);
-    if is_plain { Ok(()) } else { Err(ApiError::Encoded) }
+    let codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut codings = codings.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let is_plain = |coding: &[u8]| {
+        let coding = coding.trim_ascii();
+        coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
+    };
+    if codings.all(is_plain) { Ok(()) } else { Err(ApiError::Encoded) }
 }
 
 fn check_media_type(method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {

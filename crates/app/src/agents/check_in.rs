@@ -42,7 +42,7 @@ impl App {
     ) -> Result<Arc<Agent>, AppError> {
         // Whatever else it says, it was heard of.
         self.0.gathered.see(agent.place(), self.0.env.now(), std::iter::empty());
-        self.refuse_uncollected(&agent, payloads(&told))?;
+        self.refuse_untold(&agent, payloads(&told))?;
         let (known, wait) = (told.config_version.clone(), told.wait);
         self.leave_out(&agent, &mut told.users).await?;
         if is_news(&agent, &told) {
@@ -96,8 +96,8 @@ impl App {
         let (env, digest, place) = (self.0.env.clone(), agent.digest, agent.place());
         let (told, as_of, stale) = (told.clone(), self.0.db.moment(), self.stale());
         let write = async move |tx: &mut Tx| {
-            let payloads: Vec<_> = payloads(&told).collect();
-            let held = hold(tx, digest, &place, &payloads).await?;
+            let held = hold(tx, digest, &place).await?;
+            held.check(payloads(&told))?;
             write_news(tx, &env, &held, (&told, stale)).await?;
             Ok::<_, AppError>(agents::find_across_tenants(tx, digest).await?)
         };

@@ -52,12 +52,11 @@ impl App {
         let device = inventory.device.as_ref().map(|_| Payload::Device);
         let software = inventory.software.as_ref().map(|_| Payload::Software);
         let payloads: Vec<_> = device.into_iter().chain(software).collect();
-        agent.check_active()?;
-        self.refuse_uncollected(agent, payloads.iter().copied())?;
+        self.refuse_handed(agent, payloads.iter().copied())?;
         let (digest, place) = (agent.digest, agent.place());
         let write = async move |tx: &mut Tx| {
-            let agent = hold(tx, digest, &place, &payloads).await?;
-            agent.check_active()?;
+            let agent = hold(tx, digest, &place).await?;
+            agent.check_handed(payloads.iter().copied())?;
             if let Some((unique_key, facts)) = &inventory.device {
                 if unique_key.as_str() != agent.unique_key() {
                     let message = "must be the key that the device has joined with";
@@ -83,15 +82,14 @@ impl App {
         let mut payloads: Vec<_> = records.iter().map(payload).collect();
         payloads.sort_unstable();
         payloads.dedup();
-        agent.check_active()?;
-        self.refuse_uncollected(agent, payloads.iter().copied())?;
+        self.refuse_handed(agent, payloads.iter().copied())?;
         let times = records.iter().map(|record| record.started_at);
         self.check_record_times(times, "started_at")?;
         let (env, digest, place) = (self.0.env.clone(), agent.digest, agent.place());
         let stale = self.stale();
         let write = async move |tx: &mut Tx| {
-            let agent = hold(tx, digest, &place, &payloads).await?;
-            agent.check_active()?;
+            let agent = hold(tx, digest, &place).await?;
+            agent.check_handed(payloads.iter().copied())?;
             let taking = Taking { env: &env, agent: &agent, records: &records, stale };
             taking.take(tx).await
         };
@@ -105,12 +103,11 @@ impl App {
         agent: &Agent,
         lines: Vec<LogRecord>,
     ) -> Result<(), AppError> {
-        agent.check_active()?;
-        self.refuse_uncollected(agent, [Payload::Logs])?;
+        self.refuse_handed(agent, [Payload::Logs])?;
         self.check_record_times(lines.iter().map(|line| line.at), "at")?;
         let (env, digest, place) = (self.0.env.clone(), agent.digest, agent.place());
         let write = async move |tx: &mut Tx| {
-            hold(tx, digest, &place, &[Payload::Logs]).await?.check_active()?;
+            hold(tx, digest, &place).await?.check_handed([Payload::Logs])?;
             let millis = env.now().millis();
             for (at, line) in (0_u16..).zip(&lines) {
                 // In the order in which they came, within their millisecond too.

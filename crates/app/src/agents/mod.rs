@@ -109,10 +109,10 @@ impl Agent {
         Ok(shown)
     }
 
-    /// Refuses an agent whose client is inactive. One that is to remove itself may hear that and say when
-    /// it has, and no more.
-    fn check_active(&self) -> Result<(), AppError> {
-        if self.found.tiers.status.is_active() { Ok(()) } else { Err(SUSPENDED) }
+    /// Refuses to take `payloads` in, unless all are permitted. The agent of an inactive client that is to
+    /// remove itself may hear that and say when it has, and no more.
+    fn check_handed(&self, payloads: impl IntoIterator<Item = Payload>) -> Result<(), AppError> {
+        if self.found.tiers.status.is_active() { self.check(payloads) } else { Err(SUSPENDED) }
     }
 
     /// Refuses those of `payloads` that are not permitted.
@@ -149,18 +149,12 @@ fn principal(place: &DevicePlace, name: &str) -> Principal {
 
 /// The device in a transaction that takes in what its agent sends: nothing that decides on it changes
 /// until the end. Refused like a request is, as it may have changed since that came.
-async fn hold(
-    tx: &mut Tx,
-    digest: SecretDigest,
-    place: &DevicePlace,
-    payloads: &[Payload],
-) -> Result<Agent, AppError> {
+async fn hold(tx: &mut Tx, digest: SecretDigest, place: &DevicePlace) -> Result<Agent, AppError> {
     let found = agents::hold_across_tenants(tx, digest, place).await?;
     let agent = Agent::new(found.ok_or(INVALID)?, digest);
     if agent.found.tiers.is_suspended() {
         return Err(SUSPENDED);
     }
-    agent.check(payloads.iter().copied())?;
     Ok(agent)
 }
 
@@ -202,13 +196,23 @@ impl App {
         Ok(agent)
     }
 
-    /// Refuses those of `payloads` that the agent may not send, and counts them.
-    pub fn refuse_uncollected(
+    /// Refuses those of `payloads` that the agent may not say when it checks in, and counts them.
+    pub fn refuse_untold(
         &self,
         agent: &Agent,
         payloads: impl IntoIterator<Item = Payload>,
     ) -> Result<(), AppError> {
         let checked = agent.check(payloads);
+        self.count_refusal(agent, checked)
+    }
+
+    /// Refuses those of `payloads` that the agent may not hand over, and counts them.
+    pub fn refuse_handed(
+        &self,
+        agent: &Agent,
+        payloads: impl IntoIterator<Item = Payload>,
+    ) -> Result<(), AppError> {
+        let checked = agent.check_handed(payloads);
         self.count_refusal(agent, checked)
     }
 

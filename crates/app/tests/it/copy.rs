@@ -238,6 +238,19 @@ async fn everything_arrives_and_comes_back() {
     change_once_more(&app, ACME, 0).await;
 }
 
+/// A source that was cut off while it made its lists says how far it has come.
+#[tokio::test]
+async fn lists_are_made_of_all_clients_whatever_the_source_has() {
+    let Some(engine) = Engine::postgres() else { return };
+    let source = full(Engine::Sqlite).await;
+    let far = "f".repeat(64);
+    source.execute(&format!("INSERT INTO settings (name, value) VALUES ('unlisted', x'{far}')"));
+    let target = TestDatabase::on(engine);
+    complete(&source, &target).await;
+    let listed = target.rows("SELECT count(*) FROM client_listings");
+    assert_eq!(listed, target.rows("SELECT count(*) FROM clients WHERE merged_into IS NULL"));
+}
+
 /// Each begin copies one batch only: so every place is one to go on from.
 #[tokio::test]
 async fn a_copy_that_is_cut_off_goes_on() {

@@ -228,6 +228,12 @@ async fn into_store(
         block: vec![0; BLOCK],
         read: 0,
     };
+    let broken = |error: AppError| match error {
+        AppError::StorageFull if !args.dry_run => {
+            Failure::Failed(format!("the disk is full; {}", stays(can_be_repeated)))
+        }
+        error => error.into(),
+    };
     let mut progress = Progress::begin("importing", 0, unsigned(before));
     let mut next = rows.next()?;
     if before > 0 {
@@ -239,19 +245,14 @@ async fn into_store(
         state.begins()?;
         // The next rows are read while these are written.
         let (taken, read) = tokio::join!(import.take(batch), async { rows.next() });
-        taken.map_err(|error| match error {
-            AppError::StorageFull => {
-                Failure::Failed(format!("the disk is full; {}", stays(can_be_repeated)))
-            }
-            error => error.into(),
-        })?;
+        taken.map_err(broken)?;
         next = read?;
         progress.at("", unsigned(import.mark().read));
     }
     if import.mark().waiting() > 0 && !args.dry_run {
         output::note(&format!("{} rows waited for their parents", import.mark().waiting()));
     }
-    import.finish().await?;
+    import.finish().await.map_err(broken)?;
     progress.end(unsigned(import.mark().read));
     tell_errors(&import, report).await?;
     let mark = import.mark();

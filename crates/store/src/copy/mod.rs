@@ -251,6 +251,9 @@ async fn look(
             let count = tx.one(table.count, &[], |row| row.get::<i64>(0)).await?;
             counts.insert(table.name.clone(), count);
         }
+        // Not carried: see `page::is_own`.
+        let own = i64::from(!client_listings::are_made(tx).await?);
+        counts.entry("settings".to_owned()).and_modify(|count| *count -= own);
         Ok((identity, counts))
     });
     looked.await

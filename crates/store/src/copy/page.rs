@@ -92,8 +92,8 @@ async fn read(
 
 /// A row that a store has for itself: how far it has come as a copy, and with its lists.
 fn is_own(table: &Table, fields: &[Field]) -> bool {
-    table.name == "settings"
-        && matches!(fields.first(), Some(Field::Text(name)) if [mark::NAME, UNLISTED].contains(&&**name))
+    let own = |name: &str| name == mark::NAME || name == UNLISTED;
+    table.name == "settings" && matches!(fields.first(), Some(Field::Text(name)) if own(name))
 }
 
 fn fields(row: &Row<'_>, table: &Table) -> Result<Vec<Field>, DbError> {

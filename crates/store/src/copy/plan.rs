@@ -9,7 +9,7 @@ use crate::error::DbError;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Tables that are not carried, and why. What a store derives from others goes here too, and is
-/// made anew at the end of the copy, or by the first start on it.
+/// made anew at the end of the copy.
 const LEFT: &[(&str, &str)] = &[
     ("refinery_schema_history", "each engine has its own migrations, which have run already"),
     ("client_listings", "what a client is found by: follows from the client"),

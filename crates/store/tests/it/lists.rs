@@ -142,6 +142,34 @@ async fn every_order_shows_every_client_once() {
     checked.await.expect("pages");
 }
 
+/// A text that no index finds is looked for in all that a tenant has, and in nothing of its neighbours'.
+#[tokio::test]
+async fn a_short_text_stays_within_its_tenant() {
+    let store = Store::new();
+    let checked = store.write(async move |tx: &mut Tx| {
+        let tenants = [THEIRS, OURS, 3].map(tenant);
+        for (tenant, number) in tenants.iter().zip(1..) {
+            tenants::insert(tx, tenant).await?;
+            for (at, name) in ["Zq", "Other"].into_iter().enumerate() {
+                let number = 10 * number + u32::try_from(at).expect("a number");
+                let client = Client { tenant_id: tenant.id, ..filled(number, name) };
+                clients::insert(tx, &client, None).await?;
+            }
+        }
+        for (tenant, number) in tenants.iter().zip(1..) {
+            let wishes = ClientWishes { q: Some(words("zq")), ..ClientWishes::default() };
+            let filter = ClientFilter::unrestricted(tenant.id, wishes);
+            for sort in sorts() {
+                let (ids, totals) = walked(tx, &filter, sort, 5).await?;
+                assert_eq!(ids, [filled(10 * number, "Zq").id], "{sort:?}");
+                assert_eq!(totals, BTreeSet::from([1]));
+            }
+        }
+        Ok(())
+    });
+    checked.await.expect("pages");
+}
+
 #[tokio::test]
 async fn each_filter_leaves_what_it_names() {
     let clients: Vec<_> = (1..60_u32).map(|number| filled(number, "Client")).collect();

@@ -76,7 +76,7 @@ fn admitted<T>(
     read: Result<T, ApiError>,
 ) -> Result<T, ApiError> {
     if read.is_err() {
-        call.app.refuse_uncollected(agent, payloads.iter().copied())?;
+        call.app.refuse_handed(agent, payloads.iter().copied())?;
     }
     read
 }

@@ -69,22 +69,28 @@ pub(in crate::organizations) async fn import(call: Call) -> Result<Answer, ApiEr
     let request_id = call.caller.origin.request_id.clone();
     let begun = begin(call, &mut body).await;
     match begun {
-        Ok((import, rows)) => {
-            let lines = Body::from_stream(run(import, rows, body, request_id));
+        Ok((import, rows, stays)) => {
+            let lines = Body::from_stream(run(import, rows, body, (stays, request_id)));
             Ok(Answer::stream("application/x-ndjson", "import.ndjson", lines))
         }
         Err(error) => Err(body.refuse(error).await),
     }
 }
 
-async fn begin(mut call: Call, body: &mut Incoming) -> Result<(Import, Rows), ApiError> {
+async fn begin(mut call: Call, body: &mut Incoming) -> Result<(Import, Rows, Stays), ApiError> {
     body.check_encoding()?;
     let format = match body.media_type().as_str() {
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Some(Format::Ndjson),
         "text/csv" => Some(Format::Csv),
         _ => None,
     };
+    let named = call.query.text("import_id").is_some();
     let terms = terms(&mut call)?;
+    let stays = match (terms.dry_run, named) {
+        (true, _) => Stays::Nothing,
+        (false, false) => Stays::Rows,
+        (false, true) => Stays::RowsToGoOnFrom,
+    };
     let format =
         format.ok_or(ApiError::UnsupportedMediaType("application/x-ndjson or text/csv"))?;
     let import = call.app.import_clients(&call.caller, terms).await.map_err(about_parameters)?;
@@ -95,7 +101,17 @@ async fn begin(mut call: Call, body: &mut Incoming) -> Result<(Import, Rows), Ap
         rows.feed(body).await?;
         rows.first = rows.gather.next_batch().map_err(AppError::from)?;
     }
-    Ok((import, rows))
+    Ok((import, rows, stays))
+}
+
+/// What stays of an import that cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stays {
+    /// It was a dry run.
+    Nothing,
+    Rows,
+    /// The caller knows the import's id.
+    RowsToGoOnFrom,
 }
 
 fn terms(call: &mut Call) -> Result<ImportTerms, ApiError> {
@@ -177,7 +193,7 @@ fn run(
     mut import: Import,
     mut rows: Rows,
     mut body: Incoming,
-    request_id: String,
+    (stays, request_id): (Stays, String),
 ) -> impl Stream<Item = io::Result<Bytes>> + Send {
     let (teller, hearer) = watch::channel(Heard::default());
     let report = import.report();
@@ -187,7 +203,7 @@ fn run(
         let mark = import.mark().clone();
         let end = match done {
             Ok(()) => json!({ "summary": summary(&mark) }),
-            Err(error) => told(error, mark.read, &id),
+            Err(error) => told(error, (mark.read, stays), &id),
         };
         teller.send_replace(Heard { mark, end: Some(end) });
     });
@@ -226,10 +242,12 @@ fn summary(mark: &ImportMark) -> Value {
 }
 
 /// Why the import could not go on, as this surface tells it elsewhere: but rows are in.
-fn told(error: ApiError, rows: i64, request_id: &str) -> Value {
+fn told(error: ApiError, (rows, stays): (i64, Stays), request_id: &str) -> Value {
+    let is_callers = matches!(&error, ApiError::App(AppError::Invalid(_) | AppError::Conflict(_)));
+    let is_other_content = matches!(&error, ApiError::App(AppError::Conflict(_)));
     match &error {
         // What the caller sent is told to the caller.
-        ApiError::App(cause @ (AppError::Invalid(_) | AppError::Conflict(_))) => {
+        ApiError::App(cause) if is_callers => {
             tracing::info!(%request_id, rows, ?cause, "an import ended early");
         }
         ApiError::App(cause) => {
@@ -238,14 +256,18 @@ fn told(error: ApiError, rows: i64, request_id: &str) -> Value {
         _ => {}
     }
     let mut problem = Problem::from(error);
-    // Elsewhere these say that nothing was changed.
-    let why = match problem.status {
-        StatusCode::SERVICE_UNAVAILABLE => "The store is not available",
-        StatusCode::INSUFFICIENT_STORAGE => "The server's disk is full",
-        _ => &problem.message,
-    };
-    let message = "rows up to this one are in, and the same import_id goes on from there";
-    problem.message = format!("{why}; {message}: {rows}");
+    if rows > 0 && stays != Stays::Nothing && !is_other_content {
+        // Elsewhere these say that nothing was changed.
+        let why = match problem.status {
+            StatusCode::SERVICE_UNAVAILABLE => "The store is not available",
+            StatusCode::INSUFFICIENT_STORAGE => "The server's disk is full",
+            _ => &problem.message,
+        };
+        // The same body would end where this one has.
+        let goes_on = stays == Stays::RowsToGoOnFrom && !is_callers;
+        let then = if goes_on { ", and the same import_id goes on from there" } else { "" };
+        problem.message = format!("{why}; rows up to this one are in{then}: {rows}");
+    }
     let told = Told { problem: &problem, request_id, path: "" };
     serde_json::from_slice(&errors::shape(&told).body).unwrap_or_default()
 }
@@ -304,12 +326,30 @@ mod tests {
 
     #[test]
     fn what_stops_an_import_is_told_with_what_is_in() {
-        let told_of = |error: AppError| told(error.into(), 42, "a-request")["error"].clone();
-        let away = told_of(AppError::Unavailable("x".into()));
-        let message = away["message"].as_str().unwrap_or_default();
-        assert!(message.ends_with("the same import_id goes on from there: 42"), "{message}");
-        assert!(!message.contains("nothing was changed"), "{message}");
-        let inside = told_of(AppError::Internal("x".into()));
+        let told_of = |error: AppError, rows, stays| {
+            told(error.into(), (rows, stays), "a-request")["error"].clone()
+        };
+        let away = |rows, stays| {
+            let told = told_of(AppError::Unavailable("x".into()), rows, stays);
+            told["message"].as_str().unwrap_or_default().to_owned()
+        };
+        let known = away(42, Stays::RowsToGoOnFrom);
+        assert!(
+            known.ends_with("are in, and the same import_id goes on from there: 42"),
+            "{known}"
+        );
+        assert!(!known.contains("nothing was changed"), "{known}");
+        assert!(away(42, Stays::Rows).ends_with("available; rows up to this one are in: 42"));
+        // Elsewhere's words are true here.
+        for (rows, stays) in [(42, Stays::Nothing), (0, Stays::RowsToGoOnFrom)] {
+            assert!(away(rows, stays).ends_with("nothing was changed"), "{stays:?}");
+        }
+        let inside = told_of(AppError::Internal("x".into()), 42, Stays::Rows);
         assert_eq!(inside["details"]["request_id"], "a-request");
+        let broken = || Violation::new("quotes", "are not closed").below("/row");
+        let wrong = told_of(AppError::Invalid(vec![broken()]), 42, Stays::RowsToGoOnFrom);
+        assert_eq!(wrong["message"], "row: are not closed; rows up to this one are in: 42");
+        let other = told_of(AppError::Conflict(broken()), 42, Stays::RowsToGoOnFrom);
+        assert_eq!(other["message"], "row: are not closed");
     }
 }

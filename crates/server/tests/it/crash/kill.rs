@@ -15,8 +15,8 @@ async fn an_answered_write_survives_a_kill() {
     for cycle in 0..cycles {
         let server = Server::start(directory.path());
         let load = Load::start(&server, steps, &[]);
-        let before = load.written();
-        load.until("write", |load| load.written() > before).await;
+        let before = load.answered();
+        load.until("write", |load| load.answered() > before).await;
         // Any moment will do; a different one each time covers more of them.
         tokio::time::sleep(Duration::from_millis(20 + u64::from(cycle * 37 % 200))).await;
         server.kill();
@@ -26,6 +26,5 @@ async fn an_answered_write_survives_a_kill() {
         let server = Server::start(directory.path());
         model::compare(&server, directory.path(), &mut steps, Open::MayStand).await;
     }
-    assert!(total >= u64::from(cycles), "only {total} writes: the kills came before the work");
     println!("kill -9: {cycles} kills, {total} answered writes: none lost, none half there");
 }

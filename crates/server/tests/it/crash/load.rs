@@ -66,11 +66,6 @@ impl Load {
         self.told.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many writes were answered, with those of earlier loads.
-    pub(crate) fn written(&self) -> u64 {
-        self.steps().iter().sum()
-    }
-
     fn steps(&self) -> model::Steps {
         std::array::from_fn(|at| self.told.answered[at].load(Ordering::SeqCst))
     }
