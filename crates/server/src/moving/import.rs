@@ -85,6 +85,10 @@ pub(super) fn stays(can_be_repeated: bool) -> &'static str {
     }
 }
 
+fn full(can_be_repeated: bool) -> Failure {
+    Failure::Failed(format!("the disk is full; {}", stays(can_be_repeated)))
+}
+
 /// Says what came of it.
 fn tell(
     args: &cli::Import,
@@ -228,10 +232,8 @@ async fn into_store(
         block: vec![0; BLOCK],
         read: 0,
     };
-    let broken = |error: AppError| match error {
-        AppError::StorageFull if !args.dry_run => {
-            Failure::Failed(format!("the disk is full; {}", stays(can_be_repeated)))
-        }
+    let broken = |error| match error {
+        AppError::StorageFull if !args.dry_run => full(can_be_repeated),
         error => error.into(),
     };
     let mut progress = Progress::begin("importing", 0, unsigned(before));
