@@ -229,26 +229,23 @@ impl Agent {
         let permits = self.gathers();
         let mut order = Order { now: env::now(), ..Order::default() };
         let mut is_due = false;
-        let web = permits.kind(Collect::WebUsage);
-        let (device, software) = (permits.kind(Collect::Device), permits.kind(Collect::Software));
-        let others =
-            [web.then_some(self.due.scan), (device || software).then_some(self.due.inventory)];
-        // What has been due for longer goes first: looks that take long leave nothing undone.
-        let is_first = others.into_iter().flatten().all(|due| self.due.sample <= due);
-        if permits.usage() && self.due.sample <= now && is_first {
+        // What has been due for longest goes first: looks that take long leave nothing undone.
+        let is_first = || self.order_at() == Some(self.due.sample);
+        if permits.usage() && self.due.sample <= now && is_first() {
             order.sessions = true;
             order.applications = permits.users(Collect::AppUsage).map(str::to_owned).collect();
             self.due.sample = now + self.pace.sample;
             // By itself: the server waits to hear who is there, and the rest may take long.
             return Some(order);
         }
-        if web && self.due.scan <= now {
+        if permits.kind(Collect::WebUsage) && self.due.scan <= now {
             is_due = true;
             order.cursors = self.cursors.clone();
             order.visits = self.told.web_since.clone();
             order.visits.retain(|key, _| permits.user(Collect::WebUsage, key));
             self.due.scan = now + env::jitter(self.pace.scan, 0.9, 1.1);
         }
+        let (device, software) = (permits.kind(Collect::Device), permits.kind(Collect::Software));
         if (device || software) && self.due.inventory <= now {
             is_due = true;
             (order.device, order.software) = (device, software);

@@ -42,7 +42,7 @@ impl App {
     ) -> Result<Arc<Agent>, AppError> {
         // Whatever else it says, it was heard of.
         self.0.gathered.see(agent.place(), self.0.env.now(), std::iter::empty());
-        self.refuse_untold(&agent, payloads(&told))?;
+        self.count_refusal(&agent, agent.check(payloads(&told)))?;
         let (known, wait) = (told.config_version.clone(), told.wait);
         self.leave_out(&agent, &mut told.users).await?;
         if is_news(&agent, &told) {

@@ -196,24 +196,13 @@ impl App {
         Ok(agent)
     }
 
-    /// Refuses those of `payloads` that the agent may not say when it checks in, and counts them.
-    pub fn refuse_untold(
-        &self,
-        agent: &Agent,
-        payloads: impl IntoIterator<Item = Payload>,
-    ) -> Result<(), AppError> {
-        let checked = agent.check(payloads);
-        self.count_refusal(agent, checked)
-    }
-
     /// Refuses those of `payloads` that the agent may not hand over, and counts them.
     pub fn refuse_handed(
         &self,
         agent: &Agent,
         payloads: impl IntoIterator<Item = Payload>,
     ) -> Result<(), AppError> {
-        let checked = agent.check_handed(payloads);
-        self.count_refusal(agent, checked)
+        self.count_refusal(agent, agent.check_handed(payloads))
     }
 
     /// Counts what was refused, if anything was.

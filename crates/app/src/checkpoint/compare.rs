@@ -19,10 +19,8 @@ impl App {
         scope: &AuditScope,
     ) -> Result<Vec<AuditFault>, AppError> {
         let tenant = self.tenant_by_name(scope.tenant.clone()).await?;
-        let client = match &scope.client {
-            Some(asked) => Some(parse_uuid(asked).ok_or_else(|| untold("client", asked))?),
-            None => None,
-        };
+        let named = |asked: &String| parse_uuid(asked).ok_or_else(|| untold("client", asked));
+        let client = scope.client.as_ref().map(named).transpose()?;
         let limit = usize::try_from(PAGE).unwrap_or(usize::MAX);
         let (mut lost, mut compared) = (Vec::new(), 0);
         loop {

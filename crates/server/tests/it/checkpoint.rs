@@ -115,7 +115,7 @@ async fn what_was_there_is_there() {
     fs::write(kept.at("one.ndjson"), &told.out).expect("a file");
     assert_eq!(kept.verify("one.ndjson", &one).code, Some(0));
     // It says nothing of another.
-    for scope in [["--tenant", "tenant123"], ["--client", ACME]] {
+    for scope in [["--tenant", "tenant123"], ["--client", ACME], ["--client", "456"]] {
         let refused = kept.verify("one.ndjson", &scope);
         assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""), "{refused:?}");
         assert!(refused.log.contains("--against has nothing of the"), "{refused:?}");

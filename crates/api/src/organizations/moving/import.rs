@@ -243,8 +243,8 @@ fn summary(mark: &ImportMark) -> Value {
 
 /// Why the import could not go on, as this surface tells it elsewhere: but rows are in.
 fn told(error: ApiError, (rows, stays): (i64, Stays), request_id: &str) -> Value {
-    let is_callers = matches!(&error, ApiError::App(AppError::Invalid(_) | AppError::Conflict(_)));
     let is_other_content = matches!(&error, ApiError::App(AppError::Conflict(_)));
+    let is_callers = is_other_content || matches!(&error, ApiError::App(AppError::Invalid(_)));
     match &error {
         // What the caller sent is told to the caller.
         ApiError::App(cause) if is_callers => {
